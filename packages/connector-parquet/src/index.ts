@@ -1,0 +1,1 @@
+export { OxbowError } from "oxbow";

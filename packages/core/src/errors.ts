@@ -1,0 +1,201 @@
+/*
+ * The one error class, the catalogue of codes, and errors as plain data.
+ *
+ * Owns: which codes exist, what kind each has (the kind tells the runtime and the user what to do),
+ * and the form in which errors cross threads and processes.
+ * Does not: decide on restarts (runtime) or print (cli).
+ *
+ * I1. Every code is in `ERRORS` and in docs/errors.md, each exactly once (tests/tidy.test.ts).
+ * I2. `fromWire(toWire(e))` keeps code, kind, message, details, stack and the chain of causes up to
+ *     `MAX_CAUSES`; `toWire` never throws and its result survives structured clone and JSON.
+ * I3. Across threads, realms and HTTP compare `code` (see `errorCode`), never `instanceof`.
+ */
+
+/**
+ * What to do about an error.
+ * - `invalid`: fix the code or the settings; trying again is useless.
+ * - `user`: a function of the user threw; the restart strategy decides.
+ * - `unavailable`: transient (storage, network, a dead worker); try again or restart.
+ * - `data`: bytes are unreadable or do not fit; stop.
+ * - `conflict`: somebody else holds it, or the job is in the wrong state for this.
+ * - `canceled`: asked for.
+ * - `internal`: a bug in Oxbow; report it.
+ */
+export type ErrorKind =
+  | "invalid"
+  | "user"
+  | "unavailable"
+  | "data"
+  | "conflict"
+  | "canceled"
+  | "internal";
+
+/** A row of the catalogue. */
+export interface ErrorEntry {
+  readonly kind: ErrorKind;
+  /** One sentence for docs/errors.md: when this happens. */
+  readonly description: string;
+}
+
+/**
+ * The catalogue: every code that Oxbow throws. Codes are stable; messages are not. Each area adds
+ * its codes in a block of its own, and a row each to docs/errors.md.
+ */
+export const ERRORS = {
+  // Everywhere.
+  INTERNAL_INVARIANT: {
+    kind: "internal",
+    description: "Something that must always hold does not; the task is stopped.",
+  },
+  UNEXPECTED: {
+    kind: "internal",
+    description: "A foreign error crossed a border of the engine without a code of its own.",
+  },
+  INVALID_ARGUMENT: {
+    kind: "invalid",
+    description: "A function of the API was called with a value outside its contract.",
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+/** A code from the catalogue. */
+export type ErrorCode = keyof typeof ERRORS;
+
+/** Plain JSON-like facts about an error: numbers, strings, booleans, null, arrays, records. */
+export type ErrorDetails = Readonly<Record<string, unknown>>;
+
+/**
+ * The only error class that Oxbow throws. Tell errors apart by `code` and `kind`; the class exists
+ * for `new`, stacks and printing.
+ */
+export class OxbowError extends Error {
+  override readonly name = "OxbowError";
+  readonly code: ErrorCode;
+  readonly kind: ErrorKind;
+  readonly details: ErrorDetails;
+
+  constructor(code: ErrorCode, message: string, rest: { details: ErrorDetails; cause?: unknown }) {
+    super(message, rest.cause === undefined ? undefined : { cause: rest.cause });
+    this.code = code;
+    this.kind = ERRORS[code].kind;
+    this.details = rest.details;
+  }
+}
+
+/**
+ * Makes the error for `code`. The message says what failed, where, with which values, and what to
+ * do now. `details` must be plain data; `cause` is kept as it is.
+ */
+export function oxbowError(
+  code: ErrorCode,
+  message: string,
+  details: ErrorDetails = {},
+  cause?: unknown,
+): OxbowError {
+  return new OxbowError(code, message, cause === undefined ? { details } : { details, cause });
+}
+
+/** The code of an Oxbow error or of an error sent by `toWire`, else undefined. */
+export function errorCode(error: unknown): ErrorCode | undefined {
+  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
+  const { code } = error;
+  return typeof code === "string" && Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : undefined;
+}
+
+/** An error as plain data: survives structured clone, `postMessage` and JSON. */
+export interface WireError {
+  readonly code: string;
+  readonly kind: ErrorKind;
+  /** `OxbowError`, or the name of the foreign error (`TypeError`, …). */
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string;
+  readonly details: ErrorDetails;
+  readonly cause?: WireError;
+}
+
+/** Longest chain of causes that is sent; longer ones (or cycles) are cut. */
+export const MAX_CAUSES = 16;
+
+/** Any thrown value as plain data. Foreign errors get the code `UNEXPECTED`. Never throws. */
+export function toWire(error: unknown): WireError {
+  return wireOf(error, 0);
+}
+
+function wireOf(error: unknown, depth: number): WireError {
+  if (!isErrorLike(error)) {
+    const message = textOf(error);
+    return { ...UNEXPECTED_WIRE, name: typeof error, message };
+  }
+  const code = errorCode(error);
+  const wire: WireError = {
+    code: code ?? UNEXPECTED_WIRE.code,
+    kind: code === undefined ? UNEXPECTED_WIRE.kind : ERRORS[code].kind,
+    name: textOf(error.name ?? "Error"),
+    message: textOf(error.message),
+    stack: typeof error.stack === "string" ? error.stack : "",
+    details: plainDetails(error.details),
+  };
+  const { cause } = error;
+  if (cause === undefined || depth + 1 >= MAX_CAUSES) return wire;
+  return { ...wire, cause: wireOf(cause, depth + 1) };
+}
+
+const UNEXPECTED_WIRE = {
+  code: "UNEXPECTED",
+  kind: ERRORS.UNEXPECTED.kind,
+  stack: "",
+  details: {},
+} as const;
+
+/**
+ * The error that `toWire` was given, as an error again: with the sender's stack, and causes as
+ * errors. A code that this version does not know becomes `UNEXPECTED` with `details.code`.
+ */
+export function fromWire(wire: WireError): OxbowError {
+  const cause = wire.cause === undefined ? undefined : fromWire(wire.cause);
+  const known = errorCode(wire);
+  const details = known === undefined ? { ...wire.details, code: wire.code } : wire.details;
+  const error = oxbowError(known ?? "UNEXPECTED", wire.message, details, cause);
+  if (wire.name !== error.name) {
+    Object.defineProperty(error, "name", { value: wire.name, enumerable: false });
+  }
+  if (wire.stack !== "") error.stack = wire.stack;
+  return error;
+}
+
+interface ErrorLike {
+  readonly name?: unknown;
+  readonly message: unknown;
+  readonly stack?: unknown;
+  readonly cause?: unknown;
+  readonly details?: unknown;
+}
+
+/** By shape: an error of another realm, or one that lost its class, counts too. */
+function isErrorLike(value: unknown): value is ErrorLike {
+  return typeof value === "object" && value !== null && "message" in value;
+}
+
+function textOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    // An object without a usable toString; the error report must go on.
+    return "(a value that cannot be printed)";
+  }
+}
+
+function plainDetails(details: unknown): ErrorDetails {
+  if (typeof details !== "object" || details === null) return {};
+  try {
+    return JSON.parse(JSON.stringify(details, plainValue)) as ErrorDetails;
+  } catch {
+    // A cycle or a throwing getter; the error itself matters more than its details.
+    return {};
+  }
+}
+
+function plainValue(_key: string, value: unknown): unknown {
+  if (typeof value === "bigint") return value.toString();
+  return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+}
