@@ -1,0 +1,116 @@
+/*
+ * Materialising: records from columns, by code generated once per set of fields. Generated object
+ * literals give all records of a set one hidden class, which keeps the user's functions monomorphic.
+ *
+ * Rows with an absent property take a second path, which adds only what is there.
+ */
+import { assert } from "../assert.ts";
+import type { ColumnSet } from "./batch.ts";
+import type { Column } from "./column.ts";
+import { IS_ABSENT, valueAt } from "./column.ts";
+
+type Materialiser = (columns: readonly Column[], count: number) => unknown[];
+
+/** Shapes whose generated code is kept; beyond that all is dropped and made again. */
+export const MAX_MATERIALISERS = 1024;
+
+const MATERIALISERS = new Map<string, Materialiser>();
+
+/** One record per row. */
+export function materialise(set: ColumnSet, count: number): readonly unknown[] {
+  if (set.names === undefined) return valuesOf(set.columns[0]!, count);
+  let shape = "";
+  for (let index = 0; index < set.columns.length; index++) {
+    const column = set.columns[index]!;
+    shape += `${column.kind}${presenceClass(column, count)}${JSON.stringify(set.names[index])}`;
+  }
+  let made = MATERIALISERS.get(shape);
+  if (made === undefined) {
+    if (MATERIALISERS.size >= MAX_MATERIALISERS) MATERIALISERS.clear();
+    made = generate(set, count);
+    MATERIALISERS.set(shape, made);
+  }
+  return made(set.columns, count);
+}
+
+/** The values of an unnamed column, as a plain array of at least `count`. */
+function valuesOf(column: Column, count: number): readonly unknown[] {
+  if (column.presence === undefined && (column.kind === "string" || column.kind === "value")) {
+    return column.values;
+  }
+  const values: unknown[] = [];
+  for (let row = 0; row < count; row++) values.push(valueAt(column, row));
+  return values;
+}
+
+/** 0: all rows have values; 1: some are null or undefined; 2: some lack the property. */
+function presenceClass(column: Column, count: number): 0 | 1 | 2 {
+  if (column.presence === undefined) return 0;
+  for (let row = 0; row < count; row++) if (column.presence[row] === IS_ABSENT) return 2;
+  return 1;
+}
+
+function generate(set: ColumnSet, count: number): Materialiser {
+  const { names, columns } = set;
+  assert(names !== undefined, "unnamed columns have no generated code");
+  const head: string[] = [];
+  const literal: string[] = [];
+  const optional: string[] = [];
+  for (let index = 0; index < columns.length; index++) {
+    const column = columns[index]!;
+    head.push(bindingsOf(column, index));
+    const level = presenceClass(column, count);
+    const value = level === 0 ? valueSource(column, index) : guardedSource(column, index);
+    const name = JSON.stringify(names[index]);
+    // A computed key, since a literal "__proto__" would set the prototype.
+    if (level < 2 && optional.length === 0) literal.push(`[${name}]: ${value}`);
+    else if (level < 2) optional.push(`define(record, ${name}, ${value});`);
+    else optional.push(`if (p${index}[row] !== ${IS_ABSENT}) define(record, ${name}, ${value});`);
+  }
+  const body = `"use strict";
+${head.join("\n")}
+const records = [];
+for (let row = 0; row < count; row++) {
+  const record = {${literal.join(", ")}};
+  ${optional.join("\n  ")}
+  records.push(record);
+}
+return records;`;
+  const compiled = new Function("define", "columns", "count", body) as (
+    define: Define,
+    columns: readonly Column[],
+    count: number,
+  ) => unknown[];
+  return (given, rows) => compiled(defineProperty, given, rows);
+}
+
+type Define = (record: Record<string, unknown>, name: string, value: unknown) => void;
+
+function defineProperty(record: Record<string, unknown>, name: string, value: unknown): void {
+  if (name === "__proto__") {
+    Object.defineProperty(record, name, {
+      value,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
+  } else record[name] = value;
+}
+
+function bindingsOf(column: Column, index: number): string {
+  const presence = column.presence === undefined ? "" : `const p${index} = columns[${index}].presence; `;
+  if (column.kind === "bytes") {
+    return `${presence}const b${index} = columns[${index}].bytes, o${index} = columns[${index}].offsets;`;
+  }
+  return `${presence}const v${index} = columns[${index}].values;`;
+}
+
+function valueSource(column: Column, index: number): string {
+  if (column.kind === "bytes") return `b${index}.slice(o${index}[row], o${index}[row + 1])`;
+  return column.kind === "bool" ? `v${index}[row] !== 0` : `v${index}[row]`;
+}
+
+function guardedSource(column: Column, index: number): string {
+  const value = valueSource(column, index);
+  return `(p${index}[row] === 0 ? ${value} : p${index}[row] === 1 ? null : undefined)`;
+}
