@@ -1,0 +1,249 @@
+/*
+ * Files over node:fs: the real storage. Semantics and durability: `files.ts`.
+ *
+ * I1. Every failure is an OxbowError with `path`, `operation` and, where the system gave one, its
+ *     `errno` name in `details`.
+ * I2. `rename` never overwrites, not even in a race. Node has no renameat2(RENAME_NOREPLACE), so
+ *     a file is moved by link(2), which fails where the name is taken, and unlink(2): the new name
+ *     appears atomically and complete, but a crash between the two leaves both names. A directory
+ *     is moved by mkdir(2), which claims the name, and rename(2) over the empty directory.
+ * I3. `replace` is rename(2): atomic for readers and across crashes.
+ */
+import { constants } from "node:fs";
+import * as fs from "node:fs/promises";
+import * as nodePath from "node:path";
+import { oxbowError, type OxbowError } from "../errors.ts";
+import type { Files, FileStatus, ReadableFile, WritableFile } from "./files.ts";
+
+/** The file system of this machine. Without state: any number of them may exist. */
+export const nodeFiles: Files = Object.freeze({
+  async open(path: string): Promise<ReadableFile> {
+    const handle = await guard("open", path, fs.open(path, constants.O_RDONLY));
+    try {
+      const stat = await guard("open", path, handle.stat());
+      if (!stat.isFile()) throw fileError("FILE_IO", "open", path, "it is not a regular file");
+      return new NodeReadableFile(path, handle, stat.size);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  },
+
+  async create(path: string): Promise<WritableFile> {
+    return new NodeWritableFile(path, await guard("create", path, fs.open(path, "wx")));
+  },
+
+  async status(path: string): Promise<FileStatus | undefined> {
+    try {
+      const stat = await fs.stat(path);
+      const kind = stat.isDirectory() ? "directory" : "file";
+      return { kind, sizeBytes: kind === "file" ? stat.size : 0, modifiedAt: stat.mtimeMs };
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw translate("status", path, error);
+    }
+  },
+
+  async list(directory: string): Promise<string[]> {
+    const names = await guard("list", directory, fs.readdir(directory));
+    return names.sort();
+  },
+
+  async createDirectory(directory: string): Promise<void> {
+    await guard("createDirectory", directory, fs.mkdir(directory, { recursive: true }));
+  },
+
+  async rename(from: string, to: string): Promise<void> {
+    const stat = await guard("rename", from, fs.stat(from));
+    if (stat.isDirectory()) await renameDirectory(from, to);
+    else await renameFile(from, to);
+  },
+
+  async replace(from: string, to: string): Promise<void> {
+    await guard("replace", from, fs.rename(from, to));
+  },
+
+  async remove(path: string): Promise<void> {
+    await guard("remove", path, fs.unlink(path).catch(ignoreMissing));
+  },
+
+  async removeTree(directory: string): Promise<void> {
+    await guard("removeTree", directory, fs.rm(directory, { recursive: true, force: true }));
+  },
+
+  async syncDirectory(directory: string): Promise<void> {
+    // Windows cannot open directories; NTFS journals its entries by itself.
+    if (process.platform === "win32") return;
+    const handle = await guard("syncDirectory", directory, fs.open(directory, constants.O_RDONLY));
+    try {
+      await guard("syncDirectory", directory, handle.sync());
+    } finally {
+      await handle.close();
+    }
+  },
+});
+
+class NodeReadableFile implements ReadableFile {
+  readonly sizeBytes: number;
+  readonly #path: string;
+  readonly #handle: fs.FileHandle;
+  #isOpen = true;
+
+  constructor(path: string, handle: fs.FileHandle, sizeBytes: number) {
+    this.#path = path;
+    this.#handle = handle;
+    this.sizeBytes = sizeBytes;
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    // Not from Buffer's pool: the array belongs to the caller, who may transfer it.
+    const bytes = new Uint8Array(Math.max(0, Math.min(length, this.sizeBytes - offset)));
+    let done = 0;
+    while (done < bytes.length) {
+      const reading = this.#handle.read(bytes, done, bytes.length - done, offset + done);
+      const { bytesRead } = await guard("read", this.#path, reading);
+      if (bytesRead === 0) return bytes.slice(0, done);
+      done += bytesRead;
+    }
+    return bytes;
+  }
+
+  async close(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    await guard("close", this.#path, this.#handle.close());
+  }
+}
+
+class NodeWritableFile implements WritableFile {
+  readonly #path: string;
+  readonly #handle: fs.FileHandle;
+  #sizeBytes = 0;
+  #isOpen = true;
+
+  constructor(path: string, handle: fs.FileHandle) {
+    this.#path = path;
+    this.#handle = handle;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    let done = 0;
+    while (done < bytes.length) {
+      const writing = this.#handle.write(bytes, done, bytes.length - done);
+      const { bytesWritten } = await guard("write", this.#path, writing);
+      done += bytesWritten;
+      this.#sizeBytes += bytesWritten;
+    }
+  }
+
+  async sync(): Promise<void> {
+    await guard("sync", this.#path, this.#handle.sync());
+  }
+
+  async close(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    await guard("close", this.#path, this.#handle.close());
+  }
+}
+
+async function renameFile(from: string, to: string): Promise<void> {
+  try {
+    await fs.link(from, to);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "EPERM" || errno === "ENOTSUP" || errno === "EOPNOTSUPP" || errno === "ENOSYS") {
+      const reason = "the file system has no hard links, which moving without overwriting needs";
+      throw fileError("FILE_IO", "rename", to, `${reason}; use another directory`, error);
+    }
+    throw translate("rename", errno === "EEXIST" ? to : from, error);
+  }
+  await guard("rename", from, fs.unlink(from));
+}
+
+async function renameDirectory(from: string, to: string): Promise<void> {
+  await guard("rename", to, fs.mkdir(to));
+  try {
+    if (process.platform === "win32") await fs.rmdir(to);
+    await fs.rename(from, to);
+  } catch (error) {
+    // Somebody may have filled the directory meanwhile; then it is theirs and stays.
+    await fs.rmdir(to).catch(() => undefined);
+    throw translate("rename", to, error);
+  }
+}
+
+async function guard<T>(operation: string, path: string, promise: Promise<T>): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    throw translate(operation, path, error);
+  }
+}
+
+function translate(operation: string, path: string, error: unknown): OxbowError {
+  const errno = errnoOf(error);
+  switch (errno) {
+    case "ENOENT":
+    case "ENOTDIR":
+      return fileError("FILE_NOT_FOUND", operation, path, "there is nothing at this path", error);
+    case "EEXIST":
+    case "ENOTEMPTY":
+      return fileError("FILE_EXISTS", operation, path, "the name is taken", error);
+    case "ENOSPC":
+    case "EDQUOT":
+      return fileError("FILE_IO", operation, path, "the disk is full; free space", error);
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return fileError("FILE_IO", operation, path, "not permitted; check the rights", error);
+    case "EMFILE":
+    case "ENFILE":
+      return fileError("FILE_IO", operation, path, "too many open files; raise ulimit -n", error);
+    default:
+      return fileError("FILE_IO", operation, path, errno ?? String(error), error);
+  }
+}
+
+/** The error of a failed file operation; the simulated files throw the same. */
+export function fileError(
+  code: "FILE_NOT_FOUND" | "FILE_EXISTS" | "FILE_IO",
+  operation: string,
+  path: string,
+  reason: string,
+  cause?: unknown,
+): OxbowError {
+  const errno = errnoOf(cause);
+  const details = errno === undefined ? { path, operation } : { path, operation, errno };
+  return oxbowError(
+    code,
+    `Cannot ${VERBS[operation] ?? operation} ${nodePath.normalize(path)}: ${reason}.`,
+    details,
+    cause,
+  );
+}
+
+const VERBS: Readonly<Record<string, string>> = {
+  status: "look up",
+  createDirectory: "create directory",
+  removeTree: "remove directory",
+  syncDirectory: "sync directory",
+};
+
+function errnoOf(error: unknown): string | undefined {
+  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}
+
+function isMissing(error: unknown): boolean {
+  const errno = errnoOf(error);
+  return errno === "ENOENT" || errno === "ENOTDIR";
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!isMissing(error)) throw error;
+}
