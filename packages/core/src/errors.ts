@@ -55,6 +55,115 @@ export const ERRORS = {
     kind: "invalid",
     description: "A function of the API was called with a value outside its contract.",
   },
+  // Files (env).
+  FILE_NOT_FOUND: {
+    kind: "data",
+    description: "A file or directory that is needed is not there.",
+  },
+  FILE_EXISTS: {
+    kind: "conflict",
+    description: "A file or directory could not be created or moved because the name is taken.",
+  },
+  FILE_IO: {
+    kind: "unavailable",
+    description: "Reading, writing or syncing a file failed: disk full, no permission, bad device.",
+  },
+  // Snapshots on disk.
+  SEGMENT_CORRUPTED: {
+    kind: "data",
+    description: "A file of state rows is damaged, truncated or not the one that was written.",
+  },
+  SEGMENT_VERSION_UNSUPPORTED: {
+    kind: "data",
+    description: "A file of state rows was written by a newer version of Oxbow.",
+  },
+  METADATA_CORRUPTED: {
+    kind: "data",
+    description: "A `_metadata` file, run.json or lock file is damaged or truncated.",
+  },
+  METADATA_VERSION_UNSUPPORTED: {
+    kind: "data",
+    description: "A `_metadata` file, run.json or lock file was written by a newer Oxbow.",
+  },
+  RUN_LOCKED: {
+    kind: "conflict",
+    description: "The run directory is in use by another process.",
+  },
+  RUN_FINISHED: {
+    kind: "conflict",
+    description: "The run has ended and cannot be started again; begin a new one.",
+  },
+  CHECKPOINT_UNREADABLE: {
+    kind: "data",
+    description:
+      "The newest checkpoint cannot be read, and going on from an older one could repeat output.",
+  },
+  // Connectors.
+  RECORD_MALFORMED: {
+    kind: "data",
+    description: "A source met a record that its format cannot read, and the policy is to fail.",
+  },
+  RECORD_TOO_LARGE: {
+    kind: "data",
+    description: "A record in a file is longer than the source's bound.",
+  },
+  RECORD_NOT_WRITABLE: {
+    kind: "data",
+    description: "A sink's format cannot express a record.",
+  },
+  FILE_CHANGED: {
+    kind: "data",
+    description: "A file changed after a source had found it; files must be complete when found.",
+  },
+  FILE_UNREADABLE: {
+    kind: "data",
+    description: "The content of a file is not what its format or compression says.",
+  },
+  CONNECTOR_INVALID: {
+    kind: "invalid",
+    description: "The settings of a source or sink cannot work.",
+  },
+  PARTITION_INVALID: {
+    kind: "data",
+    description: "A file sink's partition function returned a name that is no safe relative path.",
+  },
+  SINK_TRANSACTION_LOST: {
+    kind: "data",
+    description: "A pending file that a snapshot names is neither there nor was it committed.",
+  },
+  SINK_TRANSACTION_CONFLICT: {
+    kind: "conflict",
+    description: "The final name of a pending file is taken by a file with another content.",
+  },
+  // Time and windows.
+  DURATION_INVALID: {
+    kind: "invalid",
+    description: "A setting that is a duration cannot be read or is out of its bounds.",
+  },
+  WATERMARKS_INVALID: {
+    kind: "invalid",
+    description: "The watermark settings of a source contradict each other.",
+  },
+  TIMESTAMP_INVALID: {
+    kind: "user",
+    description: "A record has no usable event time: the timestamp is no whole number of ms.",
+  },
+  WINDOW_INVALID: {
+    kind: "invalid",
+    description: "A window, trigger or allowed lateness is set in a way that cannot work.",
+  },
+  AGGREGATE_INVALID: {
+    kind: "invalid",
+    description: "An aggregate is declared in a way that cannot work.",
+  },
+  AGGREGATE_INPUT_INVALID: {
+    kind: "user",
+    description: "A record has a value that its aggregate cannot take.",
+  },
+  SUM_OVERFLOW: {
+    kind: "user",
+    description: "A sum of integers left the range of its type.",
+  },
 } as const satisfies Record<string, ErrorEntry>;
 
 /** A code from the catalogue. */
