@@ -93,6 +93,10 @@ export const ERRORS = {
     kind: "conflict",
     description: "The run has ended and cannot be started again; begin a new one.",
   },
+  RUN_EXISTS: {
+    kind: "conflict",
+    description: "The id given for a new run belongs to another run in the same directory.",
+  },
   CHECKPOINT_UNREADABLE: {
     kind: "data",
     description:
@@ -163,6 +167,52 @@ export const ERRORS = {
   SUM_OVERFLOW: {
     kind: "user",
     description: "A sum of integers left the range of its type.",
+  },
+  // Settings, checkpoints, restarts.
+  SETTING_INVALID: {
+    kind: "invalid",
+    description: "A setting or configuration key has a value outside its range, or does not exist.",
+  },
+  SETTING_NOT_SUPPORTED: {
+    kind: "invalid",
+    description: "A setting asks for a capability that this version does not have.",
+  },
+  CHECKPOINT_FAILURES_EXCEEDED: {
+    kind: "unavailable",
+    description: "More checkpoints in a row failed than `tolerableFailures` allows.",
+  },
+  CHECKPOINT_DISCARD_FAILED: {
+    kind: "unavailable",
+    description: "What a checkpoint that could not be finalized left behind could not be removed.",
+  },
+  // Types, keys, columns, exchange.
+  KEY_TYPE_UNSUPPORTED: {
+    kind: "invalid",
+    description: "A key has a type or a value that cannot be a key.",
+  },
+  VALUE_TYPE_MISMATCH: {
+    kind: "user",
+    description: "A value is not of its declared type; the message names its path.",
+  },
+  VALUE_CORRUPTED: {
+    kind: "data",
+    description: "An encoded value is damaged or was written with another type.",
+  },
+  SCHEMA_UNREADABLE: {
+    kind: "data",
+    description: "A schema description is damaged or of a newer version.",
+  },
+  RECORD_NOT_TRANSFERABLE: {
+    kind: "user",
+    description: "A record holds something that cannot travel between tasks or be stored.",
+  },
+  BLOCK_CORRUPTED: {
+    kind: "data",
+    description: "A block of columns is truncated or damaged; the message names file and offset.",
+  },
+  FRAME_CORRUPTED: {
+    kind: "internal",
+    description: "A frame in a channel between two threads is damaged or out of order.",
   },
 } as const satisfies Record<string, ErrorEntry>;
 

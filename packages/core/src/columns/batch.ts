@@ -68,6 +68,11 @@ export class Batch {
     return new Batch(count, timestamps, undefined, columns);
   }
 
+  /** The same records with other timestamps, which belong to the batch from now on. */
+  withTimestamps(timestamps: Float64Array): Batch {
+    return new Batch(this.count, timestamps, this.#records, this.columns);
+  }
+
   /** Whether fields can be read as columns. */
   get isColumnar(): boolean {
     return this.columns !== undefined;
@@ -95,12 +100,12 @@ export class Batch {
     let timestamps: Float64Array | undefined;
     if (times !== undefined) {
       timestamps = new Float64Array(count);
-      for (let row = 0; row < count; row++) timestamps[row] = times[indexes[row]!]!;
+      for (let row = 0; row < count; row++) timestamps[row] = times[indexes[row]];
     }
     if (this.columns === undefined) {
       const from = this.records();
       const records: unknown[] = [];
-      for (let row = 0; row < count; row++) records.push(from[indexes[row]!]);
+      for (let row = 0; row < count; row++) records.push(from[indexes[row]]);
       return new Batch(count, timestamps, records, undefined);
     }
     const columns = this.columns.columns.map((column) => gatherColumn(column, indexes, count));

@@ -108,7 +108,7 @@ export class StringColumn {
     const { codes, dictionary, count } = this;
     assert(codes !== undefined, "a string column has neither strings nor codes");
     const values: string[] = [];
-    for (let row = 0; row < count; row++) values.push(dictionary[codes[row]!]!);
+    for (let row = 0; row < count; row++) values.push(dictionary[codes[row]]);
     return values;
   }
 }
@@ -232,7 +232,7 @@ export function valueAt(column: Column, row: number): unknown {
     case "string":
       return column.codes === undefined
         ? column.values[row]
-        : column.dictionary[column.codes[row]!];
+        : column.dictionary[column.codes[row]];
     case "bool":
       return column.values[row] !== 0;
     case "bytes":

@@ -24,7 +24,7 @@ export function gatherColumn(column: Column, indexes: Int32Array, count: number)
       return boolColumn(gatherUint8(column.values, indexes, count), count, presence);
     case "bigint64": {
       const values = new BigInt64Array(count);
-      for (let row = 0; row < count; row++) values[row] = column.values[indexes[row]!]!;
+      for (let row = 0; row < count; row++) values[row] = column.values[indexes[row]];
       return bigintColumn(values, count, presence);
     }
     case "string":
@@ -50,25 +50,25 @@ export function gatherPresence(presence: Presence, indexes: Int32Array, count: n
 
 function gatherInt32(values: Int32Array, indexes: Int32Array, count: number): Int32Array {
   const chosen = new Int32Array(count);
-  for (let row = 0; row < count; row++) chosen[row] = values[indexes[row]!]!;
+  for (let row = 0; row < count; row++) chosen[row] = values[indexes[row]];
   return chosen;
 }
 
 function gatherFloat64(values: Float64Array, indexes: Int32Array, count: number): Float64Array {
   const chosen = new Float64Array(count);
-  for (let row = 0; row < count; row++) chosen[row] = values[indexes[row]!]!;
+  for (let row = 0; row < count; row++) chosen[row] = values[indexes[row]];
   return chosen;
 }
 
 function gatherUint8(values: Uint8Array, indexes: Int32Array, count: number): Uint8Array {
   const chosen = new Uint8Array(count);
-  for (let row = 0; row < count; row++) chosen[row] = values[indexes[row]!]!;
+  for (let row = 0; row < count; row++) chosen[row] = values[indexes[row]];
   return chosen;
 }
 
 function gatherArray<T>(values: readonly T[], indexes: Int32Array, count: number): T[] {
   const chosen: T[] = [];
-  for (let row = 0; row < count; row++) chosen.push(values[indexes[row]!]!);
+  for (let row = 0; row < count; row++) chosen.push(values[indexes[row]]);
   return chosen;
 }
 
@@ -76,13 +76,13 @@ function gatherBytes(column: BytesColumn, indexes: Int32Array, count: number): B
   const offsets = new Int32Array(count + 1);
   let sizeBytes = 0;
   for (let row = 0; row < count; row++) {
-    const from = indexes[row]!;
-    sizeBytes += column.offsets[from + 1]! - column.offsets[from]!;
+    const from = indexes[row];
+    sizeBytes += column.offsets[from + 1] - column.offsets[from];
     offsets[row + 1] = sizeBytes;
   }
   const bytes = new Uint8Array(sizeBytes);
   for (let row = 0; row < count; row++) {
-    const from = indexes[row]!;
+    const from = indexes[row];
     const slice = column.bytes.subarray(column.offsets[from], column.offsets[from + 1]);
     bytes.set(slice, offsets[row]);
   }

@@ -13,15 +13,7 @@ import {
   hashOfLong,
   hashOfString,
 } from "../types/java-hash.ts";
-
-/**
- * How keys are held: `number` (bool as 0 and 1, int32, int64, timestamp, float64), `string` (string,
- * enum), `bigint` (bigint64), or `encoded` (bytes, struct, list: `encodeKey` of `types/key.ts`).
- */
-export type KeyForm = "number" | "string" | "bigint" | "encoded";
-
-/** Which Java box a number hashes as. */
-export type NumberHash = "boolean" | "integer" | "long" | "double";
+import type { KeyForm, NumberHash } from "../types/key.ts";
 
 /** See the file header. */
 export class KeyColumn {
@@ -39,7 +31,7 @@ export class KeyColumn {
   /** Form `bigint`. */
   bigints = new BigInt64Array(0);
   /** Form `encoded`: canonical bytes of key i are `bytes[offsets[i] .. offsets[i + 1])`. */
-  bytes = new Uint8Array(0);
+  bytes: Uint8Array = new Uint8Array(0);
   offsets = new Int32Array(1);
   /** Form `encoded`: the keys as values. */
   values: readonly unknown[] = [];
@@ -109,7 +101,7 @@ export class KeyColumn {
         return;
       case "bigint":
         for (let index = 0; index < this.count; index++) {
-          this.#hashes[index] = hashOfBigint(this.bigints[index]!);
+          this.#hashes[index] = hashOfBigint(this.bigints[index]);
         }
         return;
       case "encoded":
@@ -136,19 +128,19 @@ function hashNumbers(
       }
       return;
     case "integer":
-      for (let index = 0; index < count; index++) hashes[index] = numbers[index]!;
+      for (let index = 0; index < count; index++) hashes[index] = numbers[index];
       return;
     case "long":
-      for (let index = 0; index < count; index++) hashes[index] = hashOfLong(numbers[index]!);
+      for (let index = 0; index < count; index++) hashes[index] = hashOfLong(numbers[index]);
       return;
     case "double":
-      for (let index = 0; index < count; index++) hashes[index] = hashOfDouble(numbers[index]!);
+      for (let index = 0; index < count; index++) hashes[index] = hashOfDouble(numbers[index]);
       return;
   }
 }
 
 function hashStrings(strings: readonly string[], count: number, hashes: Int32Array): void {
-  for (let index = 0; index < count; index++) hashes[index] = hashOfString(strings[index]!);
+  for (let index = 0; index < count; index++) hashes[index] = hashOfString(strings[index]);
 }
 
 function hashCodes(
@@ -158,6 +150,6 @@ function hashCodes(
   hashes: Int32Array,
 ): void {
   const byCode = new Int32Array(dictionary.length);
-  for (let code = 0; code < byCode.length; code++) byCode[code] = hashOfString(dictionary[code]!);
-  for (let index = 0; index < count; index++) hashes[index] = byCode[codes[index]!]!;
+  for (let code = 0; code < byCode.length; code++) byCode[code] = hashOfString(dictionary[code]);
+  for (let index = 0; index < count; index++) hashes[index] = byCode[codes[index]];
 }

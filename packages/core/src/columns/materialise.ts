@@ -18,10 +18,10 @@ const MATERIALISERS = new Map<string, Materialiser>();
 
 /** One record per row. */
 export function materialise(set: ColumnSet, count: number): readonly unknown[] {
-  if (set.names === undefined) return valuesOf(set.columns[0]!, count);
+  if (set.names === undefined) return valuesOf(set.columns[0], count);
   let shape = "";
   for (let index = 0; index < set.columns.length; index++) {
-    const column = set.columns[index]!;
+    const column = set.columns[index];
     shape += `${column.kind}${presenceClass(column, count)}${JSON.stringify(set.names[index])}`;
   }
   let made = MATERIALISERS.get(shape);
@@ -57,7 +57,7 @@ function generate(set: ColumnSet, count: number): Materialiser {
   const literal: string[] = [];
   const optional: string[] = [];
   for (let index = 0; index < columns.length; index++) {
-    const column = columns[index]!;
+    const column = columns[index];
     head.push(bindingsOf(column, index));
     const level = presenceClass(column, count);
     const value = level === 0 ? valueSource(column, index) : guardedSource(column, index);

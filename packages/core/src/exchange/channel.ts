@@ -22,7 +22,7 @@ export interface Doorbell {
 }
 
 /** The producer's end. */
-export interface ChannelProducer {
+export interface OutputChannel {
   /** Whether the producer may take another input batch. */
   hasRoom(): boolean;
   /** Appends. Never refuses; a batch must not be changed afterwards. Not after `end-of-partition`. */
@@ -37,7 +37,7 @@ export interface ChannelProducer {
 }
 
 /** The consumer's end. */
-export interface ChannelConsumer {
+export interface InputChannel {
   /** Kind of the next element; undefined when none is there. */
   peekKind(): ElementKind | undefined;
   /** Takes the next element; undefined when none is there. */

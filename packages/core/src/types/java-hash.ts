@@ -27,14 +27,14 @@ const LONG_WORDS = new Int32Array(LONG_SCRATCH.buffer);
 /** `Long.hashCode` of a bigint in [-2^63, 2^63). */
 export function hashOfBigint(value: bigint): number {
   LONG_SCRATCH[0] = value;
-  return LONG_WORDS[0]! ^ LONG_WORDS[1]!;
+  return LONG_WORDS[0] ^ LONG_WORDS[1];
 }
 
 /** `Double.hashCode`: all NaN are one, -0 is not 0. */
 export function hashOfDouble(value: number): number {
   if (value !== value) return 0x7ff80000;
   SCRATCH_FLOAT[0] = value;
-  return SCRATCH_WORDS[0]! ^ SCRATCH_WORDS[1]!;
+  return SCRATCH_WORDS[0] ^ SCRATCH_WORDS[1];
 }
 
 /** `String.hashCode`, over UTF-16 code units. */
@@ -50,7 +50,7 @@ export function hashOfString(value: string): number {
 export function hashOfBytes(value: Uint8Array): number {
   let hash = 1;
   for (let index = 0; index < value.length; index++) {
-    hash = (Math.imul(31, hash) + ((value[index]! << 24) >> 24)) | 0;
+    hash = (Math.imul(31, hash) + ((value[index] << 24) >> 24)) | 0;
   }
   return hash;
 }

@@ -1,0 +1,220 @@
+/*
+ * KeyExtractor: the keys of a batch, by a field's name or by a function of the record. By name it reads a
+ * column where there is one and builds no record; both ways give the same keys.
+ *
+ * I1. The type of the keys is fixed: the declared one, or inferred from the first key ever seen; a key of
+ *     another type is KEY_TYPE_UNSUPPORTED.
+ * I2. The `KeyColumn` that `extract` returns is reused by the next call.
+ */
+import { ByteWriter } from "../types/byte-writer.ts";
+import { inferKeyType, keyCodecOf, refuseKey } from "../types/key.ts";
+import type { KeyCodec } from "../types/key.ts";
+import type { EnumType, Type } from "../types/type.ts";
+import type { Batch } from "./batch.ts";
+import type { Column } from "./column.ts";
+import { KeyColumn } from "./key-column.ts";
+
+/** How records are keyed; frozen plain data and a function. */
+export interface KeySpec {
+  /** Name of a field, or a pure function of the record. */
+  readonly by: string | ((record: never) => unknown);
+  /** Declared type of the keys; undefined: inferred from the first key. */
+  readonly type: Type<unknown> | undefined;
+}
+
+/** Extracts keys for one operator subtask; see the file header. */
+export class KeyExtractor {
+  readonly #by: string | ((record: unknown) => unknown);
+  readonly #operator: string;
+  #codec: KeyCodec | undefined;
+  #keys: KeyColumn | undefined;
+  readonly #writer = new ByteWriter(1024);
+
+  /** `operator` is the uid that errors name. */
+  constructor(spec: KeySpec, operator: string) {
+    this.#by = spec.by as string | ((record: unknown) => unknown);
+    this.#operator = operator;
+    if (spec.type !== undefined) this.#fixType(spec.type);
+  }
+
+  /** Codec of the keys; undefined until the first key where no type is declared. */
+  get codec(): KeyCodec | undefined {
+    return this.#codec;
+  }
+
+  /** The keys of all records of the batch; valid until the next call. */
+  extract(batch: Batch): KeyColumn {
+    const { count } = batch;
+    const column = typeof this.#by === "string" ? batch.column(this.#by) : undefined;
+    if (column !== undefined && this.#fromColumn(column, count)) return this.#filled();
+    const values = this.#valuesOf(batch);
+    const codec = this.#codecFor(values, count);
+    const keys = this.#filled();
+    keys.reset(count);
+    fillFromValues(keys, values, { codec, operator: this.#operator, writer: this.#writer });
+    return keys;
+  }
+
+  #filled(): KeyColumn {
+    return (this.#keys ??= new KeyColumn("string"));
+  }
+
+  #codecFor(values: readonly unknown[], count: number): KeyCodec | undefined {
+    if (this.#codec === undefined && count > 0) {
+      this.#fixType(inferKeyType(values[0], this.#operator));
+    }
+    return this.#codec;
+  }
+
+  #fixType(type: Type<unknown>): void {
+    const codec = keyCodecOf(type, this.#operator);
+    this.#codec = codec;
+    this.#keys = new KeyColumn(codec.form, codec.numberHash);
+  }
+
+  #valuesOf(batch: Batch): readonly unknown[] {
+    const by = this.#by;
+    const records = batch.records();
+    const values: unknown[] = [];
+    if (typeof by === "string") {
+      for (let index = 0; index < batch.count; index++) values.push(fieldOf(records[index], by));
+    } else {
+      for (let index = 0; index < batch.count; index++) values.push(by(records[index]));
+    }
+    return values;
+  }
+
+  /** False where the column is not of a kind that gives keys of this type directly. */
+  #fromColumn(column: Column, count: number): boolean {
+    if (column.presence !== undefined) return false;
+    if (this.#codec === undefined) {
+      const inferred = INFERRED_KEYS[column.kind];
+      if (inferred === undefined || count === 0) return false;
+      this.#fixType(inferKeyType(inferred, this.#operator));
+    }
+    const keys = this.#filled();
+    const kind = this.#codec?.type.kind;
+    if (column.kind === "string" && kind === "string") {
+      keys.reset(count);
+      keys.codes = column.codes;
+      keys.dictionary = column.dictionary;
+      keys.strings = column.values;
+      return true;
+    }
+    const isNumber =
+      (column.kind === "int32" && NUMBER_KINDS.has(kind ?? "")) ||
+      (column.kind === "float64" && kind === "float64") ||
+      (column.kind === "bool" && kind === "bool");
+    if (!isNumber) return false;
+    keys.reset(count);
+    const { numbers } = keys;
+    const { values } = column;
+    for (let row = 0; row < count; row++) numbers[row] = values[row] as number;
+    canonicaliseNaN(numbers, count);
+    return true;
+  }
+}
+
+/** A key of the type that a column's kind implies, for `inferKeyType`. */
+const INFERRED_KEYS: Readonly<Record<Column["kind"], unknown>> = {
+  int32: 0,
+  float64: 0,
+  bool: false,
+  bigint64: 0n,
+  string: "",
+  bytes: undefined,
+  value: undefined,
+};
+
+/** Number types that every int32 is a value of. */
+const NUMBER_KINDS: ReadonlySet<string> = new Set(["int32", "int64", "timestamp", "float64"]);
+
+/** Own property only: an inherited `constructor` is not a field. */
+function fieldOf(record: unknown, name: string): unknown {
+  if (typeof record !== "object" || record === null) return undefined;
+  const value = (record as Record<string, unknown>)[name];
+  return typeof value === "function" && !Object.hasOwn(record, name) ? undefined : value;
+}
+
+function canonicaliseNaN(numbers: Float64Array, count: number): void {
+  for (let index = 0; index < count; index++) {
+    if (numbers[index] !== numbers[index]) numbers[index] = NaN;
+  }
+}
+
+interface FillContext {
+  readonly codec: KeyCodec | undefined;
+  readonly operator: string;
+  readonly writer: ByteWriter;
+}
+
+function fillFromValues(keys: KeyColumn, values: readonly unknown[], context: FillContext): void {
+  const { codec } = context;
+  if (codec === undefined) return;
+  switch (codec.form) {
+    case "number":
+      fillNumbers(keys, values, context);
+      return;
+    case "string":
+      fillStrings(keys, values, context);
+      return;
+    case "bigint":
+      for (let index = 0; index < keys.count; index++) {
+        const key = values[index];
+        if (typeof key !== "bigint" || BigInt.asIntN(64, key) !== key) {
+          refuseKey(codec.type, key, context.operator);
+        }
+        keys.bigints[index] = key;
+      }
+      return;
+    case "encoded":
+      fillEncoded(keys, values, context);
+      return;
+  }
+}
+
+function fillNumbers(keys: KeyColumn, values: readonly unknown[], context: FillContext): void {
+  const { type, numberHash } = context.codec as KeyCodec;
+  const { numbers, count } = keys;
+  for (let index = 0; index < count; index++) {
+    const key = values[index];
+    let fits: boolean;
+    if (numberHash === "boolean") fits = typeof key === "boolean";
+    else if (numberHash === "double") fits = typeof key === "number";
+    else if (numberHash === "integer") fits = typeof key === "number" && key === (key | 0);
+    else fits = Number.isSafeInteger(key);
+    if (!fits) refuseKey(type, key, context.operator);
+    const number = Number(key);
+    // An integer has no -0; a float64 keeps it.
+    numbers[index] = numberHash === "double" ? number : number + 0;
+  }
+  if (numberHash === "double") canonicaliseNaN(numbers, count);
+}
+
+function fillStrings(keys: KeyColumn, values: readonly unknown[], context: FillContext): void {
+  const { type } = context.codec as KeyCodec;
+  const allowed = type.kind === "enum" ? (type as EnumType<string>).values : undefined;
+  for (let index = 0; index < keys.count; index++) {
+    const key = values[index];
+    if (typeof key !== "string" || (allowed !== undefined && !allowed.includes(key))) {
+      refuseKey(type, key, context.operator);
+    }
+  }
+  keys.strings = values as readonly string[];
+}
+
+function fillEncoded(keys: KeyColumn, values: readonly unknown[], context: FillContext): void {
+  const { writer } = context;
+  const codec = context.codec as KeyCodec;
+  const { offsets, count } = keys;
+  const { hashes } = keys.encodedHashes;
+  writer.reset();
+  offsets[0] = 0;
+  for (let index = 0; index < count; index++) {
+    codec.encode(values[index], writer);
+    offsets[index + 1] = writer.position;
+    hashes[index] = codec.hashCode(values[index]);
+  }
+  keys.bytes = writer.bytes;
+  keys.values = values;
+}

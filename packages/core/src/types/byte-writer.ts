@@ -1,0 +1,212 @@
+/*
+ * ByteWriter: a growing buffer with the primitive encodings of `docs/formats/value.md`. Little-endian.
+ *
+ * I1. What was written is `bytes[0 .. position)`; `bytes` is replaced when it grows, so callers must not
+ *     keep it across a write.
+ */
+import { assert } from "../assert.ts";
+
+/** Longest string that is written by a loop; longer ones go through the native functions. */
+const SHORT_STRING_COUNT = 32;
+/** Largest buffer: positions are int32. */
+export const MAX_BUFFER_SIZE_BYTES = 0x7fffffff;
+
+const FLOAT_SCRATCH = new Float64Array(1);
+const FLOAT_BYTES = new Uint8Array(FLOAT_SCRATCH.buffer);
+const BIGINT_SCRATCH = new BigInt64Array(1);
+const BIGINT_BYTES = new Uint8Array(BIGINT_SCRATCH.buffer);
+const TWO_32 = 4294967296;
+
+/** See the file header. */
+export class ByteWriter {
+  /** The buffer; see I1. */
+  bytes: Buffer;
+  /** Bytes written. */
+  position = 0;
+
+  constructor(capacityBytes = 1024) {
+    this.bytes = allocate(capacityBytes);
+  }
+
+  /** Forgets what was written, keeps the buffer. */
+  reset(): void {
+    this.position = 0;
+  }
+
+  /** What was written; valid until the next write. */
+  written(): Uint8Array {
+    return this.bytes.subarray(0, this.position);
+  }
+
+  /** A copy of what was written, in a buffer of its own. */
+  copy(): Uint8Array {
+    return new Uint8Array(this.written());
+  }
+
+  /** Makes room for `sizeBytes` more. */
+  ensure(sizeBytes: number): void {
+    if (this.position + sizeBytes > this.bytes.length) this.#grow(sizeBytes);
+  }
+
+  #grow(sizeBytes: number): void {
+    const wanted = this.position + sizeBytes;
+    assert(wanted <= MAX_BUFFER_SIZE_BYTES, "an encoded value is larger than 2 GiB");
+    const grown = allocate(Math.min(Math.max(wanted, this.bytes.length * 2), MAX_BUFFER_SIZE_BYTES));
+    grown.set(this.bytes.subarray(0, this.position));
+    this.bytes = grown;
+  }
+
+  /** One byte. */
+  uint8(value: number): void {
+    this.ensure(1);
+    this.bytes[this.position++] = value;
+  }
+
+  /** Two bytes. */
+  uint16(value: number): void {
+    this.ensure(2);
+    const at = this.position;
+    this.bytes[at] = value;
+    this.bytes[at + 1] = value >>> 8;
+    this.position = at + 2;
+  }
+
+  /** Four bytes, of an int32 or a uint32. */
+  int32(value: number): void {
+    this.ensure(4);
+    const { bytes } = this;
+    const at = this.position;
+    bytes[at] = value;
+    bytes[at + 1] = value >>> 8;
+    bytes[at + 2] = value >>> 16;
+    bytes[at + 3] = value >>> 24;
+    this.position = at + 4;
+  }
+
+  /** Eight bytes, two's complement, of an integer in the safe range. */
+  int64(value: number): void {
+    this.int32(value | 0);
+    this.int32(Math.floor(value / TWO_32) | 0);
+  }
+
+  /** Eight bytes, two's complement. */
+  bigint64(value: bigint): void {
+    BIGINT_SCRATCH[0] = value;
+    this.#eight(BIGINT_BYTES);
+  }
+
+  /** Eight bytes; every NaN becomes the canonical one. */
+  float64(value: number): void {
+    FLOAT_SCRATCH[0] = value;
+    if (value !== value) {
+      // V8 may keep the payload of a NaN; equal keys must have equal bytes.
+      FLOAT_BYTES.fill(0);
+      FLOAT_BYTES[6] = 0xf8;
+      FLOAT_BYTES[7] = 0x7f;
+    }
+    this.#eight(FLOAT_BYTES);
+  }
+
+  #eight(from: Uint8Array): void {
+    this.ensure(8);
+    const { bytes } = this;
+    const at = this.position;
+    bytes[at] = from[0];
+    bytes[at + 1] = from[1];
+    bytes[at + 2] = from[2];
+    bytes[at + 3] = from[3];
+    bytes[at + 4] = from[4];
+    bytes[at + 5] = from[5];
+    bytes[at + 6] = from[6];
+    bytes[at + 7] = from[7];
+    this.position = at + 8;
+  }
+
+  /** 1 to 5 bytes, 7 bits each, low ones first. `value` in [0, 2^32). */
+  varint(value: number): void {
+    this.ensure(5);
+    let rest = value >>> 0;
+    while (rest >= 0x80) {
+      this.bytes[this.position++] = rest | 0x80;
+      rest >>>= 7;
+    }
+    this.bytes[this.position++] = rest;
+  }
+
+  /** Length and bytes. */
+  blob(value: Uint8Array): void {
+    this.varint(value.length);
+    this.raw(value);
+  }
+
+  /** Bytes alone. */
+  raw(value: Uint8Array): void {
+    this.ensure(value.length);
+    this.bytes.set(value, this.position);
+    this.position += value.length;
+  }
+
+  /** Header (length in code units · 2 + wide) and Latin-1 or UTF-16 code units. */
+  string(value: string): void {
+    const { length } = value;
+    if (length > SHORT_STRING_COUNT) {
+      this.#longString(value);
+      return;
+    }
+    this.ensure(length * 2 + 1);
+    const start = this.position;
+    let at = start + 1;
+    let union = 0;
+    for (let index = 0; index < length; index++) {
+      const unit = value.charCodeAt(index);
+      union |= unit;
+      this.bytes[at++] = unit;
+    }
+    if (union <= 0xff) {
+      this.bytes[start] = length << 1;
+      this.position = at;
+      return;
+    }
+    this.bytes[start] = (length << 1) | 1;
+    at = start + 1;
+    for (let index = 0; index < length; index++) {
+      const unit = value.charCodeAt(index);
+      this.bytes[at++] = unit;
+      this.bytes[at++] = unit >>> 8;
+    }
+    this.position = at;
+  }
+
+  #longString(value: string): void {
+    const { length } = value;
+    assert(length < 0x40000000, "a string is longer than 2^30 code units");
+    const wide = !isLatin1(value);
+    this.varint(length * 2 + (wide ? 1 : 0));
+    this.text(value, wide);
+  }
+
+  /** Code units alone. */
+  text(value: string, wide: boolean): void {
+    const sizeBytes = wide ? value.length * 2 : value.length;
+    this.ensure(sizeBytes);
+    const { bytes, position } = this;
+    bytes.write(value, position, sizeBytes, wide ? "utf16le" : "latin1");
+    this.position = position + sizeBytes;
+  }
+}
+
+function allocate(sizeBytes: number): Buffer {
+  return Buffer.from(new ArrayBuffer(sizeBytes));
+}
+
+/** Whether every code unit is below 256. */
+export function isLatin1(value: string): boolean {
+  if (value.length > 64) return LATIN1.test(value);
+  for (let index = 0; index < value.length; index++) {
+    if (value.charCodeAt(index) > 0xff) return false;
+  }
+  return true;
+}
+
+// oxlint-disable-next-line no-control-regex
+const LATIN1 = /^[\u0000-\u00ff]*$/;
