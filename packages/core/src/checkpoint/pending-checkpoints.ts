@@ -1,0 +1,302 @@
+/*
+ * PendingCheckpoints: follows every checkpoint from its id to its one end: completed or aborted.
+ *
+ * Owns: acknowledgements, declines, expiry, finalization, subsumption, the base of the next barrier,
+ * and failure accounting. Does not admit or trigger (`coordinator.ts`).
+ *
+ * I1. Every pending checkpoint ends exactly once; `onEnded` hears of it, after tasks and enumerators.
+ * I2. Finalizing is serial, cannot be aborted, and goes on while the job restarts; so completed ids
+ *     increase, and who waits for `settled` sees every checkpoint that is durable.
+ * I3. `baseId` is the newest completed checkpoint of the attempt, or the one it was restored from.
+ * I4. Shared segments of every acknowledgement are registered before its fate is looked at.
+ * I5. Between `finalize` resolving and the store knowing of it nothing else runs, so that no barrier
+ *     is made on a base that is being dropped.
+ * Semantics: `docs/semantics/checkpoints.md`.
+ */
+import { assert } from "../assert.ts";
+import type { Clock } from "../env/env.ts";
+import type { CheckpointId } from "../state/barrier.ts";
+import type { CheckpointSettings } from "./checkpoint-settings.ts";
+import type { CheckpointStatistics } from "./checkpoint-statistics.ts";
+import type {
+  AcknowledgeOutcome,
+  Acknowledgement,
+  CheckpointHost,
+  CheckpointOutcome,
+  CompletedCheckpoint,
+  Decline,
+} from "./coordinator-host.ts";
+import { Discards } from "./discards.ts";
+import { CheckpointFailureManager } from "./failure-manager.ts";
+import type { CheckpointFailure } from "./failure-manager.ts";
+import { CHECKPOINT_FAILURE_REASONS } from "./failure-reason.ts";
+import type { CheckpointFailureReason } from "./failure-reason.ts";
+import { PendingCheckpoint } from "./pending-checkpoint.ts";
+import type { PendingStart } from "./pending-checkpoint.ts";
+
+/** Expired ids that are remembered, to tell late messages from wrong ones (Flink's number). */
+export const EXPIRED_IDS_COUNT = 16;
+
+/** Why a checkpoint is aborted, and who found out. */
+export type Abort = Pick<CheckpointFailure, "reason" | "origin" | "cause">;
+
+/** What the followed checkpoints need. */
+export interface PendingCheckpointsGiven {
+  readonly settings: CheckpointSettings;
+  readonly clock: Clock;
+  readonly host: CheckpointHost;
+  readonly statistics: CheckpointStatistics;
+  /** A pending checkpoint has ended; called last. */
+  readonly onEnded: (pending: PendingCheckpoint, outcome: CheckpointOutcome) => void;
+  /** Files have been discarded: something else may start. */
+  readonly onCleaned: () => void;
+}
+
+/** See the file header. */
+export class PendingCheckpoints {
+  readonly #given: PendingCheckpointsGiven;
+  readonly #host: CheckpointHost;
+  readonly #failures: CheckpointFailureManager;
+  readonly #discards: Discards;
+  /** Those that have not ended, by id, oldest first. */
+  readonly #pending = new Map<CheckpointId, PendingCheckpoint>();
+  readonly #expiredIds: CheckpointId[] = [];
+  /** Complete ones that wait for their turn, in the order of their last acknowledgement. */
+  readonly #toFinalize: PendingCheckpoint[] = [];
+  #finalizing: PendingCheckpoint | undefined;
+  #waiters: (() => void)[] = [];
+  #baseId: CheckpointId | undefined;
+  #owesFull = false;
+  #lastCompletionMs = Number.NEGATIVE_INFINITY;
+
+  constructor(given: PendingCheckpointsGiven) {
+    this.#given = given;
+    this.#host = given.host;
+    this.#failures = new CheckpointFailureManager(given.settings.tolerableFailures);
+    this.#discards = new Discards(given.host, () => {
+      this.#wakeWaiters();
+      given.onCleaned();
+    });
+  }
+
+  get count(): number {
+    return this.#pending.size;
+  }
+
+  /** Aborted checkpoints whose files are being removed. */
+  get discardsCount(): number {
+    return this.#discards.count;
+  }
+
+  /** Newest checkpoint that completed in this attempt or that it was restored from. */
+  get baseId(): CheckpointId | undefined {
+    return this.#baseId;
+  }
+
+  /** No checkpoint may have a base until one has completed. */
+  get owesFull(): boolean {
+    return this.#owesFull;
+  }
+
+  /** `monotonicMs` of the last completion, savepoints included. */
+  get lastCompletionMs(): number {
+    return this.#lastCompletionMs;
+  }
+
+  /** Nothing is being finalized, and what failed to be is gone. */
+  get isSettled(): boolean {
+    return this.#finalizing === undefined && this.#discards.uncertainCount === 0;
+  }
+
+  /** Resolves when `isSettled`. */
+  settled(): Promise<void> {
+    if (this.isSettled) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve);
+    });
+  }
+
+  /** A new attempt starts from this checkpoint (none: from nothing, or from a savepoint). */
+  startFrom(baseId: CheckpointId | undefined, owesFull: boolean): void {
+    assert(this.isSettled && this.count === 0, "a restore waits until all have settled");
+    this.#baseId = baseId;
+    this.#owesFull = owesFull;
+  }
+
+  /** Begins to follow a checkpoint; its timeout runs from now. */
+  register(start: PendingStart): PendingCheckpoint {
+    const pending = new PendingCheckpoint(start);
+    const { settings, clock } = this.#given;
+    this.#pending.set(pending.barrier.id, pending);
+    this.#given.statistics.triggered(pending.barrier, start.subtasks.length);
+    pending.cancelTimeout = clock.schedule(settings.timeoutMs, () => {
+      this.abort(pending, { reason: "CHECKPOINT_EXPIRED", origin: "master" });
+    });
+    return pending;
+  }
+
+  acknowledge(acknowledgement: Acknowledgement): AcknowledgeOutcome {
+    const pending = this.#pending.get(acknowledgement.checkpointId);
+    if (pending?.barrier.kind !== "savepoint") this.#host.registerShared(acknowledgement);
+    const outcome = pending?.acknowledge(acknowledgement) ?? "discarded";
+    if (outcome !== "unknown") {
+      this.#given.statistics.acknowledged(acknowledgement, this.#given.clock.now());
+    }
+    if (outcome === "discarded") this.#reportLate(acknowledgement);
+    if (outcome === "discarded" || outcome === "unknown") {
+      this.#host.discardAcknowledgement(acknowledgement);
+    }
+    if (outcome === "success" && pending !== undefined) this.completeIfReady(pending);
+    return outcome;
+  }
+
+  /** Returns whether it was pending in the attempt that declines. */
+  decline(decline: Decline): boolean {
+    const pending = this.#pending.get(decline.checkpointId);
+    if (pending === undefined) {
+      this.#reportLate(decline);
+      return false;
+    }
+    if (pending.attempt !== decline.attempt || pending.phase === "finalizing") return false;
+    const reason = decline.reason ?? "CHECKPOINT_DECLINED";
+    this.abort(pending, { reason, origin: "task", cause: decline.error });
+    return true;
+  }
+
+  /** Goes on to finalize it if nothing is missing. */
+  completeIfReady(pending: PendingCheckpoint): void {
+    if (pending.phase !== "collecting" || !pending.isAcknowledged) return;
+    pending.advance("complete");
+    pending.cancelTimeout();
+    this.#toFinalize.push(pending);
+    this.#finalizeNext();
+  }
+
+  /** Ends it as failed. It must not be finalizing, nor ended. */
+  abort(pending: PendingCheckpoint, why: Abort): void {
+    assert(pending.phase !== "finalizing", "what is finalizing cannot be aborted");
+    const waiting = this.#toFinalize.indexOf(pending);
+    if (waiting !== -1) this.#toFinalize.splice(waiting, 1);
+    this.#discards.begin(pending.content(), false);
+    this.#fail(pending, why);
+  }
+
+  /** Ends all but the one that is finalizing. */
+  abortAll(reason: CheckpointFailureReason): void {
+    for (const pending of this.#pending.values()) {
+      if (pending.isEnded || pending.phase === "finalizing") continue;
+      this.abort(pending, { reason, origin: "master" });
+    }
+  }
+
+  /** Counts a failure, and fails the job where it is one too many. */
+  countFailure(failure: CheckpointFailure): void {
+    const { checkpointId, reason, cause } = failure;
+    this.#host.report({ kind: "failed", checkpointId, reason, error: cause });
+    const error = this.#failures.failed(failure);
+    if (error !== undefined) this.#host.failJob(error);
+  }
+
+  #finalizeNext(): void {
+    if (this.#finalizing !== undefined) return;
+    const pending = this.#toFinalize.shift();
+    if (pending === undefined) return;
+    this.#finalizing = pending;
+    pending.advance("finalizing");
+    this.#finalize(pending).catch((error: unknown) => this.#host.failJob(error));
+  }
+
+  async #finalize(pending: PendingCheckpoint): Promise<void> {
+    let end: () => void;
+    try {
+      const checkpoint = await this.#host.finalize(pending.content());
+      end = () => this.#complete(pending, checkpoint);
+    } catch (error) {
+      end = () => this.#failFinalize(pending, error);
+    }
+    assert(this.#finalizing === pending, "one is finalized at a time");
+    try {
+      end();
+    } finally {
+      // Only now: whoever waits behind it may just have been subsumed.
+      this.#finalizing = undefined;
+      this.#wakeWaiters();
+      this.#finalizeNext();
+    }
+  }
+
+  #complete(pending: PendingCheckpoint, checkpoint: CompletedCheckpoint): void {
+    const { barrier, attempt, isFinal } = pending;
+    assert(checkpoint.id === barrier.id && checkpoint.kind === barrier.kind, "it is this one");
+    const { clock, statistics } = this.#given;
+    this.#remove(pending);
+    this.#lastCompletionMs = clock.monotonicMs();
+    this.#failures.succeeded(barrier.id);
+    statistics.completed(checkpoint, clock.now());
+    this.#host.report({ kind: "completed", checkpoint });
+    if (barrier.kind === "checkpoint") {
+      this.#baseId = barrier.id;
+      this.#owesFull = false;
+      const lastSubsumedId = this.#host.addCompleted(checkpoint, this.#pinnedBases(barrier.id));
+      this.#subsume(barrier.id);
+      this.#host.notifyCompleted({ checkpointId: barrier.id, attempt, lastSubsumedId, isFinal });
+    }
+    this.#given.onEnded(pending, { kind: "completed", checkpoint });
+  }
+
+  /** Bases of those that stay pending when `completedId` has completed. */
+  #pinnedBases(completedId: CheckpointId): CheckpointId[] {
+    const bases = new Set<CheckpointId>();
+    for (const { barrier } of this.#pending.values()) {
+      if (barrier.id > completedId && barrier.base !== undefined) bases.add(barrier.base);
+    }
+    return [...bases];
+  }
+
+  #subsume(completedId: CheckpointId): void {
+    for (const pending of this.#pending.values()) {
+      if (pending.isEnded || pending.barrier.id > completedId || !pending.canBeSubsumed) continue;
+      this.abort(pending, { reason: "CHECKPOINT_SUBSUMED", origin: "master" });
+    }
+  }
+
+  #failFinalize(pending: PendingCheckpoint, cause: unknown): void {
+    this.#discards.begin(pending.content(), true);
+    this.#fail(pending, { reason: "FINALIZE_CHECKPOINT_FAILURE", origin: "master", cause });
+  }
+
+  #fail(pending: PendingCheckpoint, { reason, origin, cause }: Abort): void {
+    const { id: checkpointId, kind } = pending.barrier;
+    this.#remove(pending);
+    if (reason === "CHECKPOINT_EXPIRED") {
+      this.#expiredIds.push(checkpointId);
+      if (this.#expiredIds.length > EXPIRED_IDS_COUNT) this.#expiredIds.shift();
+    }
+    this.#given.statistics.failed(checkpointId, reason, this.#given.clock.now());
+    const { attempt } = pending;
+    this.#host.notifyAborted({ checkpointId, attempt, latestCompletedId: this.#baseId, reason });
+    this.countFailure({ reason, checkpointId, kind, origin, cause });
+    const { message } = CHECKPOINT_FAILURE_REASONS[reason];
+    this.#given.onEnded(pending, { kind: "failed", reason, message, checkpointId, cause });
+  }
+
+  #remove(pending: PendingCheckpoint): void {
+    pending.advance("ended");
+    pending.cancelTimeout();
+    const wasThere = this.#pending.delete(pending.barrier.id);
+    assert(wasThere, "a checkpoint ends once");
+  }
+
+  #wakeWaiters(): void {
+    if (!this.isSettled) return;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const wake of waiters) wake();
+  }
+
+  #reportLate(message: Acknowledgement | Decline): void {
+    const { checkpointId, vertex, subtask } = message;
+    const hadExpired = this.#expiredIds.includes(checkpointId);
+    this.#host.report({ kind: "late", checkpointId, subtask: { vertex, subtask }, hadExpired });
+  }
+}
