@@ -16,6 +16,8 @@ export interface Clock {
   monotonicMs(): number;
   /** Calls `callback` once, not before `delayMs` (≥ 0) from now. The function returned cancels it; calling that twice is harmless. */
   schedule(delayMs: number, callback: () => void): () => void;
+  /** Calls `callback` once in a later turn of the event loop, after I/O that is ready has had its turn. Cannot be canceled. */
+  soon(callback: () => void): void;
 }
 
 /** A stream of random numbers. */

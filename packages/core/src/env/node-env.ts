@@ -47,4 +47,5 @@ const nodeClock: Clock = Object.freeze({
     arm();
     return () => clearTimeout(timer);
   },
+  soon: (callback: () => void): void => void setImmediate(callback),
 });

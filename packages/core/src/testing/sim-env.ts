@@ -23,6 +23,9 @@ export const SIM_EPOCH_MS = 1_767_225_600_000;
 /** Pids are few, so that they are reused as on a busy machine. */
 const PIDS_COUNT = 8;
 
+/** A turn of the event loop takes up to so long, ms. */
+const TURN_MS_MAX = 0.2;
+
 /** Settings of a simulated machine. */
 export interface SimWorldOptions {
   readonly seed: string | number;
@@ -108,10 +111,12 @@ interface ProcessSeed {
 class LiveProcess implements SimProcess {
   readonly env: SimEnv;
   readonly #world: SimWorld;
+  readonly #turns: Random;
   #isAlive = true;
 
   constructor(world: SimWorld, seed: ProcessSeed) {
     this.#world = world;
+    this.#turns = seed.random.fork("turns");
     const files = new SimFiles({
       disk: world.disk,
       scheduler: world.scheduler,
@@ -155,6 +160,11 @@ class LiveProcess implements SimProcess {
         if (!this.#isAlive) return () => undefined;
         const request = { delayMs, label: "timer", owner: this, run: callback };
         return world.scheduler.schedule(request);
+      },
+      soon: (callback) => {
+        if (!this.#isAlive) return;
+        const delayMs = this.#turns.next() * TURN_MS_MAX;
+        world.scheduler.schedule({ delayMs, label: "turn", owner: this, run: callback });
       },
     };
   }

@@ -1,0 +1,291 @@
+/*
+ * CheckpointStore: the completed checkpoints of a run, on disk and in memory, and the life of their
+ * files. Held by the job master of the process that holds the run. Layout:
+ * docs/formats/run-directory.md; who deletes what and when: docs/semantics/ownership.md.
+ *
+ *     begin(id) → tasks write segments → register(id, segments) per ack → complete(metadata) | abort(id)
+ *
+ * I1. A checkpoint is complete when `complete` has resolved: its segments and `_metadata` are durable
+ *     and `_metadata` was read back. Only then may anything be committed.
+ * I2. Deleting begins with `_metadata`, durably; then files of that checkpoint alone, then the
+ *     directory. So what can be found can be used.
+ * I3. At start only files that no complete checkpoint names are removed, and no segments at all while
+ *     a damaged checkpoint lies aside that may name them.
+ * I4. A failed deletion fails nothing: it is reported, and the file goes at the next start.
+ */
+import { assert } from "../assert.ts";
+import type { Files } from "../env/files.ts";
+import { oxbowError } from "../errors.ts";
+import type { CheckpointId } from "../state/barrier.ts";
+import {
+  checkpointDirectoryName,
+  decideRecovery,
+  segmentsOf,
+  takeInventory,
+  type CheckpointInventory,
+  type FoundCheckpoint,
+  type RecoveryDecision,
+} from "./checkpoint-inventory.ts";
+import { createDirectoryDurably, TEMPORARY_MARK } from "./durable-file.ts";
+import { METADATA_NAME, writeMetadata } from "./metadata-file.ts";
+import type { CheckpointMetadata, SegmentHandle } from "./metadata.ts";
+import {
+  chooseSubsumed,
+  isDiscarded,
+  type CheckpointRetention,
+  type DiscardReason,
+} from "./retention.ts";
+import { SHARED_PREFIX, SharedRegistry } from "./shared-registry.ts";
+
+const SHARED_NAME = SHARED_PREFIX.slice(0, -1);
+
+/** Begins the names of checkpoints that were found damaged and passed over. */
+const DAMAGED_PREFIX = "damaged-";
+
+/** Settings and surroundings of a store. */
+export interface CheckpointStoreOptions {
+  readonly files: Files;
+  /** The run directory; held by this process. */
+  readonly directory: string;
+  readonly epoch: number;
+  /** Completed checkpoints that are kept, from 1. */
+  readonly retainedCount: number;
+  readonly retention: CheckpointRetention;
+  /** Told of deletions that failed. */
+  readonly warn: (error: unknown) => void;
+}
+
+/** What a run goes on with. */
+export interface RecoveredStore {
+  readonly store: CheckpointStore;
+  readonly decision: RecoveryDecision;
+}
+
+interface StoredCheckpoint {
+  readonly id: CheckpointId;
+  readonly isSavepoint: false;
+  readonly isSynchronous: false;
+  readonly metadata: CheckpointMetadata;
+}
+
+/** See the file header. */
+export class CheckpointStore {
+  readonly #options: CheckpointStoreOptions;
+  readonly #registry = new SharedRegistry();
+  /** Oldest first. */
+  #completed: StoredCheckpoint[] = [];
+  readonly #begun = new Set<CheckpointId>();
+  #deletions: Promise<void> = Promise.resolve();
+  #deletionsCount = 0;
+
+  constructor(options: CheckpointStoreOptions) {
+    assert(options.retainedCount >= 1, "at least one checkpoint is kept");
+    this.#options = options;
+  }
+
+  /** Checkpoints kept, oldest first. */
+  get completed(): readonly CheckpointMetadata[] {
+    return this.#completed.map((stored) => stored.metadata);
+  }
+
+  /** The newest complete checkpoint. */
+  get latest(): CheckpointMetadata | undefined {
+    return this.#completed.at(-1)?.metadata;
+  }
+
+  /** Checkpoints whose deletion is under way; the coordinator waits while there are many. */
+  get deletionsCount(): number {
+    return this.#deletionsCount;
+  }
+
+  /** Makes `chk-<id>`, where the checkpoint's exclusive files go. */
+  async begin(id: CheckpointId): Promise<void> {
+    this.#begun.add(id);
+    const directory = this.#path(checkpointDirectoryName(id));
+    await createDirectoryDurably(this.#options.files, directory);
+  }
+
+  /** Notes a task's segments; called for every ack, also for those that come too late. */
+  register(id: CheckpointId, segments: readonly SegmentHandle[]): void {
+    this.#registry.register(id, segments);
+  }
+
+  /**
+   * Completes a checkpoint; see I1. Then those that are no longer kept are deleted in the background.
+   * If it rejects, the checkpoint is not complete and never will be, except with CHECKPOINT_UNCERTAIN:
+   * then the process must end without restoring, committing or cleaning up anything.
+   */
+  async complete(metadata: CheckpointMetadata): Promise<void> {
+    const { files, epoch } = this.#options;
+    const id = metadata.checkpointId;
+    assert(metadata.kind === "checkpoint", "savepoints are not the store's");
+    assert(this.#begun.has(id), () => `checkpoint ${id} was not begun`);
+    assert(id > (this.latest?.checkpointId ?? 0), () => `checkpoint ${id} completes out of order`);
+    this.#registry.register(id, segmentsOf(metadata));
+    const directory = this.#path(checkpointDirectoryName(id));
+    // The names of the segments; their bytes were synced by whoever wrote them.
+    await files.syncDirectory(this.#path(SHARED_NAME));
+    await files.syncDirectory(directory);
+    try {
+      await writeMetadata(files, { directory, tag: String(epoch) }, metadata);
+    } catch (error) {
+      await this.#takeBack(id, error);
+      throw error;
+    }
+    this.#begun.delete(id);
+    this.#completed.push({ id, isSavepoint: false, isSynchronous: false, metadata });
+    this.#subsume();
+  }
+
+  /** The checkpoint will not complete: its directory goes. Shared segments wait for the next subsuming. */
+  async abort(id: CheckpointId): Promise<void> {
+    if (!this.#begun.has(id)) return;
+    await this.#discardDirectory(checkpointDirectoryName(id));
+    this.#begun.delete(id);
+  }
+
+  /**
+   * The run ended: deletes what the retention policy says. Resolves when all deleting is over;
+   * returns whether a checkpoint is left to go on from.
+   */
+  async end(reason: Exclude<DiscardReason, "subsumed">): Promise<boolean> {
+    for (const id of [...this.#begun]) this.#delete(() => this.abort(id));
+    if (isDiscarded("engine", this.#options.retention, reason)) {
+      const all = this.#completed;
+      this.#completed = [];
+      this.#discard(all, Number.MAX_SAFE_INTEGER);
+    }
+    await this.settled();
+    return this.#completed.length > 0;
+  }
+
+  /** Resolves when deletions that have begun are over. */
+  async settled(): Promise<void> {
+    await this.#deletions;
+  }
+
+  /** Called once by `recoverCheckpointStore`. */
+  async adopt(inventory: CheckpointInventory, decision: RecoveryDecision): Promise<void> {
+    if (decision.kind === "refuse") return;
+    for (const found of inventory.complete.toReversed()) {
+      const { id, directory, metadata, fault } = found;
+      if (metadata !== undefined) this.#registry.register(id, segmentsOf(metadata));
+      if (metadata !== undefined && fault === undefined) {
+        this.#completed.push({ id, isSavepoint: false, isSynchronous: false, metadata });
+      } else if (decision.kind === "use" && id < decision.checkpoint.checkpointId && metadata) {
+        // Its deletion had begun: segments are gone although `_metadata` is still there.
+        await this.#tryDelete(() => this.#discardDirectory(directory));
+      } else {
+        await this.#setAside(found);
+      }
+    }
+    for (const name of inventory.incomplete)
+      await this.#tryDelete(() => this.#discardDirectory(name));
+    await this.#removeOrphans();
+    this.#subsume();
+  }
+
+  #subsume(): void {
+    const gone = chooseSubsumed(this.#completed, this.#options.retainedCount);
+    if (gone.length > 0) this.#completed = this.#completed.filter((kept) => !gone.includes(kept));
+    const lowestKept = this.#completed[0]?.id ?? 0;
+    this.#discard(gone, lowestKept);
+  }
+
+  /** After a failure on the way to completion: afterwards the checkpoint is surely not complete. */
+  async #takeBack(id: CheckpointId, cause: unknown): Promise<void> {
+    try {
+      await this.abort(id);
+    } catch (error) {
+      const file = this.#path(`${checkpointDirectoryName(id)}/${METADATA_NAME}`);
+      const message =
+        `Writing ${file} failed, and so did removing it; whether checkpoint ${id} is complete is ` +
+        `not known until storage works again. End this process and start the job again.`;
+      throw oxbowError("CHECKPOINT_UNCERTAIN", message, { checkpointId: id, file }, cause ?? error);
+    }
+  }
+
+  /** Queues the deletion of checkpoints, then of segments that nobody uses any more. */
+  #discard(gone: readonly StoredCheckpoint[], lowestKept: CheckpointId): void {
+    for (const { id } of gone)
+      this.#delete(() => this.#discardDirectory(checkpointDirectoryName(id)));
+    const unused = this.#registry.dropUnused(lowestKept);
+    if (unused.length === 0) return;
+    this.#delete(async () => {
+      for (const file of unused)
+        await this.#tryDelete(() => this.#options.files.remove(this.#path(file)));
+    });
+  }
+
+  #delete(work: () => Promise<void>): void {
+    this.#deletionsCount++;
+    this.#deletions = this.#deletions.then(async () => {
+      await this.#tryDelete(work);
+      this.#deletionsCount--;
+    });
+  }
+
+  async #tryDelete(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#options.warn(error);
+    }
+  }
+
+  async #discardDirectory(name: string): Promise<void> {
+    const { files } = this.#options;
+    const directory = this.#path(name);
+    if ((await files.status(directory)) === undefined) return;
+    await files.remove(`${directory}/${METADATA_NAME}`);
+    await files.syncDirectory(directory);
+    await files.removeTree(directory);
+  }
+
+  /** A damaged checkpoint that the run goes on without: kept for the user, out of the way. */
+  async #setAside(found: FoundCheckpoint): Promise<void> {
+    const { files, directory, epoch } = this.#options;
+    const name = `${DAMAGED_PREFIX}${found.directory}-${epoch}`;
+    await files.rename(this.#path(found.directory), this.#path(name));
+    await files.syncDirectory(directory);
+  }
+
+  async #removeOrphans(): Promise<void> {
+    const { files, directory: runDirectory } = this.#options;
+    const names = await files.list(runDirectory);
+    const isDamaged = names.some((name) => name.startsWith(DAMAGED_PREFIX));
+    const shared = this.#path(SHARED_NAME);
+    for (const name of isDamaged ? [] : await files.list(shared)) {
+      if (this.#registry.has(`${SHARED_PREFIX}${name}`)) continue;
+      await this.#tryDelete(() => files.remove(`${shared}/${name}`));
+    }
+    for (const { id } of this.#completed) {
+      const directory = this.#path(checkpointDirectoryName(id));
+      for (const name of await files.list(directory)) {
+        if (!name.includes(TEMPORARY_MARK)) continue;
+        await this.#tryDelete(() => files.remove(`${directory}/${name}`));
+      }
+    }
+  }
+
+  #path(relative: string): string {
+    return `${this.#options.directory}/${relative}`;
+  }
+}
+
+/**
+ * The store of a run that this process has just taken over, and what to go on from. On `refuse`
+ * nothing was changed and the store must not be used.
+ */
+export async function recoverCheckpointStore(
+  options: CheckpointStoreOptions,
+  restorePrevious = false,
+): Promise<RecoveredStore> {
+  const { files, directory } = options;
+  await createDirectoryDurably(files, `${directory}/${SHARED_NAME}`);
+  const inventory = await takeInventory(files, directory);
+  const decision = decideRecovery(inventory.complete, restorePrevious);
+  const store = new CheckpointStore(options);
+  await store.adopt(inventory, decision);
+  return { store, decision };
+}
