@@ -93,6 +93,11 @@ export const ERRORS = {
     kind: "conflict",
     description: "The run has ended and cannot be started again; begin a new one.",
   },
+  CHECKPOINT_UNCERTAIN: {
+    kind: "unavailable",
+    description:
+      "Storage failed so that it is not known whether a checkpoint is complete; the process must end, the next one finds out.",
+  },
   RUN_EXISTS: {
     kind: "conflict",
     description: "The id given for a new run belongs to another run in the same directory.",

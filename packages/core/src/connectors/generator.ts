@@ -1,0 +1,198 @@
+/*
+ * generator: a source that computes its records from their index. Bounded or endless, as fast as it
+ * can or at a rate, resumed exactly.
+ *
+ * The index space 0, 1, 2, … is cut into blocks of `BLOCK_COUNT`; of n splits, split s has the blocks
+ * s, s + n, s + 2n, … So which records there are does not depend on the number of splits, and splits
+ * that are read at the same speed are at about the same index, which keeps event times together.
+ *
+ * I1. `make` is called once per index and attempt, in ascending order within a split.
+ * I2. A paced split never emits record k of its own before k / rate seconds after it was opened; what
+ *     it missed while held up is made good at full speed, but no more than `MAX_CREDIT_MS` of it.
+ */
+import { BATCH_COUNT, Batch, type ColumnSet } from "../columns/batch.ts";
+import { oxbowError } from "../errors.ts";
+import type { Type } from "../types/type.ts";
+import { checkSplitsCount } from "./collection.ts";
+import { CursorReader, type SplitCursor } from "./cursor-reader.ts";
+import type { ReaderContext, ReaderOutput, Source, Split } from "./source.ts";
+import { spreadEnumerator } from "./split-queue.ts";
+
+/** Indexes of a block; see the file header. Part of what a snapshot means, so it never changes. */
+const BLOCK_COUNT = 1024;
+
+/** Time a paced generator may catch up on after it was held up, ms. */
+export const MAX_CREDIT_MS = 1_000;
+
+/** Of `splitsCount` splits, number `splitIndex`; `position` is the next index to make. */
+export interface GeneratorSplit extends Split {
+  readonly splitIndex: number;
+  readonly splitsCount: number;
+  readonly position: number;
+}
+
+interface GeneratorBase<T> {
+  /** Records in all; undefined or Infinity: endless. */
+  readonly count?: number;
+  /** Records per second of all splits together; undefined: as fast as possible. */
+  readonly ratePerSecond?: number;
+  /** Parts that are read side by side; default: the parallelism of the first start. */
+  readonly splits?: number;
+  /** Type of the records. */
+  readonly type?: Type<T>;
+}
+
+/** Settings of `generator`: `make` builds one record, `makeBatch` a set of columns. */
+export type GeneratorOptions<T> = GeneratorBase<T> &
+  (
+    | { readonly make: (index: number) => T; readonly makeBatch?: undefined }
+    | { readonly makeBatch: (first: number, count: number) => ColumnSet; readonly make?: undefined }
+  );
+
+/**
+ * A source of computed records. `make` must depend on the index only; it is called again after a
+ * restart. Errors: `CONNECTOR_INVALID`; what `make` throws fails the attempt.
+ *
+ * @example
+ * generator({ count: 1_000, make: (index) => ({ id: index, value: index * 2 }) });
+ */
+export function generator<T>(options: GeneratorOptions<T>): Source<T, GeneratorSplit> {
+  const count = options.count ?? Infinity;
+  const rate = options.ratePerSecond;
+  if (options.splits !== undefined) checkSplitsCount(options.splits, "generator");
+  if (!(count === Infinity || (Number.isSafeInteger(count) && count >= 0))) {
+    throw invalid(`count must be an integer of 0 or more, but is ${count}`, { count });
+  }
+  if (rate !== undefined && !(rate > 0 && rate < Infinity)) {
+    throw invalid(`ratePerSecond must be a number above 0, but is ${rate}`, { rate });
+  }
+  return {
+    kind: "source",
+    connector: "generator",
+    boundedness: count === Infinity ? "unbounded" : "bounded",
+    recordType: options.type,
+    createEnumerator: (context, restored) =>
+      spreadEnumerator(context, () => splitsOf(options.splits ?? context.parallelism), restored),
+    createReader: (context) =>
+      new CursorReader<GeneratorSplit>(context, {
+        openLimit: Infinity,
+        openCursor: (split) => new GeneratorCursor({ context, split, count, generate: options }),
+      }),
+  };
+}
+
+function splitsOf(splitsCount: number): GeneratorSplit[] {
+  return Array.from({ length: splitsCount }, (_, splitIndex) => ({
+    id: `generator-${splitIndex}-of-${splitsCount}`,
+    splitIndex,
+    splitsCount,
+    position: splitIndex * BLOCK_COUNT,
+  }));
+}
+
+interface CursorOptions {
+  readonly context: ReaderContext;
+  readonly split: GeneratorSplit;
+  readonly count: number;
+  readonly generate: GeneratorOptions<unknown>;
+}
+
+class GeneratorCursor implements SplitCursor<GeneratorSplit> {
+  readonly #options: CursorOptions;
+  readonly #pace: Pace | undefined;
+  #position: number;
+
+  constructor(options: CursorOptions) {
+    const { split, generate, context } = options;
+    this.#options = options;
+    this.#position = split.position;
+    const { ratePerSecond } = generate;
+    if (ratePerSecond !== undefined) this.#pace = new Pace(context, ratePerSecond / split.splitsCount);
+  }
+
+  poll(output: ReaderOutput): "more" | "idle" | "finished" {
+    const { split, count } = this.#options;
+    const first = this.#position;
+    if (first >= count) return "finished";
+    const blockRest = BLOCK_COUNT - (first % BLOCK_COUNT);
+    const wanted = Math.min(blockRest, BATCH_COUNT, count - first);
+    const allowed = this.#pace === undefined ? wanted : this.#pace.take(wanted);
+    if (allowed === 0) return "idle";
+    output.emit(split.id, this.#make(first, allowed));
+    this.#position += allowed;
+    if (allowed === blockRest) this.#position += (split.splitsCount - 1) * BLOCK_COUNT;
+    return this.#position >= count ? "finished" : "more";
+  }
+
+  position(): GeneratorSplit {
+    return { ...this.#options.split, position: this.#position };
+  }
+
+  close(): Promise<void> {
+    this.#pace?.stop();
+    return Promise.resolve();
+  }
+
+  #make(first: number, count: number): Batch {
+    const { make, makeBatch } = this.#options.generate;
+    if (makeBatch !== undefined) return Batch.ofColumns(makeBatch(first, count), count);
+    // A literal that grows keeps its elements packed; `new Array(count)` would be holey for good.
+    const records: unknown[] = [];
+    for (let index = first; index < first + count; index++) records.push(make(index));
+    return Batch.ofRecords(records);
+  }
+}
+
+/** Credit of a paced split. */
+class Pace {
+  readonly #context: ReaderContext;
+  readonly #ratePerMs: number;
+  #takenCount = 0;
+  #startedAt: number;
+  #cancel: (() => void) | undefined;
+
+  constructor(context: ReaderContext, ratePerSecond: number) {
+    this.#context = context;
+    this.#ratePerMs = ratePerSecond / 1_000;
+    this.#startedAt = context.env.clock.monotonicMs();
+  }
+
+  /** How many of `wanted` records may go now; if none, a wake-up is scheduled. */
+  take(wanted: number): number {
+    const now = this.#context.env.clock.monotonicMs();
+    let credit = Math.floor((now - this.#startedAt) * this.#ratePerMs) - this.#takenCount;
+    const creditLimit = Math.max(1, Math.floor(MAX_CREDIT_MS * this.#ratePerMs));
+    if (credit > creditLimit) {
+      this.#startedAt = now - creditLimit / this.#ratePerMs;
+      this.#takenCount = 0;
+      credit = creditLimit;
+    }
+    if (credit <= 0) {
+      this.#wakeWhenEarned(now);
+      return 0;
+    }
+    const allowed = Math.min(wanted, credit);
+    this.#takenCount += allowed;
+    return allowed;
+  }
+
+  stop(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  #wakeWhenEarned(now: number): void {
+    if (this.#cancel !== undefined) return;
+    const dueAt = this.#startedAt + (this.#takenCount + 1) / this.#ratePerMs;
+    // At high rates a timer per record would cost more than the record.
+    const delayMs = Math.max(1, dueAt - now);
+    this.#cancel = this.#context.env.clock.schedule(delayMs, () => {
+      this.#cancel = undefined;
+      this.#context.wake();
+    });
+  }
+}
+
+function invalid(reason: string, details: Readonly<Record<string, unknown>>): Error {
+  return oxbowError("CONNECTOR_INVALID", `Source generator: ${reason}.`, details);
+}
