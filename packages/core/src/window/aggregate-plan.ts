@@ -1,0 +1,152 @@
+/*
+ * AggregatePlan: the aggregates of one operator compiled together: the columns and children of one
+ * accumulator, and source text that folds a record in, merges two accumulators and builds the result.
+ *
+ * The plan is data and text; what it runs on is decided by who binds it (`aggregate-table.ts` for state
+ * tables, `aggregate-object.ts` for plain objects).
+ *
+ * I1. Columns and children have unique names, `<output>.<name>`, which go into the snapshot's schema.
+ * I2. The order of outputs is that of the spec, in results too.
+ * I3. Two aggregates over the same input read it once per record.
+ */
+import { oxbowError } from "../errors.ts";
+import { t } from "../types/t.ts";
+import type { Type } from "../types/type.ts";
+import type {
+  AccumulatorChild,
+  AccumulatorColumn,
+  AccumulatorRef,
+  Aggregate,
+  AggregateInput,
+  AggregatePart,
+  AggregateSpec,
+} from "./aggregate.ts";
+
+/** One aggregate of a plan, with the place of its columns and children in the whole. */
+export interface PlannedOutput {
+  readonly name: string;
+  readonly part: AggregatePart;
+  readonly columnStart: number;
+  readonly childStart: number;
+  /** Position of its input in `AggregatePlan.inputs`; −1: none. */
+  readonly inputIndex: number;
+}
+
+/** An input and what the outputs ask of it. */
+export interface PlannedInput {
+  readonly input: AggregateInput;
+  readonly kind: AggregatePart["inputKind"];
+}
+
+/** See the file header. Frozen. */
+export interface AggregatePlan {
+  readonly uid: string;
+  /** Whether the result is the one aggregate's own, not an object of named ones. */
+  readonly isSingle: boolean;
+  readonly outputs: readonly PlannedOutput[];
+  readonly inputs: readonly PlannedInput[];
+  readonly columns: readonly AccumulatorColumn[];
+  readonly children: readonly AccumulatorChild[];
+  readonly canMerge: boolean;
+  readonly isMergeExact: boolean;
+  /** Undefined where the type of some output is not known. */
+  readonly resultType: Type<unknown> | undefined;
+  /** For `explain()`. */
+  readonly description: string;
+}
+
+/** Most aggregates of one operator. */
+export const MAX_OUTPUTS = 256;
+
+/**
+ * Compiles a spec for the operator `uid`. Errors: `AGGREGATE_INVALID` for an empty spec, too many
+ * outputs, and what the aggregates themselves refuse.
+ */
+export function aggregatePlan(
+  spec: Aggregate<never, unknown> | AggregateSpec<never>,
+  { uid, recordType }: { readonly uid: string; readonly recordType: Type<unknown> | undefined },
+): AggregatePlan {
+  const isSingle = isAggregate(spec);
+  const named = isSingle ? { value: spec } : spec;
+  const names = Object.keys(named);
+  if (names.length === 0 || names.length > MAX_OUTPUTS) {
+    const message = `Operator "${uid}": ${names.length} aggregates; give 1 to ${MAX_OUTPUTS}.`;
+    throw oxbowError("AGGREGATE_INVALID", message, { uid });
+  }
+  const columns: AccumulatorColumn[] = [];
+  const children: AccumulatorChild[] = [];
+  const inputs: PlannedInput[] = [];
+  const outputs = names.map((name): PlannedOutput => {
+    const where = `Operator "${uid}", output "${name}"`;
+    const part = partOf(named[name], { where, recordType });
+    const output = { name, part, columnStart: columns.length, childStart: children.length };
+    columns.push(...part.columns.map((c) => ({ ...c, name: `${name}.${c.name}` })));
+    children.push(...part.children.map((c) => ({ ...c, name: `${name}.${c.name}` })));
+    return { ...output, inputIndex: addInput(inputs, part) };
+  });
+  const parts = outputs.map((output) => output.part);
+  return Object.freeze({
+    uid,
+    isSingle,
+    outputs,
+    inputs,
+    columns,
+    children,
+    canMerge: parts.every((part) => part.canMerge),
+    isMergeExact: parts.every((part) => part.canMerge && part.isMergeExact),
+    resultType: resultTypeOf(outputs, isSingle),
+    description: names.map((name) => `${name}: ${named[name].description}`).join(", "),
+  });
+}
+
+function isAggregate(
+  spec: Aggregate<never, unknown> | AggregateSpec<never>,
+): spec is Aggregate<never, unknown> {
+  return typeof spec.compile === "function";
+}
+
+function partOf(
+  declared: Aggregate<never, unknown> | undefined,
+  context: { readonly where: string; readonly recordType: Type<unknown> | undefined },
+): AggregatePart {
+  if (typeof declared?.compile !== "function") {
+    const message = `${context.where} is no aggregate; use count(), sum(…), avg(…), ….`;
+    throw oxbowError("AGGREGATE_INVALID", message);
+  }
+  return declared.compile(context);
+}
+
+function addInput(inputs: PlannedInput[], part: AggregatePart): number {
+  if (part.input.kind === "none") return -1;
+  const added = { input: part.input, kind: part.inputKind };
+  const index = inputs.findIndex((known) => sameInput(known, added));
+  return index >= 0 ? index : inputs.push(added) - 1;
+}
+
+function sameInput(a: PlannedInput, b: PlannedInput): boolean {
+  if (a.kind !== b.kind || a.input.kind !== b.input.kind) return false;
+  if (a.input.kind === "field" && b.input.kind === "field") return a.input.field === b.input.field;
+  if (a.input.kind === "function" && b.input.kind === "function") return a.input.of === b.input.of;
+  return true;
+}
+
+function resultTypeOf(
+  outputs: readonly PlannedOutput[],
+  isSingle: boolean,
+): Type<unknown> | undefined {
+  const fields: Record<string, Type<unknown>> = {};
+  for (const { name, part } of outputs) {
+    if (part.resultType === undefined) return undefined;
+    fields[name] = part.resultType;
+  }
+  return isSingle ? outputs[0].part.resultType : t.struct(fields);
+}
+
+/** The part of an accumulator that belongs to one output. */
+export function refOf(whole: AccumulatorRef, output: PlannedOutput): AccumulatorRef {
+  const { part, columnStart, childStart } = output;
+  return {
+    fields: whole.fields.slice(columnStart, columnStart + part.columns.length),
+    children: whole.children.slice(childStart, childStart + part.children.length),
+  };
+}

@@ -1,0 +1,303 @@
+/*
+ * The aggregates that keep records or values: `minBy maxBy topN countDistinct collect reducing`, and
+ * user functions (`aggregateFunction`).
+ *
+ * Semantics: docs/semantics/windows.md, "Aggregates". What ties do is always stated.
+ */
+import { oxbowError } from "../errors.ts";
+import { t } from "../types/t.ts";
+import type { Type } from "../types/type.ts";
+import type {
+  AccumulatorRef,
+  Aggregate,
+  AggregateInput,
+  HasField,
+  HasNumber,
+} from "./aggregate.ts";
+import { inputInvalid, inputOf, inputText, inputType } from "./aggregate-input.ts";
+import { aggregate } from "./aggregates.ts";
+
+type NumberOf<T> = (record: T) => number | null | undefined;
+type RankOf<T> = (record: T) => number | string | bigint | null | undefined;
+
+/** The record with the smallest number; of equals the first. Undefined of nothing; NaN is left out. */
+export function minBy<T>(by: NumberOf<T>): Aggregate<T, T | undefined>;
+export function minBy<T, const F extends string = string>(
+  field: F & (T extends HasNumber<F> ? F : never),
+): Aggregate<T, T | undefined>;
+export function minBy(by: string | NumberOf<never>): Aggregate<never, unknown> {
+  return extremeBy("minBy", by);
+}
+
+/** The record with the largest number; of equals the first. Undefined of nothing; NaN is left out. */
+export function maxBy<T>(by: NumberOf<T>): Aggregate<T, T | undefined>;
+export function maxBy<T, const F extends string = string>(
+  field: F & (T extends HasNumber<F> ? F : never),
+): Aggregate<T, T | undefined>;
+export function maxBy(by: string | NumberOf<never>): Aggregate<never, unknown> {
+  return extremeBy("maxBy", by);
+}
+
+function extremeBy(
+  name: "minBy" | "maxBy",
+  of: string | NumberOf<never>,
+): Aggregate<never, unknown> {
+  const by = inputOf(of, "record");
+  const keeps = name === "minBy" ? "<=" : ">=";
+  return aggregate(`${name}(${inputText(by)})`, (context) => {
+    inputType(by, context);
+    const take = (
+      { fields: [rank, record] }: AccumulatorRef,
+      candidate: string,
+      value: string,
+    ): string => `{
+      const candidate = ${candidate};
+      if (!(${rank.read} ${keeps} candidate) && candidate === candidate) {
+        ${rank.write("candidate")} ${record.write(value)} } }`;
+    return {
+      input: { kind: "record" },
+      inputKind: "any",
+      columns: [
+        { name: "by", type: t.float64, initial: Number.NaN },
+        { name: "record", type: t.optional(context.recordType ?? t.any), initial: undefined },
+      ],
+      children: [],
+      resultType: context.recordType && t.optional(context.recordType),
+      canMerge: true,
+      // Of equals the first wins, and which one is first may differ.
+      isMergeExact: false,
+      bindings: { rank: numberReader(by, context.where) },
+      update: (accumulator, value, bound) => take(accumulator, `${bound}.rank(${value})`, value),
+      merge: (accumulator, { fields: [rank, record] }) => take(accumulator, rank.read, record.read),
+      result: ({ fields: [, record] }) => record.read,
+    };
+  });
+}
+
+/** A function of the record that gives a number, or NaN where there is none. */
+function numberReader(input: AggregateInput, where: string): (record: unknown) => number {
+  const read = reader(input);
+  return (record) => {
+    const value = read(record);
+    if (value === undefined || value === null) return Number.NaN;
+    if (typeof value !== "number") throw inputInvalid(where, "number", value);
+    return value;
+  };
+}
+
+function reader(input: AggregateInput): (record: unknown) => unknown {
+  switch (input.kind) {
+    case "none":
+    case "record":
+      return (record) => record;
+    case "field":
+      return (record) => (record as Readonly<Record<string, unknown>>)[input.field];
+    case "function":
+      return input.of;
+  }
+}
+
+/** Most records of a `topN`: it is one value in state, rewritten whenever it changes. */
+export const MAX_TOP_COUNT = 10_000;
+
+/** Options of `topN`. */
+export interface TopOptions<T> {
+  /** Largest first by default. */
+  readonly order?: "descending" | "ascending";
+  /** Decides between equals, ascending; without it the record that came first is first. */
+  readonly ties?: RankOf<T>;
+}
+
+/**
+ * The first `limit` records by a number or string, sorted. Records without one are left out.
+ *
+ * @example
+ * topN(10, (route: { delay: number; name: string }) => route.delay, { ties: (r) => r.name });
+ */
+export function topN<T>(
+  limit: number,
+  by: RankOf<T>,
+  options: TopOptions<T> = {},
+): Aggregate<T, readonly T[]> {
+  if (!Number.isSafeInteger(limit) || limit < 1 || limit > MAX_TOP_COUNT) {
+    throw oxbowError(
+      "AGGREGATE_INVALID",
+      `topN: ${limit} is no whole number from 1 to ${MAX_TOP_COUNT}.`,
+      { limit },
+    );
+  }
+  const compare = comparator(by, options);
+  const isRanked = (record: T): boolean => {
+    const rank = by(record);
+    return rank !== undefined && rank !== null && rank === rank;
+  };
+  const add = (top: readonly T[] | undefined, record: T): readonly T[] | undefined => {
+    if (!isRanked(record)) return undefined;
+    const list = top ?? [];
+    const index = upperBound(list, record, compare);
+    if (index >= limit) return undefined;
+    return [...list.slice(0, index), record, ...list.slice(index, limit - 1)];
+  };
+  const merge = (a: readonly T[], b: readonly T[]): readonly T[] =>
+    [...a, ...b].sort(compare).slice(0, limit);
+  return aggregate(`topN(${limit})`, ({ recordType }) => {
+    const listType = t.list(recordType ?? t.any);
+    return {
+      input: { kind: "record" },
+      inputKind: "any",
+      columns: [{ name: "top", type: t.optional(listType), initial: undefined }],
+      children: [],
+      resultType: listType,
+      canMerge: true,
+      isMergeExact: options.ties !== undefined,
+      bindings: { add, merge },
+      update: ({ fields: [top] }, value, bound) =>
+        `{ const top = ${bound}.add(${top.read}, ${value}); if (top !== undefined) { ${top.write("top")} } }`,
+      merge: ({ fields: [top] }, { fields: [other] }, bound) =>
+        `{ const other = ${other.read}; if (other !== undefined) {
+          ${top.write(`${bound}.merge(${top.read} ?? [], other)`)} } }`,
+      result: ({ fields: [top] }) => `(${top.read} ?? [])`,
+    };
+  });
+}
+
+type Comparator<T> = (a: T, b: T) => number;
+
+function comparator<T>(by: RankOf<T>, { order, ties }: TopOptions<T>): Comparator<T> {
+  const sign = order === "ascending" ? 1 : -1;
+  return (a, b) => {
+    const byRank = sign * compareRanks(by(a), by(b));
+    return byRank !== 0 || ties === undefined ? byRank : compareRanks(ties(a), ties(b));
+  };
+}
+
+/** By code units for strings, so that no locale decides. */
+function compareRanks(a: ReturnType<RankOf<never>>, b: ReturnType<RankOf<never>>): number {
+  if (a === undefined || a === null) return b === undefined || b === null ? 0 : -1;
+  if (b === undefined || b === null) return 1;
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Behind all equals, so that the first stays first. */
+function upperBound<T>(list: readonly T[], record: T, compare: Comparator<T>): number {
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compare(list[middle], record) <= 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** How many different values there are, exactly; equal as keys are (NaN = NaN, −0 ≠ 0). */
+export function countDistinct<const F extends string>(field: F): Aggregate<HasField<F>, number>;
+export function countDistinct<T>(
+  of: (record: T) => unknown,
+  type?: Type<unknown>,
+): Aggregate<T, number>;
+export function countDistinct(
+  of: string | ((record: never) => unknown),
+  type?: Type<unknown>,
+): Aggregate<never, number> {
+  const input = inputOf(of, "record");
+  return aggregate(`countDistinct(${inputText(input)})`, (context) => ({
+    input,
+    inputKind: "any",
+    columns: [{ name: "count", type: t.int64, initial: 0 }],
+    children: [{ name: "values", kind: "set", type: type ?? inputType(input, context) ?? t.any }],
+    resultType: t.int64,
+    canMerge: true,
+    isMergeExact: true,
+    bindings: {},
+    update: ({ fields: [n], children: [set] }, value) =>
+      `if (${set.add(value)}) { ${n.write(`${n.read} + 1`)} }`,
+    merge: ({ fields: [n], children: [set] }, { children: [other] }) =>
+      `for (const value of ${other.values()}) if (${set.add("value")}) { ${n.write(`${n.read} + 1`)} }`,
+    result: ({ fields: [n] }) => n.read,
+  }));
+}
+
+/** All records, or one value of each, in the order in which they came (per pane). */
+export function collect<T>(): Aggregate<T, readonly T[]>;
+export function collect<T, V>(of: (record: T) => V, type?: Type<V>): Aggregate<T, readonly V[]>;
+export function collect(
+  of?: (record: never) => unknown,
+  type?: Type<unknown>,
+): Aggregate<never, readonly unknown[]> {
+  const input = inputOf(of, "record");
+  return aggregate(`collect(${inputText(input)})`, (context) => {
+    const element = type ?? inputType(input, context);
+    return {
+      input,
+      inputKind: "any",
+      columns: [],
+      children: [{ name: "values", kind: "list", type: element ?? t.any }],
+      resultType: element && t.list(element),
+      canMerge: true,
+      isMergeExact: false,
+      bindings: {},
+      update: ({ children: [list] }, value) => `${list.add(value)};`,
+      merge: ({ children: [list] }, { children: [other] }) =>
+        `for (const value of ${other.values()}) ${list.add("value")};`,
+      result: ({ children: [list] }) => list.values(),
+    };
+  });
+}
+
+/** A user's aggregate (Flink's AggregateFunction). Accumulators are immutable: `add` gives a new one. */
+export interface AggregateFunction<T, A, R> {
+  create(): A;
+  add(accumulator: A, record: T): A;
+  result(accumulator: A): R;
+  /** Without it, windows that merge are refused and sliding windows keep one pane per window. */
+  merge?(a: A, b: A): A;
+  /** Type of the accumulator in state; default `t.any`. */
+  readonly type?: Type<A>;
+}
+
+/** Turns an `AggregateFunction` into an aggregate that composes with the built-in ones. */
+export function aggregateFunction<T, A, R>(of: AggregateFunction<T, A, R>): Aggregate<T, R> {
+  return aggregate("aggregateFunction", () => ({
+    input: { kind: "record" },
+    inputKind: "any",
+    columns: [{ name: "accumulator", type: t.optional(of.type ?? t.any), initial: undefined }],
+    children: [],
+    resultType: undefined,
+    canMerge: of.merge !== undefined,
+    isMergeExact: false,
+    bindings: { of },
+    update: ({ fields: [a] }, value, bound) =>
+      a.write(`${bound}.of.add(${a.read} ?? ${bound}.of.create(), ${value})`),
+    merge: ({ fields: [a] }, { fields: [other] }, bound) => `{
+      const other = ${other.read}; const own = ${a.read};
+      if (other !== undefined) { ${a.write(`own === undefined ? other : ${bound}.of.merge(own, other)`)} } }`,
+    result: ({ fields: [a] }, bound) => `${bound}.of.result(${a.read} ?? ${bound}.of.create())`,
+  }));
+}
+
+/** Combines records two by two (Flink's ReduceFunction); undefined of nothing. */
+export function reducing<T>(
+  reduce: (a: T, b: T) => T,
+  type?: Type<T>,
+): Aggregate<T, T | undefined> {
+  const combine = ({ fields: [a] }: AccumulatorRef, value: string, bound: string): string => `{
+    const own = ${a.read}; const next = ${value};
+    if (next !== undefined) { ${a.write(`own === undefined ? next : ${bound}.reduce(own, next)`)} } }`;
+  return aggregate("reduce", ({ recordType }) => {
+    const of = type ?? recordType;
+    return {
+      input: { kind: "record" },
+      inputKind: "any",
+      columns: [{ name: "value", type: t.optional(of ?? t.any), initial: undefined }],
+      children: [],
+      resultType: of,
+      canMerge: true,
+      isMergeExact: false,
+      bindings: { reduce },
+      update: combine,
+      merge: (accumulator, { fields: [other] }, bound) => combine(accumulator, other.read, bound),
+      result: ({ fields: [a] }) => a.read,
+    };
+  });
+}
