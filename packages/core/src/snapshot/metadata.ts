@@ -2,6 +2,7 @@
  * CheckpointMetadata: what `_metadata` says, as plain data. Format on disk: `docs/formats/metadata.md`.
  */
 import type { CheckpointId } from "../state/barrier.ts";
+import type { OperatorStateSnapshot } from "../state/operator-state.ts";
 
 /** A file of rows. Immutable once written. See `docs/formats/segment.md`. */
 export interface SegmentHandle {
@@ -18,16 +19,6 @@ export interface SegmentHandle {
   readonly keyGroupEnd: number;
   /** The checkpoint that wrote it. */
   readonly createdBy: CheckpointId;
-}
-
-/** One named list or union state of one subtask. */
-export interface OperatorStateSnapshot {
-  readonly name: string;
-  readonly mode: "split" | "union";
-  /** Schema description of the elements (`types/schema.ts`). */
-  readonly schema: unknown;
-  /** Encoded elements. */
-  readonly elements: readonly Uint8Array[];
 }
 
 /** What one operator's subtask contributes to a snapshot. */

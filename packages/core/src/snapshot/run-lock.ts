@@ -123,7 +123,10 @@ async function tryEpoch(env: Env, attempt: Attempt): Promise<RunLock | undefined
       if (isReleased) return;
       isReleased = true;
       const released = encodeCheckedText(FORMAT, { ...holder, isReleased: true });
-      await replaceDurably(env.files, { ...file, bytes: released });
+      await replaceDurably(env.files, { ...file, bytes: released }).catch((error: unknown) => {
+        // The next holder may take over, and clean up, as soon as it sees this.
+        if (errorCode(error) !== "FILE_NOT_FOUND") throw error;
+      });
     },
   };
 }
