@@ -5,10 +5,7 @@ import { oxbowError } from "./errors.ts";
  * invariant kills the task instead of corrupting state. Pass a function where building the message
  * would cost something; on the record path only O(1), allocation-free conditions.
  */
-export function assert(
-  condition: unknown,
-  message: string | (() => string),
-): asserts condition {
+export function assert(condition: unknown, message: string | (() => string)): asserts condition {
   if (!condition) failInvariant(message);
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assert as assertInvariant } from "./assert.ts";
+import type { WireError } from "./errors.ts";
 import { ERRORS, MAX_CAUSES, errorCode, fromWire, oxbowError, toWire } from "./errors.ts";
 
 test("an error carries code, kind, details and cause", () => {
@@ -17,7 +18,8 @@ test("an error crosses structured clone and JSON with code, stack and the chain 
   const root = new RangeError("root");
   const middle = oxbowError("INVALID_ARGUMENT", "middle", { bytes: 3n, rate: Infinity }, root);
   const error = oxbowError("INTERNAL_INVARIANT", "top", {}, middle);
-  for (const wire of [structuredClone(toWire(error)), JSON.parse(JSON.stringify(toWire(error)))]) {
+  const json = JSON.parse(JSON.stringify(toWire(error))) as WireError;
+  for (const wire of [structuredClone(toWire(error)), json]) {
     const back = fromWire(wire);
     assert.equal(back.code, "INTERNAL_INVARIANT");
     assert.equal(back.stack, error.stack);
@@ -38,7 +40,16 @@ test("anything that can be thrown has a wire form", () => {
   const cyclic: Record<string, unknown> = {};
   cyclic["self"] = cyclic;
   const withCycle = oxbowError("INVALID_ARGUMENT", "cyclic", cyclic);
-  for (const thrown of [undefined, null, 7, "text", Symbol("s"), {}, Object.create(null), withCycle]) {
+  for (const thrown of [
+    undefined,
+    null,
+    7,
+    "text",
+    Symbol("s"),
+    {},
+    Object.create(null),
+    withCycle,
+  ]) {
     const wire = structuredClone(toWire(thrown));
     assert.ok(fromWire(wire) instanceof Error);
   }
