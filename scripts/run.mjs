@@ -35,7 +35,7 @@ const COMMANDS = {
   check: ["scripts/test.ts", "--check"],
   sim: ["tests/sim/main.ts"],
   bench: ["bench/main.ts"],
-  build: [...bin("typescript/bin/tsc"), "-b"],
+  build: ["scripts/build.ts"],
   lint: bin("oxlint/bin/oxlint"),
   format: bin("oxfmt/bin/oxfmt"),
   oxbow: ["packages/cli/bin/oxbow.js"],

@@ -1,0 +1,21 @@
+/*
+ * `npm run build`: type-checks, writes `dist` of every package, and removes from it what no source
+ * stands behind any more, so that a renamed file is not published.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, globSync, rmSync } from "node:fs";
+import path from "node:path";
+
+const ROOT = path.dirname(import.meta.dirname);
+
+process.chdir(ROOT);
+for (const output of globSync("packages/*/dist/**/*.{js,d.ts,js.map,d.ts.map}")) {
+  const source = output.replace(/(\.d\.ts|\.js)(\.map)?$/, ".ts");
+  if (!existsSync(source.replace(`${path.sep}dist${path.sep}`, `${path.sep}src${path.sep}`))) {
+    rmSync(output);
+  }
+}
+const tsc = spawnSync(process.execPath, ["node_modules/typescript/bin/tsc", "-b"], {
+  stdio: "inherit",
+});
+process.exitCode = tsc.status ?? 1;
