@@ -1,0 +1,222 @@
+/*
+ * Descriptors: keyed state as an operator declares it, before anything runs. Plain data: name (the
+ * property under which it stands in the operator's `state`), kind, types, default and time to live. The
+ * handles that a running function gets are declared here too; `handles` behind `keyed-backend.ts` make them.
+ *
+ * Semantics: docs/semantics/state.md.
+ */
+import type { MapKey, Type } from "../types/type.ts";
+
+/** Time to live of a state, in processing time. Parameters are not part of snapshots. */
+export interface Ttl {
+  /** How long a value lives after its last counted use, ms, ≥ 1. */
+  readonly ttlMs: number;
+  /** What counts as use. Default `onCreateAndWrite`. */
+  readonly update?: "onCreateAndWrite" | "onReadAndWrite";
+  /** Whether a value that has expired but is still there may be returned. Default `neverReturnExpired`. */
+  readonly visibility?: "neverReturnExpired" | "returnExpiredIfNotCleanedUp";
+}
+
+/** Options that every state has. */
+export interface StateOptions {
+  readonly ttl?: Ttl;
+}
+
+/** One value per key. `R` is what `get` returns: `T`, or `T | undefined` without a default. */
+export interface ValueStateDescriptor<T, R = T | undefined> {
+  readonly kind: "value";
+  readonly type: Type<T>;
+  readonly default: T | undefined;
+  readonly ttl: Ttl | undefined;
+  /** Keeps `R` a part of the type. */
+  readonly result?: R;
+}
+
+/** A list per key, in order of addition. TTL is per element. */
+export interface ListStateDescriptor<T> {
+  readonly kind: "list";
+  readonly type: Type<T>;
+  readonly ttl: Ttl | undefined;
+}
+
+/** A map per key. TTL is per entry. */
+export interface MapStateDescriptor<K extends MapKey, V> {
+  readonly kind: "map";
+  readonly keyType: Type<K>;
+  readonly type: Type<V>;
+  readonly ttl: Ttl | undefined;
+}
+
+/** One value per key, combined with each value added. */
+export interface ReducingStateDescriptor<T> {
+  readonly kind: "reducing";
+  readonly type: Type<T>;
+  readonly reduce: (left: T, right: T) => T;
+  readonly ttl: Ttl | undefined;
+}
+
+/** How `aggregatingState` folds values; Flink's AggregateFunction. */
+export interface StateAggregate<I, A, O> {
+  readonly create: () => A;
+  readonly add: (accumulator: A, value: I) => A;
+  readonly result: (accumulator: A) => O;
+  readonly merge?: (left: A, right: A) => A;
+}
+
+/** One accumulator per key. */
+export interface AggregatingStateDescriptor<I, A, O> {
+  readonly kind: "aggregating";
+  /** Type of the accumulator. */
+  readonly type: Type<A>;
+  readonly aggregate: StateAggregate<I, A, O>;
+  readonly ttl: Ttl | undefined;
+}
+
+/** Any descriptor, types forgotten. */
+export type StateDescriptor =
+  | ValueStateDescriptor<unknown, unknown>
+  | ListStateDescriptor<unknown>
+  | MapStateDescriptor<MapKey, unknown>
+  | ReducingStateDescriptor<never>
+  | AggregatingStateDescriptor<never, never, unknown>;
+
+/** What stands in an operator's `state`: name → descriptor. */
+export type StateDescriptors = Readonly<Record<string, StateDescriptor>>;
+
+/** Access to single fields of a struct: reads and writes the table itself, without an object. */
+export type FieldsOf<T> = { -readonly [K in keyof T]: T[K] };
+
+/**
+ * The value of the current key. What `get` returns is never written back unless it is set; it is
+ * immutable (frozen where the Env verifies).
+ */
+export interface ValueState<T, R = T | undefined> {
+  /** The value; the default, or undefined without one, where there is none. */
+  get(): R;
+  set(value: T): void;
+  clear(): void;
+  /** Whether a value is set, the default not counted. */
+  has(): boolean;
+  /**
+   * Struct states only: each property reads and writes that field of the current key directly. Writing one
+   * field where no value is set sets the others to the default's or, without one, to zero values.
+   */
+  readonly fields: FieldsOf<T>;
+}
+
+/** The list of the current key. */
+export interface ListState<T> {
+  add(value: T): void;
+  addAll(values: Iterable<T>): void;
+  /** The elements, oldest first; read lazily, so the list must not change meanwhile. */
+  get(): Iterable<T>;
+  /** Replaces all elements. */
+  update(values: Iterable<T>): void;
+  clear(): void;
+  /** Elements, expired ones that are still there included. */
+  readonly size: number;
+}
+
+/** The map of the current key. Order of iteration: of insertion, and unspecified after a restore. */
+export interface MapState<K extends MapKey, V> {
+  get(key: K): V | undefined;
+  set(key: K, value: V): void;
+  has(key: K): boolean;
+  /** Whether there was an entry. */
+  delete(key: K): boolean;
+  /** Read lazily; entries other than the current one must not be deleted meanwhile. */
+  keys(): Iterable<K>;
+  values(): Iterable<V>;
+  entries(): Iterable<readonly [K, V]>;
+  clear(): void;
+  /** Entries, expired ones that are still there included. */
+  readonly size: number;
+}
+
+/** The combined value of the current key. */
+export interface ReducingState<T> {
+  add(value: T): void;
+  get(): T | undefined;
+  clear(): void;
+}
+
+/** The aggregate of the current key. */
+export interface AggregatingState<I, O> {
+  add(value: I): void;
+  /** Undefined before the first `add`. */
+  get(): O | undefined;
+  clear(): void;
+}
+
+/** Handle type of a descriptor. */
+export type HandleOf<D> =
+  D extends ValueStateDescriptor<infer T, infer R>
+    ? ValueState<T, R>
+    : D extends ListStateDescriptor<infer T>
+      ? ListState<T>
+      : D extends MapStateDescriptor<infer K, infer V>
+        ? MapState<K, V>
+        : D extends AggregatingStateDescriptor<infer I, infer _A, infer O>
+          ? AggregatingState<I, O>
+          : D extends ReducingStateDescriptor<infer T>
+            ? ReducingState<T>
+            : never;
+
+/** Handles of all states of an operator. */
+export type HandlesOf<S extends StateDescriptors> = { readonly [N in keyof S]: HandleOf<S[N]> };
+
+/**
+ * Declares a state with one value per key. With `default` (an option, or of `t.withDefault`), `get` never
+ * returns undefined.
+ */
+export function valueState<T>(
+  type: Type<T> & { readonly defaultValue: T },
+  options?: StateOptions,
+): ValueStateDescriptor<T, T>;
+export function valueState<T>(
+  type: Type<T>,
+  options: StateOptions & { readonly default: NoInfer<T> },
+): ValueStateDescriptor<T, T>;
+export function valueState<T>(
+  type: Type<T>,
+  options?: StateOptions,
+): ValueStateDescriptor<T, T | undefined>;
+export function valueState<T>(
+  type: Type<T> & { readonly defaultValue?: T },
+  options: StateOptions & { readonly default?: T } = {},
+): ValueStateDescriptor<T, T | undefined> {
+  const value = options.default ?? type.defaultValue;
+  return Object.freeze({ kind: "value", type, default: value, ttl: options.ttl });
+}
+
+/** Declares a list per key. */
+export function listState<T>(type: Type<T>, options: StateOptions = {}): ListStateDescriptor<T> {
+  return Object.freeze({ kind: "list", type, ttl: options.ttl });
+}
+
+/** Declares a map per key. */
+export function mapState<K extends MapKey, V>(
+  keyType: Type<K>,
+  type: Type<V>,
+  options: StateOptions = {},
+): MapStateDescriptor<K, V> {
+  return Object.freeze({ kind: "map", keyType, type, ttl: options.ttl });
+}
+
+/** Declares a value per key that is combined with each value added. */
+export function reducingState<T>(
+  type: Type<T>,
+  reduce: (left: T, right: T) => T,
+  options: StateOptions = {},
+): ReducingStateDescriptor<T> {
+  return Object.freeze({ kind: "reducing", type, reduce, ttl: options.ttl });
+}
+
+/** Declares an accumulator per key; `type` is the accumulator's. */
+export function aggregatingState<I, A, O>(
+  type: Type<A>,
+  aggregate: StateAggregate<I, A, O>,
+  options: StateOptions = {},
+): AggregatingStateDescriptor<I, A, O> {
+  return Object.freeze({ kind: "aggregating", type, aggregate, ttl: options.ttl });
+}

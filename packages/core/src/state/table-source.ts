@@ -1,0 +1,166 @@
+/*
+ * Source text of a table's hot functions: finding and inserting by key, single and by batch. One text per
+ * layout with the operator's uid in it, since V8 shares code and type feedback between identical texts.
+ * Strides, masks and key comparison are constants in the text.
+ *
+ * A candidate is found by its 32-bit hash in the index alone; only then its row's key is compared. For
+ * int32 keys without parent the hash is a bijection of the key, so rows are not read at all.
+ */
+import type { KeyColumn } from "../columns/key-column.ts";
+import { KEY_FIELD_SOURCES, type KeySource } from "./key-source.ts";
+import type { RowLayout } from "./layout.ts";
+import type { Table } from "./table.ts";
+
+/** What is generated per layout. */
+export interface TableCode {
+  /** Row of the key at `index`, with the list's or map's token for child tables, else 0. */
+  find(table: Table, keys: KeyColumn, index: number, token: number): number;
+  /** The same; makes the row if there is none. The parent's row matters for child tables only. */
+  upsert(table: Table, keys: KeyColumn, index: number, token: number, parentRow: number): number;
+  /** Rows of the first `count` keys into `rows`; 0 for none. Tables without parent only. */
+  findAll(table: Table, keys: KeyColumn, count: number, rows: Int32Array): void;
+  /** The same; makes missing rows. */
+  upsertAll(table: Table, keys: KeyColumn, count: number, rows: Int32Array): void;
+}
+
+/** Compiles the functions of a layout. */
+export function compileTable(layout: RowLayout, uid: string): TableCode {
+  const source = tableSource(layout, uid);
+  return (new Function(source) as () => TableCode)();
+}
+
+function tableSource(layout: RowLayout, uid: string): string {
+  const key = KEY_FIELD_SOURCES[layout.keyKind];
+  const isChild = layout.parent !== undefined;
+  const rowMask = (1 << layout.pageShift) - 1;
+  const words = layout.strideBytes / 4;
+  const keyWord = layout.keyOffset / 4;
+  const params = key.params;
+  const locate =
+    `const page = table.pages[row >>> ${layout.pageShift}].i32;` +
+    ` const base = (row & ${rowMask}) * ${words};`;
+  const isExact = key.isHashExact && !isChild;
+  const tokenTest = isChild ? "page[base + 2] === token && " : "";
+  return `"use strict"; // ${JSON.stringify(`${uid}/${layout.table}`)}
+${key.prelude}
+function isKey(table, row, token, ${params}) {
+  ${isExact ? "return true;" : `${locate} return ${tokenTest}${key.equals(`base + ${keyWord}`)};`}
+}
+function hashKey(token, ${params}) {
+  ${key.hash}
+  ${isChild ? CHILD_HASH : ""}
+  return hash;
+}
+function findHashed(table, hash, token, ${params}) {
+  const index = table.index;
+  const segment = index.directory[hash >>> index.shift];
+  const mask = segment.length - 4;
+  let slot = (hash << 1) & mask;
+  for (;;) {
+    const row = segment[slot + 1];
+    if (row === 0) return 0;
+    if (segment[slot] === hash && isKey(table, row, token, ${params})) return row;
+    slot = (slot + 2) & mask;
+  }
+}
+function upsertHashed(table, hash, token, parentRow, ${params}) {
+  const found = findHashed(table, hash, token, ${params});
+  if (found !== 0) return found;
+  const row = table.newRow(hash);
+  ${locate}
+  ${isChild ? "page[base + 2] = token; page[base + 3] = parentRow;" : ""}
+  ${key.write(`base + ${keyWord}`, keyWord)}
+  table.index.insert(hash, row);
+  ${isChild ? "table.link(row, parentRow);" : ""}
+  return row;
+}
+function find(table, keys, index, token) {
+  ${key.load("index")}
+  return findHashed(table, hashKey(token, ${params}), token, ${params});
+}
+function upsert(table, keys, index, token, parentRow) {
+  ${key.load("index")}
+  return upsertHashed(table, hashKey(token, ${params}), token, parentRow, ${params});
+}
+${isChild ? "const candidates = undefined, findAll = undefined, upsertAll = undefined;" : batchSource(key, isExact)}
+return { find, upsert, findAll, upsertAll };
+`;
+}
+
+/** Tokens are small numbers; the multiplication spreads them over all bits. */
+const CHILD_HASH = `
+  hash ^= Math.imul(token, 0x9e3779b1);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  hash ^= hash >>> 13;`;
+
+/** Batches: first candidates of all keys, so that the misses of the index overlap, then the rows. */
+function batchSource(key: KeySource, isExact: boolean): string {
+  const { params } = key;
+  const loop = (onMiss: string): string => `
+  const hashes = table.scratchHashes(count);
+  candidates(table, keys, count, rows, hashes);
+  for (let index = 0; index < count; index++) {
+    const row = rows[index];
+    ${isExact ? "if (row !== 0) continue;" : ""}
+    ${key.load("index")}
+    ${isExact ? "" : `if (row !== 0 && isKey(table, row, 0, ${params})) continue;`}
+    rows[index] = ${onMiss}(table, hashes[index], 0, ${onMiss === "upsertHashed" ? "0, " : ""}${params});
+  }`;
+  const coded = (isUpsert: boolean): string =>
+    key.hasDictionary
+      ? `if (keys.codes !== undefined && keys.dictionary.length <= count) {
+    byDictionary(table, keys, count, rows, ${isUpsert});
+    return;
+  }`
+      : "";
+  return `
+function candidates(table, keys, count, rows, hashes) {
+  const index = table.index;
+  const { directory, shift } = index;
+  for (let at = 0; at < count; at++) {
+    ${key.load("at")}
+    const hash = hashKey(0, ${params});
+    hashes[at] = hash;
+    const segment = directory[hash >>> shift];
+    const mask = segment.length - 4;
+    let slot = (hash << 1) & mask;
+    let row = segment[slot + 1];
+    while (row !== 0 && segment[slot] !== hash) {
+      slot = (slot + 2) & mask;
+      row = segment[slot + 1];
+    }
+    rows[at] = row;
+  }
+}
+${key.hasDictionary ? dictionarySource(params) : ""}
+function findAll(table, keys, count, rows) {
+  ${coded(false)}
+  ${loop("findHashed")}
+}
+function upsertAll(table, keys, count, rows) {
+  ${coded(true)}
+  ${loop("upsertHashed")}
+}`;
+}
+
+/** A batch whose keys are codes looks up each text once. */
+function dictionarySource(params: string): string {
+  return `
+function byDictionary(table, keys, count, rows, isUpsert) {
+  const { codes, dictionary } = keys;
+  const known = new Int32Array(dictionary.length).fill(-1);
+  for (let index = 0; index < count; index++) {
+    const code = codes[index];
+    let row = known[code];
+    if (row === -1) {
+      const text = dictionary[code];
+      const hash = hashKey(0, ${params});
+      row = isUpsert
+        ? upsertHashed(table, hash, 0, 0, ${params})
+        : findHashed(table, hash, 0, ${params});
+      known[code] = row;
+    }
+    rows[index] = row;
+  }
+}`;
+}
