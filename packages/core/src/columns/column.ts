@@ -215,7 +215,13 @@ export function bytesColumn(
   presence?: Presence,
 ): BytesColumn {
   assert(source.offsets.length > count, "a bytes column has fewer offsets than rows + 1");
-  return { kind: "bytes", count, presence, bytes: source.bytes, offsets: source.offsets };
+  return { kind: "bytes", count, presence, bytes: plainBytes(source.bytes), offsets: source.offsets };
+}
+
+/** The same memory without Buffer's methods: a Buffer's `slice` does not copy. */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  if (!(bytes instanceof Buffer)) return bytes;
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** The value of a row: undefined both for `undefined` and for an absent property (see `presence`). */

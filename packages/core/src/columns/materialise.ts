@@ -11,26 +11,29 @@ import { IS_ABSENT, valueAt } from "./column.ts";
 
 type Materialiser = (columns: readonly Column[], count: number) => unknown[];
 
-/** Shapes whose generated code is kept; beyond that all is dropped and made again. */
-export const MAX_MATERIALISERS = 1024;
+/** Combinations of kinds per list of names whose generated code is kept. */
+export const MAX_MATERIALISERS = 64;
 
-const MATERIALISERS = new Map<string, Materialiser>();
+/** By names (the same array for the same frames), then by kinds. */
+const MATERIALISERS = new WeakMap<readonly string[], Map<string, Materialiser>>();
 
 /** One record per row. */
 export function materialise(set: ColumnSet, count: number): readonly unknown[] {
-  if (set.names === undefined) return valuesOf(set.columns[0], count);
-  let shape = "";
-  for (let index = 0; index < set.columns.length; index++) {
-    const column = set.columns[index];
-    shape += `${column.kind}${presenceClass(column, count)}${JSON.stringify(set.names[index])}`;
+  const { names, columns } = set;
+  if (names === undefined) return valuesOf(columns[0], count);
+  let kinds = "";
+  for (const column of columns) {
+    kinds += column.presence === undefined ? column.kind : column.kind + presenceClass(column, count);
   }
-  let made = MATERIALISERS.get(shape);
+  let made = MATERIALISERS.get(names)?.get(kinds);
   if (made === undefined) {
-    if (MATERIALISERS.size >= MAX_MATERIALISERS) MATERIALISERS.clear();
     made = generate(set, count);
-    MATERIALISERS.set(shape, made);
+    const known = MATERIALISERS.get(names);
+    if (known === undefined || known.size >= MAX_MATERIALISERS) {
+      MATERIALISERS.set(names, new Map([[kinds, made]]));
+    } else known.set(kinds, made);
   }
-  return made(set.columns, count);
+  return made(columns, count);
 }
 
 /** The values of an unnamed column, as a plain array of at least `count`. */

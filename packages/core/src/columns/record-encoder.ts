@@ -1,0 +1,132 @@
+/*
+ * RecordEncoder: batches as blocks, for one channel. It learns the shape of the records that it sees and
+ * compiles code for it; frames describe themselves, so a shape may change from frame to frame.
+ *
+ * I1. Every value listed in `docs/semantics/records.md` survives exactly; anything else is
+ *     RECORD_NOT_TRANSFERABLE with the operator and the path of the field.
+ * I2. A frame is encoded whole or not at all.
+ */
+import { OxbowError, oxbowError } from "../errors.ts";
+import type { ByteWriter } from "../types/byte-writer.ts";
+import { Batch } from "./batch.ts";
+import type { ColumnSet } from "./batch.ts";
+import type { BlockColumn } from "./block.ts";
+import { FRAME_BLOCK } from "./block.ts";
+import { decodeBlock } from "./block-decoder.ts";
+import type { BlockOrigin } from "./block-decoder.ts";
+import { encodeBlock } from "./block-encoder.ts";
+import type { Column } from "./column.ts";
+import { float64Column } from "./column.ts";
+import { learnShape, WHOLE_SHAPE } from "./record-shape.ts";
+import type { RecordShape } from "./record-shape.ts";
+import { RecordStage } from "./record-stage.ts";
+
+/** Changes of shape after which records are encoded whole: their keys are data, not fields. */
+export const MAX_SHAPE_CHANGES = 64;
+
+/** See the file header. */
+export class RecordEncoder {
+  readonly #operator: string;
+  #stage: RecordStage | undefined;
+  #shapeChanges = 0;
+
+  /** `operator`: uid of the operator whose output is encoded, for errors. */
+  constructor(operator: string) {
+    this.#operator = operator;
+  }
+
+  /** Appends the batch as a block; returns where it starts in the writer. */
+  encode(batch: Batch, writer: ByteWriter): number {
+    const start = writer.position;
+    try {
+      const columns = batch.columns === undefined ? this.#take(batch) : columnsOf(batch.columns);
+      if (batch.timestamps !== undefined) {
+        const column = float64Column(batch.timestamps, batch.count);
+        columns.push({ name: "", role: "timestamps", column });
+      }
+      const at = encodeBlock(writer, { columns, rowCount: batch.count }, FRAME_BLOCK);
+      if (batch.columns === undefined) this.#stage?.end(batch.count);
+      return at;
+    } catch (error) {
+      writer.position = start;
+      throw this.#named(error);
+    }
+  }
+
+  #take(batch: Batch): BlockColumn[] {
+    const records = batch.records();
+    const { count } = batch;
+    if (this.#stage?.take(records, count) !== true) this.#widen(records, count);
+    return this.#stage?.columns(count) ?? [];
+  }
+
+  #widen(records: readonly unknown[], count: number): void {
+    this.#shapeChanges++;
+    const shape: RecordShape =
+      this.#shapeChanges > MAX_SHAPE_CHANGES
+        ? WHOLE_SHAPE
+        : learnShape(this.#stage?.shape, records, count);
+    this.#stage = new RecordStage(shape);
+    if (!this.#stage.take(records, count)) {
+      throw oxbowError("INTERNAL_INVARIANT", "records do not fit the shape learned from them");
+    }
+  }
+
+  #named(error: unknown): unknown {
+    if (!(error instanceof OxbowError) || error.code !== "RECORD_NOT_TRANSFERABLE") return error;
+    const { path, reason } = error.details as { path: string; reason: string };
+    const what = path === "" ? "the record itself" : `field ${path}`;
+    return oxbowError(
+      "RECORD_NOT_TRANSFERABLE",
+      `Operator "${this.#operator}" emitted a record that cannot travel: ${what} holds something ` +
+        `that is not plain data (${reason}). Emit plain objects, arrays, Maps, Sets, Dates and ` +
+        "primitives; turn anything else into those first.",
+      { operator: this.#operator, path, reason },
+    );
+  }
+}
+
+function columnsOf(set: ColumnSet): BlockColumn[] {
+  const { names, columns } = set;
+  if (names === undefined) return [{ name: "", role: "records", column: columns[0] }];
+  return columns.map((column, index) => ({ name: names[index], role: "field", column }));
+}
+
+/** The batch that was encoded, as columns. */
+export function decodeBatch(bytes: Uint8Array, origin: BlockOrigin): Batch {
+  const { columns, rowCount } = decodeBlock(bytes, origin);
+  const names: string[] = [];
+  const fields: Column[] = [];
+  let timestamps: Float64Array | undefined;
+  let isWhole = false;
+  for (const { name, role, column } of columns) {
+    switch (role) {
+      case "timestamps":
+        if (column.kind === "float64") timestamps = column.values;
+        break;
+      case "records":
+        isWhole = true;
+        fields.push(column);
+        break;
+      case "field":
+        names.push(name);
+        fields.push(column);
+        break;
+    }
+  }
+  const set = { names: isWhole ? undefined : sameNames(names), columns: fields };
+  return Batch.ofColumns(set, rowCount, timestamps);
+}
+
+const NAMES = new Map<string, readonly string[]>();
+const MAX_NAMES = 1024;
+
+/** The same array for the same names: generated code is looked up by it. */
+function sameNames(names: readonly string[]): readonly string[] {
+  const key = names.join("\u0000");
+  const known = NAMES.get(key);
+  if (known !== undefined && known.every((name, index) => name === names[index])) return known;
+  if (NAMES.size >= MAX_NAMES) NAMES.clear();
+  NAMES.set(key, names);
+  return names;
+}
