@@ -34,7 +34,6 @@ export function objectAggregates(plan: AggregatePlan): ObjectAggregates {
       result: (a) => (${resultSource(plan, own)}),
     };`;
   const { b, fn } = planBindings(plan);
-  // oxlint-disable-next-line typescript/no-implied-eval -- generated code is the design, see header
   const make = new Function("b", "fn", "initial", "addToSet", source) as (
     ...bound: readonly unknown[]
   ) => ObjectAggregates;

@@ -1,0 +1,68 @@
+/*
+ * RecordGroups: the records of one batch by the pane they go into. Buffers are reused from batch to
+ * batch; a batch usually lies in one to three panes, and neighbours are usually in the same one.
+ */
+import { assert } from "../assert.ts";
+
+/** The records of one pane: `indexes[0 .. count)` into the batch. */
+export interface RecordGroup {
+  start: number;
+  count: number;
+  indexes: Int32Array;
+}
+
+const FIRST_INDEXES = 1024;
+
+/** See the file header. */
+export class RecordGroups {
+  /** Valid: the first `count`, in order of first appearance. */
+  readonly groups: RecordGroup[] = [];
+  count = 0;
+  readonly #byStart = new Map<number, RecordGroup>();
+  #last: RecordGroup | undefined;
+
+  /** Forgets all groups. */
+  reset(): void {
+    this.count = 0;
+    this.#last = undefined;
+    this.#byStart.clear();
+  }
+
+  /** Puts the record at `index` into the group that starts at `start`. */
+  add(start: number, index: number): void {
+    let group = this.#last;
+    if (group === undefined || group.start !== start) group = this.#groupAt(start);
+    if (group.count === group.indexes.length) grow(group);
+    group.indexes[group.count++] = index;
+  }
+
+  #groupAt(start: number): RecordGroup {
+    let group = this.#byStart.get(start);
+    if (group === undefined) {
+      group = this.groups[this.count] ?? newGroup();
+      this.groups[this.count] = group;
+      this.count += 1;
+      group.start = start;
+      group.count = 0;
+      this.#byStart.set(start, group);
+    }
+    this.#last = group;
+    return group;
+  }
+
+  /** The group at a position. */
+  at(position: number): RecordGroup {
+    assert(position < this.count, "a group of this batch is asked for");
+    return this.groups[position];
+  }
+}
+
+function newGroup(): RecordGroup {
+  return { start: 0, count: 0, indexes: new Int32Array(FIRST_INDEXES) };
+}
+
+function grow(group: RecordGroup): void {
+  const indexes = new Int32Array(group.indexes.length * 2);
+  indexes.set(group.indexes);
+  group.indexes = indexes;
+}
