@@ -1,0 +1,198 @@
+/*
+ * Ring channel: the two ends of a channel on two threads, over one ring of shared memory (`ring.ts`).
+ * Elements are encoded by the producer and decoded by the consumer (`frame.ts`).
+ *
+ * What does not fit into the ring waits in the producer's memory, in order, and moves on when there is
+ * space: the ring bounds what is in flight, the task's asking for room bounds the overrun.
+ *
+ * I1. While anything waits outside, nothing is put into the ring past it, and there is no room.
+ */
+import { assert } from "../assert.ts";
+import type { Doorbell, InputChannel, OutputChannel } from "./channel.ts";
+import type { Element, ElementKind } from "./element.ts";
+import { decodeElement, ELEMENT_NUMBERS, ElementEncoder, elementKindOf } from "./frame.ts";
+import { RingConsumer, RingProducer } from "./ring.ts";
+
+/** Default size of a ring. */
+export const RING_SIZE_BYTES = 1 << 18;
+/** Largest element: pieces are joined in one buffer. */
+export const MAX_ELEMENT_SIZE_BYTES = 1 << 30;
+
+/** What the producer's end is made of. */
+export interface RingOutputOptions {
+  /** From `ringMemory`. */
+  readonly memory: SharedArrayBuffer;
+  /** Uid of the producer, for errors about records that may not travel. */
+  readonly operator: string;
+  readonly consumerDoorbell: Doorbell;
+  /** Checksums on all pieces. */
+  readonly isVerified: boolean;
+}
+
+interface Waiting {
+  readonly kind: number;
+  readonly payload: Uint8Array;
+  /** Bytes of it that are in the ring already. */
+  sent: number;
+}
+
+/** The producer's end. */
+export class RingOutput implements OutputChannel {
+  readonly #ring: RingProducer;
+  readonly #encoder: ElementEncoder;
+  readonly #consumerDoorbell: Doorbell;
+  #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  #hasEnded = false;
+
+  constructor(options: RingOutputOptions) {
+    this.#ring = new RingProducer(options.memory, options.isVerified);
+    this.#encoder = new ElementEncoder(options.operator);
+    this.#consumerDoorbell = options.consumerDoorbell;
+  }
+
+  hasRoom(): boolean {
+    if (this.#hasRoomNow()) return true;
+    this.#ring.wait();
+    // The consumer may have taken something between the look and the wait.
+    return this.#hasRoomNow();
+  }
+
+  #hasRoomNow(): boolean {
+    return this.#move() && this.#ring.usedBytes() * 2 <= this.#ring.sizeBytes;
+  }
+
+  push(element: Element): void {
+    assert(!this.#hasEnded, "an element follows the end of its partition");
+    this.#hasEnded = element.kind === "end-of-partition";
+    const kind = ELEMENT_NUMBERS[element.kind];
+    const payload = this.#encoder.encode(element);
+    assert(payload.length <= MAX_ELEMENT_SIZE_BYTES, "an element is larger than 1 GiB");
+    const next: Waiting = { kind, payload, sent: 0 };
+    if (!this.#move() || !this.#put(next)) {
+      // The encoder's buffer is used again by the next push.
+      this.#waiting.push({ kind, payload: new Uint8Array(payload), sent: next.sent });
+      this.#waitingBytes += payload.length - next.sent;
+      this.#ring.wait();
+      this.#move();
+    }
+    this.#ringConsumer();
+  }
+
+  drain(): boolean {
+    if (this.#move()) return true;
+    this.#ring.wait();
+    return this.#move();
+  }
+
+  queuedSizeBytes(): number {
+    return this.#ring.usedBytes() + this.#waitingBytes;
+  }
+
+  /** Moves what waits into the ring; true when nothing waits any more. */
+  #move(): boolean {
+    if (this.#waiting.length === 0) return true;
+    let done = 0;
+    for (const waiting of this.#waiting) {
+      const before = waiting.sent;
+      const isPut = this.#put(waiting);
+      this.#waitingBytes -= waiting.sent - before;
+      if (!isPut) break;
+      done++;
+    }
+    this.#waiting.splice(0, done);
+    this.#ringConsumer();
+    return this.#waiting.length === 0;
+  }
+
+  /** Puts as many pieces of an element as there is space for; true when all of it is in the ring. */
+  #put(waiting: Waiting): boolean {
+    const { kind, payload } = waiting;
+    do {
+      const end = Math.min(waiting.sent + this.#ring.maxPieceBytes, payload.length);
+      const hasMore = end < payload.length;
+      const piece = { kind, payload: payload.subarray(waiting.sent, end), hasMore };
+      if (!this.#ring.offer(piece)) return false;
+      waiting.sent = end;
+    } while (waiting.sent < payload.length);
+    return true;
+  }
+
+  #ringConsumer(): void {
+    if (this.#ring.takeConsumerWait()) this.#consumerDoorbell.ring();
+  }
+}
+
+/** What the consumer's end is made of. */
+export interface RingInputOptions {
+  /** From `ringMemory`. */
+  readonly memory: SharedArrayBuffer;
+  /** Name of the edge, for messages. */
+  readonly name: string;
+  readonly producerDoorbell: Doorbell;
+}
+
+/** The consumer's end. */
+export class RingInput implements InputChannel {
+  readonly #ring: RingConsumer;
+  readonly #name: string;
+  readonly #producerDoorbell: Doorbell;
+  /** Pieces of the next element that were taken, while more are to come. */
+  #parts: Uint8Array[] = [];
+
+  constructor(options: RingInputOptions) {
+    this.#ring = new RingConsumer(options.memory, options.name);
+    this.#name = options.name;
+    this.#producerDoorbell = options.producerDoorbell;
+  }
+
+  peekKind(): ElementKind | undefined {
+    let kind = this.#lastPieceKind();
+    if (kind === undefined) {
+      this.#ring.wait();
+      // The producer may have put something between the look and the wait.
+      kind = this.#lastPieceKind();
+    }
+    return kind === undefined ? undefined : elementKindOf(kind, this.#name);
+  }
+
+  poll(): Element | undefined {
+    const kind = this.peekKind();
+    if (kind === undefined) return undefined;
+    return decodeElement(kind, this.#takeAll(), this.#name);
+  }
+
+  /** Takes pieces until the last one of an element is next; its kind. */
+  #lastPieceKind(): number | undefined {
+    for (;;) {
+      const piece = this.#ring.peek();
+      if (piece === undefined) return undefined;
+      if (!piece.hasMore) return piece.kind;
+      const part = new Uint8Array(piece.sizeBytes);
+      this.#ring.take(part, 0);
+      this.#parts.push(part);
+      this.#ringProducer();
+    }
+  }
+
+  #takeAll(): Uint8Array {
+    const last = this.#ring.peek();
+    assert(last !== undefined, "an element has no last piece");
+    let sizeBytes = last.sizeBytes;
+    for (const part of this.#parts) sizeBytes += part.length;
+    const payload = new Uint8Array(sizeBytes);
+    let at = 0;
+    for (const part of this.#parts) {
+      payload.set(part, at);
+      at += part.length;
+    }
+    this.#parts = [];
+    this.#ring.take(payload, at);
+    this.#ringProducer();
+    return payload;
+  }
+
+  #ringProducer(): void {
+    if (this.#ring.takeProducerWait()) this.#producerDoorbell.ring();
+  }
+}
