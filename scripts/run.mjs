@@ -1,8 +1,8 @@
 /*
  * The door of every npm script: `node scripts/run.mjs <command> [arguments]`.
  *
- * Owns: that the dependencies of the committed lock file are installed, and that the command runs on
- * the pinned Node with this repository's sources (condition `oxbow-source`), threads and child
+ * Owns: that the dependencies of the committed lock file are installed, and that the command runs
+ * on the pinned Node with this repository's sources (condition `oxbow-source`), threads and child
  * processes included. Plain JavaScript without dependencies, because it must run on any Node >= 20
  * in a fresh clone. Does not know what the commands do. Why it is so: docs/adr/0001-toolchain.md.
  */

@@ -9,6 +9,7 @@
 import { spawn } from "node:child_process";
 import type { EventData } from "node:test";
 import { run } from "node:test";
+import type { TestEvent } from "node:test/reporters";
 import path from "node:path";
 import { availableParallelism } from "node:os";
 import { inspect } from "node:util";
@@ -67,7 +68,7 @@ async function runTests(part: Part & { kind: "tests" }, root: string): Promise<C
     concurrency: availableParallelism(),
     signal: late,
   });
-  for await (const event of events) {
+  for await (const event of events as AsyncIterable<TestEvent>) {
     switch (event.type) {
       case "test:pass":
         countPass(event.data, counts, root);
@@ -114,7 +115,7 @@ function countFailure(data: EventData.TestFail, counts: Tally, root: string): vo
   if (isEcho) return;
   counts.failed++;
   console.log(`✖ ${data.name} (${placeOf(data, root)})`);
-  const text = cause instanceof Error ? inspect(cause) : String(cause);
+  const text = typeof cause === "string" ? cause : inspect(cause);
   console.log(text.replace(/^/gm, "    "));
 }
 

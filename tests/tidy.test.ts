@@ -91,6 +91,7 @@ rule("core has no ambient clock, randomness, timer or process", ambientViolation
     [`${CORE}/state/x.ts`, "const now = Date.now();"],
     [`${CORE}/state/x.ts`, "const now = performance.now();"],
     [`${CORE}/state/x.ts`, "setTimeout(f, 1);"],
+    [`${CORE}/state/x.ts`, "const now = new Date();"],
     [`${CORE}/state/x.ts`, "const home = process.env;"],
   ],
   good: [

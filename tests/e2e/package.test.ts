@@ -132,7 +132,7 @@ function runCommand(command: string, args: readonly string[], cwd: string): stri
   return result.stdout;
 }
 
-/** Without this repository's condition, without the test runner, and without npm's settings of it. */
+/** Without this repository's condition, the test runner, and npm's settings of the repository. */
 function plainEnv(): NodeJS.ProcessEnv {
   const isOurs = (name: string): boolean => /^(npm_|NODE_OPTIONS$|NODE_TEST_CONTEXT$)/i.test(name);
   return Object.fromEntries(

@@ -30,7 +30,7 @@ const BANNED_EVERYWHERE: readonly [pattern: RegExp, remedy: string][] = [
   [/\b(white|black)list/i, "allow list, deny list"],
 ];
 
-/** One word per concept: synonyms that docs/glossary.md bans and that have no other meaning here. */
+/** Synonyms that docs/glossary.md bans and that have no other meaning here. */
 const BANNED_SYNONYMS: readonly [pattern: RegExp, remedy: string][] = [
   [/\beffectively[- ]once\b/i, "exactly-once"],
   [/\bhopping window/i, "sliding window"],
@@ -48,8 +48,11 @@ const BANNED_IN_CODE: readonly [pattern: RegExp, remedy: string][] = [
 ];
 
 /** Core outside env/ and testing/: nothing ambient. The linter says the same with types. */
-const AMBIENT =
-  /\b(Date\.now|Math\.random|new Date\(\)|setTimeout|setInterval|setImmediate|queueMicrotask)\b|(?<![\w.#])(process|performance)\./;
+const AMBIENT: readonly [pattern: RegExp, remedy: string][] = [
+  [/\b(Date\.now|Math\.random)\b|\bnew Date\(\)/, "ask Env"],
+  [/\b(setTimeout|setInterval|setImmediate|queueMicrotask)\b/, "ask Env"],
+  [/(?<![\w.#])(process|performance)\./, "ask Env"],
+];
 
 /** Code from strings is fast and hard to read, so each place is named here. */
 const GENERATED_CODE = /^packages\/core\/src\/(types|columns|state|window|operators|connectors)\//;
@@ -89,7 +92,7 @@ export function ambientViolations(file: SourceFile): string[] {
   if (!/^packages\/core\/src\/(?!env\/|testing\/)/.test(file.path) || TEST.test(file.path)) {
     return [];
   }
-  return matches(file, codeOnly(file.text), [[AMBIENT, "ask Env"]]);
+  return matches(file, codeOnly(file.text), AMBIENT);
 }
 
 /** `new Function` outside the places where generated code is part of the design. */

@@ -64,14 +64,14 @@ test("a cycle of causes is cut at the bound", () => {
   assert.equal(depth, MAX_CAUSES);
 });
 
-test("a code of another version arrives as UNEXPECTED and keeps its own code in the details", () => {
+test("a code of another version arrives as UNEXPECTED with its own code in the details", () => {
   const wire = { ...toWire(oxbowError("UNEXPECTED", "m")), code: "NOT_KNOWN_HERE" };
   const back = fromWire(wire);
   assert.equal(back.code, "UNEXPECTED");
   assert.equal(back.details["code"], "NOT_KNOWN_HERE");
 });
 
-test("a broken invariant throws INTERNAL_INVARIANT with the message, built only when needed", () => {
+test("a broken invariant throws INTERNAL_INVARIANT; its message is built only then", () => {
   let built = 0;
   const message = (): string => {
     built++;

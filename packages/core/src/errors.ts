@@ -96,7 +96,7 @@ export const ERRORS = {
   CHECKPOINT_UNCERTAIN: {
     kind: "unavailable",
     description:
-      "Storage failed so that it is not known whether a checkpoint is complete; the process must end, the next one finds out.",
+      "Storage failed, and whether a checkpoint is complete is unknown; the process must end.",
   },
   RUN_EXISTS: {
     kind: "conflict",
