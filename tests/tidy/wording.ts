@@ -37,7 +37,7 @@ const BANNED_SYNONYMS: readonly [pattern: RegExp, remedy: string][] = [
   [/\bpunctuation\b/i, "watermark"],
   [/\b(wall|business)[- ]time\b/i, "processing time, event time"],
   [/\bshuffle\b/i, "partitioner (hash, rebalance, …)"],
-  [/\bcancelled\b|\bcancelling\b/i, "canceled, canceling"],
+  [/\b[Cc]ancell(ed|ing)\b/, "canceled, canceling (Flink's constants keep their form)"],
 ];
 
 /** In TypeScript, outside comments and strings. */
