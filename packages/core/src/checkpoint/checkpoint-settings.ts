@@ -7,6 +7,7 @@
  * Two defaults differ from Flink's on purpose: checkpoints are incremental, and those of a job that
  * failed are kept, because the same command resumes the run from them.
  */
+import type { CheckpointRetention } from "../snapshot/retention.ts";
 import { parseDuration } from "../time/duration.ts";
 import type { Duration } from "../time/duration.ts";
 import { checkNumber, settingInvalid, settingNotSupported } from "./config-values.ts";
@@ -90,7 +91,6 @@ const RETENTIONS: readonly Retention[] = ["keep", "delete"];
  */
 export function checkpointSettings(options: CheckpointOptions = {}): CheckpointSettings {
   refuseUnaligned(options);
-  const retain = options.retain ?? {};
   return Object.freeze({
     intervalMs:
       options.interval === undefined
@@ -114,19 +114,7 @@ export function checkpointSettings(options: CheckpointOptions = {}): CheckpointS
     }),
     tolerableFailures: tolerableFailures(options.tolerableFailures ?? 0),
     isIncremental: options.incremental ?? true,
-    retain: Object.freeze({
-      count: checkNumber("checkpoint.retain.count", retain.count ?? 1, {
-        min: 1,
-        max: MAX_RETAINED_CHECKPOINTS,
-        isWhole: true,
-      }),
-      onCancellation: oneOf(
-        "checkpoint.retain.onCancellation",
-        retain.onCancellation ?? "delete",
-        RETENTIONS,
-      ),
-      onFailure: oneOf("checkpoint.retain.onFailure", retain.onFailure ?? "keep", RETENTIONS),
-    }),
+    retain: retainSettings(options.retain ?? {}),
   });
 }
 
@@ -135,6 +123,31 @@ export function baseIntervalMs(settings: CheckpointSettings): number | undefined
   return settings.intervalMs === undefined
     ? undefined
     : Math.max(settings.intervalMs, settings.minPauseMs);
+}
+
+/** The policy that the store of completed checkpoints knows, under Flink's names. */
+export function retentionOf({ retain }: CheckpointSettings): CheckpointRetention {
+  if (retain.onCancellation === "keep") return "retain-on-cancellation";
+  return retain.onFailure === "keep" ? "delete-on-cancellation" : "none";
+}
+
+function retainSettings(options: RetainOptions): Required<RetainOptions> {
+  const { count = 1, onCancellation = "delete", onFailure = "keep" } = options;
+  checkNumber("checkpoint.retain.count", count, {
+    min: 1,
+    max: MAX_RETAINED_CHECKPOINTS,
+    isWhole: true,
+  });
+  oneOf("checkpoint.retain.onCancellation", onCancellation, RETENTIONS);
+  oneOf("checkpoint.retain.onFailure", onFailure, RETENTIONS);
+  if (onCancellation === "keep" && onFailure === "delete") {
+    throw settingInvalid(
+      "checkpoint.retain.onFailure",
+      onFailure,
+      '"keep", since onCancellation is "keep"',
+    );
+  }
+  return Object.freeze({ count, onCancellation, onFailure });
 }
 
 function refuseUnaligned(options: CheckpointOptions): void {

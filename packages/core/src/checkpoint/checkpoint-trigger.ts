@@ -1,7 +1,7 @@
 /*
  * CheckpointTrigger: the triggering phase of one request at a time, in this order: an id from the
- * durable counter, the pending checkpoint with its timeout, the enumerators' state, the barrier to the
- * sources. The enumerators come before the tasks: that makes the assignment of splits exactly-once.
+ * durable counter, the pending checkpoint with its timeout, its place in the storage, the enumerators'
+ * state, the barrier to the sources. The enumerators come before the tasks: that makes the assignment of splits exactly-once.
  *
  * Owns: the order, and what happens when a step fails or the trigger is given up meanwhile. Does not
  * decide what starts (`coordinator.ts`).
@@ -91,7 +91,11 @@ export class CheckpointTrigger {
     }
     if (this.#phase !== phase) return;
     const pending = this.#register(phase, id);
+    let reason: CheckpointFailureReason = "IO_EXCEPTION";
     try {
+      await host.prepareStorage(pending.barrier);
+      if (pending.isEnded) return;
+      reason = "TRIGGER_CHECKPOINT_FAILURE";
       const enumerators = await host.snapshotEnumerators(pending.barrier);
       if (pending.isEnded) return;
       pending.setEnumerators(enumerators);
@@ -99,7 +103,7 @@ export class CheckpointTrigger {
       host.triggerSources(pending.barrier);
     } catch (cause) {
       if (pending.isEnded) return;
-      checkpoints.abort(pending, { reason: "TRIGGER_CHECKPOINT_FAILURE", origin: "master", cause });
+      checkpoints.abort(pending, { reason, origin: "master", cause });
       return;
     }
     // Inside triggerSources tasks may have declined, or all of them acknowledged.

@@ -155,11 +155,17 @@ export interface AbortedNotice {
 
 /** What the coordinator needs from the job master. See the file header. */
 export interface CheckpointHost {
-  /** Whether every task of the current attempt runs (or has ended and stays). */
+  /**
+   * Whether every task of the current attempt runs (or has ended and stays). False from the moment the
+   * attempt fails or is canceled until the next one runs.
+   */
   areTasksRunning(): boolean;
 
   /** The next id of the run's durable counter: greater than every earlier one, never given twice. */
   reserveId(): Promise<CheckpointId>;
+
+  /** Makes the place where the checkpoint's files go. A rejection counts as a failed checkpoint. */
+  prepareStorage(barrier: Barrier): Promise<void>;
 
   /**
    * Asks every enumerator for its state, by uid, and holds back its messages to each reader until that
