@@ -8,7 +8,7 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -76,7 +76,19 @@ function install() {
   });
   if (result.error !== undefined) fail(`npm could not be started: ${result.error.message}`);
   if (result.status !== 0) fail("npm ci failed; its output above says why.");
+  linkNode();
   writeFileSync(STAMP, wanted);
+}
+
+/**
+ * Links `node_modules/.bin/node` where npm did not: npm 10 removes the link together with the
+ * packages of the other platforms, which carry the same name.
+ */
+function linkNode() {
+  const name = NODE_PACKAGES[platform()];
+  const link = path.join(MODULES, ".bin", "node");
+  if (name === undefined || process.platform === "win32" || existsSync(link)) return;
+  symlinkSync(path.join("..", name, "bin", NODE_EXE), link);
 }
 
 /** The pinned Node, or where no package carries it the system's, if it is new enough. */
@@ -95,26 +107,27 @@ function findNode() {
 }
 
 function starts(node) {
-  return spawnSync(node, ["--version"], { stdio: "ignore", env: childEnv("") }).status === 0;
+  return spawnSync(node, ["--version"], { stdio: "ignore", env: childEnv(node, "") }).status === 0;
 }
 
 function platform() {
   return `${process.platform}-${process.arch}`;
 }
 
-function childEnv(options) {
+function childEnv(node, options) {
   const own = (process.env.NODE_OPTIONS ?? "").split(" ").filter((o) => o !== CONDITION);
   const all = [...own, options].filter((o) => o !== "").join(" ");
   const env = { ...process.env, NODE_OPTIONS: all };
-  // The pinned Node also serves every `node` that a script or a tool starts by name.
+  // This Node also serves every `node` that a script or a tool starts by name.
   const key = Object.keys(env).find((k) => k.toUpperCase() === "PATH") ?? "PATH";
-  env[key] = path.join(MODULES, ".bin") + path.delimiter + (env[key] ?? "");
+  const folders = [path.dirname(node), path.join(MODULES, ".bin"), env[key] ?? ""];
+  env[key] = folders.join(path.delimiter);
   return env;
 }
 
 /** Runs the command to its end and ends as it ended. */
 function run(node, args) {
-  const child = spawn(node, args, { cwd: ROOT, stdio: "inherit", env: childEnv(CONDITION) });
+  const child = spawn(node, args, { cwd: ROOT, stdio: "inherit", env: childEnv(node, CONDITION) });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.on(signal, () => {
       // A terminal sends Ctrl-C to the child as well; twice would mean "at once".
