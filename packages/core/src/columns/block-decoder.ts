@@ -78,7 +78,8 @@ function headerView(bytes: Uint8Array, origin: BlockOrigin): DataView {
 function readHeader(bytes: Uint8Array, origin: BlockOrigin): Header {
   const view = headerView(bytes, origin);
   const flags = bytes[5];
-  if (flags > (BLOCK_FLAG.CHECKSUM | BLOCK_FLAG.COMPRESSED)) throw corrupted("unknown flags", origin);
+  if (flags > (BLOCK_FLAG.CHECKSUM | BLOCK_FLAG.COMPRESSED))
+    throw corrupted("unknown flags", origin);
   const hasChecksum = (flags & BLOCK_FLAG.CHECKSUM) !== 0;
   if (!hasChecksum && origin.requireChecksum) throw corrupted("it has no checksum", origin);
   const header: Header = {

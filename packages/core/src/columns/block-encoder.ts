@@ -61,7 +61,8 @@ export function encodeBlock(
   const bodySizeBytes = writer.position - bodyStart;
   const isCompressed = options.compress && compressBody(writer, bodyStart);
   writeHeader(writer, start, {
-    flags: (options.checksum ? BLOCK_FLAG.CHECKSUM : 0) | (isCompressed ? BLOCK_FLAG.COMPRESSED : 0),
+    flags:
+      (options.checksum ? BLOCK_FLAG.CHECKSUM : 0) | (isCompressed ? BLOCK_FLAG.COMPRESSED : 0),
     columnCount: columns.length,
     rowCount,
     schemaSizeBytes,

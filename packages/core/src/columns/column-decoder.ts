@@ -90,7 +90,11 @@ function readPresence(section: Section, rowCount: number): Uint8Array {
 }
 
 /** A view where the bytes are aligned, else a copy. */
-function bytesFor(section: Section, sizeBytes: number, alignment: number): {
+function bytesFor(
+  section: Section,
+  sizeBytes: number,
+  alignment: number,
+): {
   readonly buffer: ArrayBufferLike;
   readonly offset: number;
 } {
@@ -213,7 +217,11 @@ function readStrings(section: Section, entry: ColumnEntry, presence: Presence): 
   const wide = (entry.textFlags & 1) === 1;
   if (entry.encoding === ENCODING.PACKED) {
     const ends = readEnds(section, entry, rowCount);
-    return StringColumn.ofStrings(readTexts(section, ends, { count: rowCount, wide }), rowCount, presence);
+    return StringColumn.ofStrings(
+      readTexts(section, ends, { count: rowCount, wide }),
+      rowCount,
+      presence,
+    );
   }
   if (entry.encoding !== ENCODING.DICTIONARY) throw unknownEncoding(entry);
   const codes = new Int32Array(rowCount);

@@ -234,7 +234,8 @@ function encodeStrings(writer: ByteWriter, column: StringColumn, options: DataOp
     const textFlags = (wide ? WIDE : 0) | (lengthsWidth << 4);
     return shapeOf(ENCODING.DICTIONARY, width, dictionary.length, textFlags);
   }
-  const values = presence === undefined ? column.values : withoutFillers(column.values, presence, rowCount);
+  const values =
+    presence === undefined ? column.values : withoutFillers(column.values, presence, rowCount);
   const lengths: number[] = [];
   const longest = lengthsOf(values, rowCount, lengths);
   const shape = writeLengths(writer, lengths, { count: rowCount, longest });
@@ -323,7 +324,13 @@ function encodeValues(writer: ByteWriter, column: ValueColumn, rowCount: number)
   const { encoded, presence } = column;
   if (encoded !== undefined) {
     const { bytes, offsets } = encoded;
-    return encodeSlices(writer, { bytes, starts: offsets, ends: offsets.subarray(1), presence, rowCount });
+    return encodeSlices(writer, {
+      bytes,
+      starts: offsets,
+      ends: offsets.subarray(1),
+      presence,
+      rowCount,
+    });
   }
   const offsets = new Int32Array(rowCount + 1);
   const { values } = column;

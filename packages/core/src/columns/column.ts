@@ -215,13 +215,19 @@ export function bytesColumn(
   presence?: Presence,
 ): BytesColumn {
   assert(source.offsets.length > count, "a bytes column has fewer offsets than rows + 1");
-  return { kind: "bytes", count, presence, bytes: plainBytes(source.bytes), offsets: source.offsets };
+  return {
+    kind: "bytes",
+    count,
+    presence,
+    bytes: plainBytes(source.bytes),
+    offsets: source.offsets,
+  };
 }
 
 /** The same memory without Buffer's methods: a Buffer's `slice` does not copy. */
 export function plainBytes(bytes: Uint8Array): Uint8Array {
-  if (!(bytes instanceof Buffer)) return bytes;
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const { buffer, byteOffset, byteLength } = bytes;
+  return bytes instanceof Buffer ? new Uint8Array(buffer, byteOffset, byteLength) : bytes;
 }
 
 /** The value of a row: undefined both for `undefined` and for an absent property (see `presence`). */
@@ -236,9 +242,7 @@ export function valueAt(column: Column, row: number): unknown {
     case "value":
       return column.values[row];
     case "string":
-      return column.codes === undefined
-        ? column.values[row]
-        : column.dictionary[column.codes[row]];
+      return column.codes === undefined ? column.values[row] : column.dictionary[column.codes[row]];
     case "bool":
       return column.values[row] !== 0;
     case "bytes":

@@ -109,7 +109,7 @@ export class KeyExtractor {
     keys.reset(count);
     const { numbers } = keys;
     const { values } = column;
-    for (let row = 0; row < count; row++) numbers[row] = values[row] as number;
+    for (let row = 0; row < count; row++) numbers[row] = values[row];
     canonicaliseNaN(numbers, count);
     return true;
   }

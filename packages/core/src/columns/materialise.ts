@@ -23,7 +23,8 @@ export function materialise(set: ColumnSet, count: number): readonly unknown[] {
   if (names === undefined) return valuesOf(columns[0], count);
   let kinds = "";
   for (const column of columns) {
-    kinds += column.presence === undefined ? column.kind : column.kind + presenceClass(column, count);
+    kinds +=
+      column.presence === undefined ? column.kind : column.kind + presenceClass(column, count);
   }
   let made = MATERIALISERS.get(names)?.get(kinds);
   if (made === undefined) {
@@ -101,7 +102,8 @@ function defineProperty(record: Record<string, unknown>, name: string, value: un
 }
 
 function bindingsOf(column: Column, index: number): string {
-  const presence = column.presence === undefined ? "" : `const p${index} = columns[${index}].presence; `;
+  const presence =
+    column.presence === undefined ? "" : `const p${index} = columns[${index}].presence; `;
   if (column.kind === "bytes") {
     return `${presence}const b${index} = columns[${index}].bytes, o${index} = columns[${index}].offsets;`;
   }

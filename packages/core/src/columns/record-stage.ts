@@ -212,10 +212,14 @@ function bindingSource(field: ShapeField, index: number): string {
     bytes: "values",
     value: "values",
   };
-  const lines = [`const s${index} = stages[${index}], c${index} = s${index}.${arrays[field.kind]};`];
+  const lines = [
+    `const s${index} = stages[${index}], c${index} = s${index}.${arrays[field.kind]};`,
+  ];
   if (field.isOptional) lines.push(`const p${index} = s${index}.presence;`);
   if (field.kind === "string") {
-    lines.push(`const d${index} = s${index}.dictionary, t${index} = s${index}.values, plain${index} = d${index}.isPlain;`);
+    lines.push(
+      `const d${index} = s${index}.dictionary, t${index} = s${index}.values, plain${index} = d${index}.isPlain;`,
+    );
   }
   return lines.join(" ");
 }
@@ -227,7 +231,8 @@ function readSource(shape: RecordShape, field: ShapeField, index: number): strin
   const store = storeSource(field, index);
   if (!field.isOptional) {
     // Undefined may be an absent property, which a value column would not tell apart.
-    const refuse = field.kind === "value" ? `if (${v} === undefined || ${v} === null) return i;` : "";
+    const refuse =
+      field.kind === "value" ? `if (${v} === undefined || ${v} === null) return i;` : "";
     return `${read} ${refuse} ${store}`;
   }
   const absent = shape.isWhole

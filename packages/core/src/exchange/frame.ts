@@ -92,7 +92,9 @@ export function decodeElement(kind: ElementKind, payload: Uint8Array, channel: s
   const reader = new ByteReader(payload);
   switch (kind) {
     case "data":
-      return dataElement(decodeBatch(payload, { file: channel, offset: 0, requireChecksum: false }));
+      return dataElement(
+        decodeBatch(payload, { file: channel, offset: 0, requireChecksum: false }),
+      );
     case "watermark":
       return watermarkElement(reader.float64());
     case "status":

@@ -95,7 +95,8 @@ export class PendingBatch {
 
   #openRecords(timed: boolean): void {
     const isOpen = this.#records.length > 0;
-    if (this.#partsCount > 0 || (isOpen && timed !== (this.#timestamps !== undefined))) this.flush();
+    if (this.#partsCount > 0 || (isOpen && timed !== (this.#timestamps !== undefined)))
+      this.flush();
     if (timed) this.#timestamps ??= new Float64Array(BATCH_COUNT * 2);
   }
 

@@ -41,6 +41,7 @@ export function binaryKindOf(value: object): number {
   if (!ArrayBuffer.isView(value) && !(value instanceof ArrayBuffer)) return -1;
   if (typeof constructor !== "function") return -1;
   const kind = BINARY_KINDS.indexOf(constructor.name as (typeof BINARY_KINDS)[number]);
-  if (kind < 0 || constructor !== (globalThis as Record<string, unknown>)[constructor.name]) return -1;
+  if (kind < 0 || constructor !== (globalThis as Record<string, unknown>)[constructor.name])
+    return -1;
   return kind;
 }

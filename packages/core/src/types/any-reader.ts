@@ -157,7 +157,8 @@ function readBigint(reader: ByteReader, sizeBytes: number): bigint {
 
 function readMap(reader: ByteReader, depth: number): Map<unknown, unknown> {
   const entries = read(reader, depth);
-  if (!Array.isArray(entries) || entries.length % 2 !== 0) return reader.fail("a map has no entries");
+  if (!Array.isArray(entries) || entries.length % 2 !== 0)
+    return reader.fail("a map has no entries");
   const map = new Map<unknown, unknown>();
   for (let index = 0; index < entries.length; index += 2) {
     map.set(entries[index], entries[index + 1]);

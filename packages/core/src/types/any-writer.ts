@@ -14,7 +14,7 @@ import type { ByteWriter } from "./byte-writer.ts";
 import { findRefused } from "./transferable.ts";
 
 /** Thrown inside, turned into an error with a path outside: the happy path tracks no paths. */
-const REFUSED = Symbol("refused");
+const REFUSED = new Error("refused");
 
 /** Appends `value`. Throws RECORD_NOT_TRANSFERABLE; `details.path` is relative to the value. */
 export function writeAny(writer: ByteWriter, value: unknown): void {

@@ -51,7 +51,9 @@ export class ByteWriter {
   #grow(sizeBytes: number): void {
     const wanted = this.position + sizeBytes;
     assert(wanted <= MAX_BUFFER_SIZE_BYTES, "an encoded value is larger than 2 GiB");
-    const grown = allocate(Math.min(Math.max(wanted, this.bytes.length * 2), MAX_BUFFER_SIZE_BYTES));
+    const grown = allocate(
+      Math.min(Math.max(wanted, this.bytes.length * 2), MAX_BUFFER_SIZE_BYTES),
+    );
     grown.set(this.bytes.subarray(0, this.position));
     this.bytes = grown;
   }

@@ -97,7 +97,9 @@ interface Site {
 }
 
 function encodeEnum(type: EnumType<string>, site: { v: string; refuse: string }): string {
-  const cases = type.values.map((value, code) => `case ${JSON.stringify(value)}: w.varint(${code}); break;`);
+  const cases = type.values.map(
+    (value, code) => `case ${JSON.stringify(value)}: w.varint(${code}); break;`,
+  );
   return `switch (${site.v}) { ${cases.join(" ")} default: ${site.refuse} }`;
 }
 
@@ -209,7 +211,9 @@ function decodeAs(type: Type<unknown>, lines: string[], scope: Scope): string {
       return value;
     }
     case "struct":
-      lines.push(`const ${value} = ${decodeFields(type as StructType<unknown>, lines, { scope, tag: "" })};`);
+      lines.push(
+        `const ${value} = ${decodeFields(type as StructType<unknown>, lines, { scope, tag: "" })};`,
+      );
       return value;
     default:
       return decodeUnion(type as UnionType<unknown>, { lines, scope, value });

@@ -40,7 +40,11 @@ export type TypeDescription =
   | { readonly kind: "list"; readonly element: TypeDescription }
   | { readonly kind: "map"; readonly key: TypeDescription; readonly value: TypeDescription }
   | { readonly kind: "struct"; readonly fields: readonly FieldDescription[] }
-  | { readonly kind: "union"; readonly tag: string; readonly variants: readonly VariantDescription[] };
+  | {
+      readonly kind: "union";
+      readonly tag: string;
+      readonly variants: readonly VariantDescription[];
+    };
 
 /** A variant of a union. */
 export interface VariantDescription {

@@ -131,7 +131,9 @@ export const t = Object.freeze({
     const structs: Record<string, StructType<unknown>> = {};
     for (const [name, fields] of Object.entries(variants)) {
       if (Object.hasOwn(fields, tag)) {
-        throw invalid(`Variant "${name}" of a union declares its tag "${tag}" as a field.`, { tag });
+        throw invalid(`Variant "${name}" of a union declares its tag "${tag}" as a field.`, {
+          tag,
+        });
       }
       structs[name] = structOf(fields);
     }

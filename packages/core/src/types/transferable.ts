@@ -39,11 +39,7 @@ function find(value: unknown, path: string, depth: number): Refusal | undefined 
   return { path, reason: `it is an instance of class ${name === "" ? "(unnamed)" : name}` };
 }
 
-function findInArray(
-  values: readonly unknown[],
-  path: string,
-  depth: number,
-): Refusal | undefined {
+function findInArray(values: readonly unknown[], path: string, depth: number): Refusal | undefined {
   for (let index = 0; index < values.length; index++) {
     const at = `${path}[${index}]`;
     if (!Object.hasOwn(values, index)) return { path: at, reason: "it is a hole in an array" };

@@ -35,7 +35,16 @@ export type TypeKind =
   | "union";
 
 export interface PrimitiveType<T> extends Type<T> {
-  readonly kind: "bool" | "int32" | "int64" | "bigint64" | "float64" | "timestamp" | "string" | "bytes" | "any";
+  readonly kind:
+    | "bool"
+    | "int32"
+    | "int64"
+    | "bigint64"
+    | "float64"
+    | "timestamp"
+    | "string"
+    | "bytes"
+    | "any";
 }
 export interface EnumType<T extends string> extends Type<T> {
   readonly kind: "enum";

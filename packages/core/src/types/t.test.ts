@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { checkKeyType, inferKeyType, keyCodecOf } from "./key.ts";
+import { renderSchema, renderType, schemaOf, typeOfSchema } from "./schema.ts";
+import { MAX_TYPE_DEPTH, t } from "./t.ts";
+import type { Type } from "./type.ts";
+
+test("types are frozen, and builders refuse what has no meaning", () => {
+  const type = t.struct({ a: t.list(t.int32) });
+  assert.ok(Object.isFrozen(type) && Object.isFrozen(type.fields));
+  const invalid = { code: "INVALID_ARGUMENT" };
+  assert.throws(() => t.optional(t.optional(t.int32)), invalid);
+  assert.throws(() => t.enum("a", "a"), invalid);
+  assert.throws(() => t.map(t.bytes as never, t.int32), invalid);
+  assert.throws(() => t.struct({ a: "string" as never }), invalid);
+  assert.throws(() => t.struct({ ["__proto__"]: t.int32 }), invalid);
+  assert.throws(() => t.union("kind", { x: { kind: t.int32 } }), invalid);
+  assert.throws(() => t.union("kind", {}), invalid);
+  let nested: Type<unknown> = t.int32;
+  for (let depth = 1; depth < MAX_TYPE_DEPTH; depth++) nested = t.list(nested);
+  assert.throws(() => t.list(nested), invalid);
+});
+
+test("a default does not change the schema", () => {
+  const type = t.withDefault(t.int32, 7);
+  assert.equal(type.defaultValue, 7);
+  assert.deepStrictEqual(schemaOf(type), schemaOf(t.int32));
+});
+
+test("a schema reads well", () => {
+  const type = t.struct({
+    origin: t.string,
+    delay: t.optional(t.int32),
+    tags: t.map(t.string, t.list(t.any)),
+    event: t.union("kind", { a: { x: t.int32 }, b: {} }),
+    color: t.enum("red", "green"),
+  });
+  const text =
+    "struct{origin: string, delay?: int32, tags: map<string, list<any>>, " +
+    'event: union(kind: a{x: int32} | b{}), color: enum("red" | "green")}';
+  assert.equal(renderType(type), text);
+  assert.equal(renderSchema(JSON.parse(JSON.stringify(schemaOf(type)))), text);
+});
+
+test("a schema that cannot be understood is SCHEMA_UNREADABLE with the path", () => {
+  const broken: [unknown, RegExp][] = [
+    [null, /schema/],
+    [{ version: 2, type: { kind: "int32" } }, /version is 2/],
+    [{ version: 1, type: { kind: "complex" } }, /kind "complex"/],
+    [{ version: 1, type: { kind: "list" } }, /type\.element/],
+    [{ version: 1, type: { kind: "struct", fields: {} } }, /not a list/],
+    [
+      {
+        version: 1,
+        type: { kind: "struct", fields: [{ name: "__proto__", type: { kind: "any" } }] },
+      },
+      /no name/,
+    ],
+  ];
+  for (const [schema, message] of broken) {
+    assert.throws(() => typeOfSchema(schema), { code: "SCHEMA_UNREADABLE", message });
+  }
+});
+
+test("a type that cannot be a key is refused with operator, type and remedy", () => {
+  const bad: Type<unknown>[] = [
+    t.any,
+    t.map(t.string, t.int32),
+    t.union("k", { a: {} }),
+    t.optional(t.string),
+    t.struct({ a: t.list(t.any) }),
+  ];
+  for (const type of bad) {
+    assert.throws(() => checkKeyType(type, "delays"), {
+      code: "KEY_TYPE_UNSUPPORTED",
+      message: /Operator "delays".*Use bool/,
+    });
+    assert.throws(() => keyCodecOf(type, "delays"), { code: "KEY_TYPE_UNSUPPORTED" });
+  }
+  checkKeyType(t.struct({ a: t.optional(t.string), b: t.list(t.bytes) }), "delays");
+});
+
+test("without a declared type, numbers are float64 whatever their value", () => {
+  assert.equal(inferKeyType(1, "op"), t.float64);
+  assert.equal(inferKeyType(1.5, "op"), t.float64);
+  assert.equal(inferKeyType("x", "op"), t.string);
+  assert.equal(inferKeyType(true, "op"), t.bool);
+  assert.equal(inferKeyType(1n, "op"), t.bigint64);
+  for (const key of [undefined, null, {}, [1], new Date()]) {
+    assert.throws(() => inferKeyType(key, "op"), { code: "KEY_TYPE_UNSUPPORTED" });
+  }
+});
