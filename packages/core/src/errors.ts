@@ -219,6 +219,47 @@ export const ERRORS = {
     kind: "internal",
     description: "A frame in a channel between two threads is damaged or out of order.",
   },
+  // Graph, operators, runtime.
+  GRAPH_INVALID: {
+    kind: "invalid",
+    description: "The job's program describes a graph that cannot run; the message names the operator.",
+  },
+  GRAPH_DIFFERS: {
+    kind: "invalid",
+    description: "Two threads built different graphs out of one program.",
+  },
+  USER_FUNCTION_FAILED: {
+    kind: "user",
+    description: "A function of the user threw; the cause is the error that it threw.",
+  },
+  KEY_TYPE_CHANGED: {
+    kind: "invalid",
+    description: "The keys of an operator have another type than in the snapshot or on its other input.",
+  },
+  STATE_MISMATCH: {
+    kind: "invalid",
+    description: "A state in the snapshot is not declared any more, or not as it was.",
+  },
+  RESTORE_MISMATCH: {
+    kind: "invalid",
+    description: "A checkpoint cannot be restored into the job's graph; the message says why.",
+  },
+  WORKER_LOST: {
+    kind: "unavailable",
+    description: "A worker thread has ended without having been asked: out of memory, or killed.",
+  },
+  OPERATOR_CLOSE_FAILED: {
+    kind: "unavailable",
+    description: "An operator or connector could not be closed.",
+  },
+  JOB_FAILED: {
+    kind: "unavailable",
+    description: "The job failed and its restart strategy gave up; the cause is the last failure.",
+  },
+  JOB_INVALID: {
+    kind: "invalid",
+    description: "A module that should hold a job does not, or a job cannot be run that way.",
+  },
 } as const satisfies Record<string, ErrorEntry>;
 
 /** A code from the catalogue. */

@@ -1,0 +1,244 @@
+/**
+ * DataStream: a stream of records of type `T`, and what can be done with records that have no key.
+ */
+import type { KeySpec } from "../columns/key-extractor.ts";
+import type { MalformedRecord } from "../connectors/source.ts";
+import type { Sink } from "../connectors/sink.ts";
+import type { PartitionerSpec } from "../graph/stream-graph.ts";
+import { ProcessOperator } from "../operators/process-operator.ts";
+import type { ProcessFunctions } from "../operators/process-operator.ts";
+import type { ProcessFunction, SideOutputTag } from "../operators/process-function.ts";
+import { FilterOperator, FlatMapOperator, MapOperator } from "../operators/record-operators.ts";
+import type { OperatorStateDescriptors } from "../state/operator-state.ts";
+import { watermarkStrategy } from "../time/watermark-strategy.ts";
+import type { WatermarkSettings } from "../time/watermark-strategy.ts";
+import type { Type } from "../types/type.ts";
+import { ConnectedStreams } from "./connected-streams.ts";
+import { KeyedStream } from "./keyed-stream.ts";
+import type { KeyField } from "./keyed-stream.ts";
+import { draftNode, edgesFrom, fieldType, refuse } from "./stream-base.ts";
+import type { OperatorOptions, StreamPlace } from "./stream-base.ts";
+import { describeOperatorStates } from "./state-descriptions.ts";
+
+/** See the file header. */
+export class DataStream<T> {
+  /** Where the handle stands; for other handles only. */
+  readonly place: StreamPlace<T>;
+
+  constructor(place: StreamPlace<T>) {
+    this.place = place;
+  }
+
+  /**
+   * Turns each record into another.
+   *
+   * @example
+   * env.source("n", collection([1, 2])).map((n) => n + 1).sink("out", print());
+   */
+  map<R>(fn: (record: T) => R, options: OperatorOptions & { readonly type?: Type<R> } = {}): DataStream<R> {
+    const node = this.place.builder.add(
+      draftNode({
+        uid: options.uid,
+        kind: "map",
+        parallelism: options.parallelism,
+        inputs: edgesFrom(this.place, 0),
+        body: {
+          kind: "operator",
+          create: (context) => new MapOperator(context, fn as (record: unknown) => unknown),
+        },
+      }),
+    );
+    return new DataStream<R>({ builder: this.place.builder, node, recordType: options.type });
+  }
+
+  /** Keeps the records for which `fn` returns true. */
+  filter<R extends T>(fn: (record: T) => record is R, options?: OperatorOptions): DataStream<R>;
+  filter(fn: (record: T) => boolean, options?: OperatorOptions): DataStream<T>;
+  filter(fn: (record: T) => boolean, options: OperatorOptions = {}): DataStream<T> {
+    const node = this.place.builder.add(
+      draftNode({
+        uid: options.uid,
+        kind: "filter",
+        parallelism: options.parallelism,
+        inputs: edgesFrom(this.place, 0),
+        body: {
+          kind: "operator",
+          create: (context) => new FilterOperator(context, fn as (record: unknown) => boolean),
+        },
+      }),
+    );
+    return new DataStream<T>({ builder: this.place.builder, node, recordType: this.place.recordType });
+  }
+
+  /** Turns each record into any number of records. */
+  flatMap<R>(
+    fn: (record: T) => Iterable<R>,
+    options: OperatorOptions & { readonly type?: Type<R> } = {},
+  ): DataStream<R> {
+    const node = this.place.builder.add(
+      draftNode({
+        uid: options.uid,
+        kind: "flatMap",
+        parallelism: options.parallelism,
+        inputs: edgesFrom(this.place, 0),
+        body: {
+          kind: "operator",
+          create: (context) => new FlatMapOperator(context, fn as (record: unknown) => Iterable<unknown>),
+        },
+      }),
+    );
+    return new DataStream<R>({ builder: this.place.builder, node, recordType: options.type });
+  }
+
+  /**
+   * Runs a process function: any number of records out, side outputs, operator state.
+   * `uid` names its state in snapshots.
+   */
+  process<R, O extends OperatorStateDescriptors = Record<never, never>>(
+    uid: string,
+    definition: ProcessFunction<T, R, O>,
+    options: Omit<OperatorOptions, "uid"> & { readonly type?: Type<R> } = {},
+  ): DataStream<R> {
+    const operatorState: OperatorStateDescriptors = definition.operatorState ?? {};
+    const functions = {
+      operatorState,
+      open: definition.open?.bind(definition),
+      process: [definition.process.bind(definition)],
+      end: definition.end?.bind(definition),
+    } as unknown as ProcessFunctions;
+    const node = this.place.builder.add(
+      draftNode({
+        uid,
+        kind: "process",
+        parallelism: options.parallelism,
+        inputs: edgesFrom(this.place, 0),
+        states: describeOperatorStates(operatorState),
+        body: { kind: "operator", create: (context) => new ProcessOperator(context, functions) },
+      }),
+    );
+    return new DataStream<R>({ builder: this.place.builder, node, recordType: options.type });
+  }
+
+  /**
+   * Groups records by key: a field by name, or a function of the record. Records of equal keys meet in one subtask. The type of
+   * the keys comes from the record type, from `type`, or from the first record.
+   */
+  keyBy<F extends KeyField<T>>(field: F): KeyedStream<T, T[F]>;
+  keyBy<K>(fn: (record: T) => K, type?: Type<K>): KeyedStream<T, K>;
+  keyBy(by: string | ((record: T) => unknown), type?: Type<unknown>): KeyedStream<T, unknown> {
+    const declared = typeof by === "string" ? fieldType(this.place.recordType, by) : type;
+    const key: KeySpec = Object.freeze({ by: by as KeySpec["by"], type: declared });
+    return new KeyedStream<T, unknown>(this.place, key);
+  }
+
+  /** Puts streams of the same type together; records of different streams have no order. */
+  union(...others: readonly DataStream<T>[]): DataStream<T> {
+    const places = others.map((other) => other.place);
+    return new DataStream<T>({ ...this.place, others: [...(this.place.others ?? []), ...places.flatMap(flatten)] });
+  }
+
+  /** Puts two streams of any types side by side for an operator with two inputs. */
+  connect<B>(other: DataStream<B>): ConnectedStreams<T, B> {
+    return new ConnectedStreams<T, B>(this.place, other.place);
+  }
+
+  /** Deals records round robin to all subtasks of the next operator. */
+  rebalance(): DataStream<T> {
+    return this.#partitioned({ kind: "rebalance" });
+  }
+
+  /** Deals records round robin to a part of the next operator's subtasks, near by. */
+  rescale(): DataStream<T> {
+    return this.#partitioned({ kind: "rescale" });
+  }
+
+  /** Gives every record to every subtask of the next operator. */
+  broadcast(): DataStream<T> {
+    return this.#partitioned({ kind: "broadcast" });
+  }
+
+  /** Keeps every record in its subtask; both sides need the same parallelism. */
+  forward(): DataStream<T> {
+    return this.#partitioned({ kind: "forward" });
+  }
+
+  /** The records that the operator before emitted into a side output. */
+  sideOutput<R>(tag: SideOutputTag<R>): DataStream<R> {
+    if (this.place.tag !== undefined || this.place.others !== undefined) {
+      refuse(`sideOutput("${tag.name}") must follow the operator that emits into it.`, { tag: tag.name });
+    }
+    return new DataStream<R>({ builder: this.place.builder, node: this.place.node, tag: tag.name, recordType: undefined });
+  }
+
+  /**
+   * Assigns timestamps and makes watermarks here instead of in the source. Prefer the source: only there each split has a watermark
+   * of its own.
+   */
+  watermarks(settings: WatermarkSettings<T>, options: OperatorOptions = {}): DataStream<T> {
+    const name = options.uid ?? "watermarks";
+    const node = this.place.builder.add(
+      draftNode({
+        uid: options.uid,
+        kind: "watermarks",
+        parallelism: options.parallelism,
+        inputs: edgesFrom(this.place, 0),
+        body: { kind: "watermarks", watermarks: watermarkStrategy(settings, name) },
+      }),
+    );
+    return new DataStream<T>({ builder: this.place.builder, node, recordType: this.place.recordType });
+  }
+
+  /** Ends the stream in a sink. `uid` names its state (pending transactions) in snapshots. */
+  sink(uid: string, sink: Sink<T>, options: Omit<OperatorOptions, "uid"> = {}): void {
+    this.place.builder.add(
+      draftNode({
+        uid,
+        kind: "sink",
+        parallelism: options.parallelism,
+        inputs: edgesFrom(this.place, 0),
+        detail: sink.connector,
+        body: { kind: "sink", sink: sink as Sink<unknown> },
+      }),
+    );
+  }
+
+  #partitioned(partitioner: PartitionerSpec): DataStream<T> {
+    const others = this.place.others?.map((place) => ({ ...place, partitioner }));
+    const place = { ...this.place, partitioner };
+    return new DataStream<T>(others === undefined ? place : { ...place, others });
+  }
+}
+
+function flatten<T>(place: StreamPlace<T>): StreamPlace<T>[] {
+  const { others = [], ...first } = place;
+  return [first, ...others];
+}
+
+/** A stream that comes straight from a source. */
+export class SourceStream<T> extends DataStream<T> {
+  /**
+   * Says where the event time of a record is and how late records may come. Each split gets a watermark of its own.
+   *
+   * @example
+   * env.source("clicks", clicks).watermarks({ timestamp: "at", outOfOrderness: "5s", idleAfter: "1m" });
+   */
+  override watermarks(settings: WatermarkSettings<T>): DataStream<T> {
+    const { builder, node } = this.place;
+    const { body, uid } = builder.node(node);
+    if (body.kind !== "source") refuse(`"${uid}" is no source.`, { uid });
+    if (body.watermarks !== undefined) refuse(`The source "${uid}" has watermarks already.`, { uid });
+    builder.replace(node, { body: { ...body, watermarks: watermarkStrategy(settings, uid) } });
+    return new DataStream<T>(this.place);
+  }
+
+  /** Sets the number of subtasks of the source. */
+  parallelism(parallelism: number): this {
+    this.place.builder.replace(this.place.node, { parallelism });
+    return this;
+  }
+
+  /** Records that a format could not read, where the source was told to put them aside. */
+  malformed(): DataStream<MalformedRecord> {
+    return this.sideOutput<MalformedRecord>({ kind: "side-output", name: "malformed" });
+  }
+}

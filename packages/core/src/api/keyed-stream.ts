@@ -1,0 +1,170 @@
+/**
+ * KeyedStream: a stream grouped by key: state, timers, running aggregates and windows per key.
+ */
+import type { KeySpec } from "../columns/key-extractor.ts";
+import { AggregateLogic } from "../operators/aggregate-operator.ts";
+import { KeyedOperator, backendFor } from "../operators/keyed-operator.ts";
+import { KeyedProcessLogic } from "../operators/keyed-process-operator.ts";
+import type { KeyedProcessFunctions } from "../operators/keyed-process-operator.ts";
+import type { KeyedProcessFunction } from "../operators/process-function.ts";
+import type { StateDescriptors } from "../state/descriptors.ts";
+import { t } from "../types/t.ts";
+import type { StructType, Type } from "../types/type.ts";
+import { aggregatePlan } from "../window/aggregate-plan.ts";
+import type { Aggregate, AggregateResult, AggregateSpec } from "../window/aggregate.ts";
+import { reducing } from "../window/record-aggregates.ts";
+import type { WindowAssigner } from "../window/assigner.ts";
+import { ConnectedKeyedStreams } from "./connected-streams.ts";
+import { DataStream } from "./data-stream.ts";
+import { describeKeyedStates, describePlan } from "./state-descriptions.ts";
+import { draftNode, edgesFrom } from "./stream-base.ts";
+import type { OperatorOptions, StreamPlace } from "./stream-base.ts";
+import { WindowedStream } from "./windowed-stream.ts";
+
+/** Names of the fields of `T` by which a stream can be keyed. */
+export type KeyField<T> = {
+  [F in keyof T & string]: T[F] extends string | number | boolean | bigint | object ? F : never;
+}[keyof T & string];
+
+/** A running aggregate: the key and one property per aggregate. */
+export type KeyedAggregate<K, S> = { readonly key: K } & AggregateResult<S>;
+
+/** See the file header. */
+export class KeyedStream<T, K> {
+  /** Where the handle stands, and the key; for other handles only. */
+  readonly place: StreamPlace<T>;
+  readonly key: KeySpec;
+
+  constructor(place: StreamPlace<T>, key: KeySpec) {
+    this.place = place;
+    this.key = key;
+  }
+
+  /**
+   * Runs a process function with state and timers per key. `uid` names its state in snapshots.
+   *
+   * @example
+   * orders.keyBy("customer").process("first-seen", {
+   *   state: { seen: valueState(t.bool, { default: false }) },
+   *   process(order, context) {
+   *     if (!context.state.seen.get()) context.emit(order);
+   *     context.state.seen.set(true);
+   *   },
+   * });
+   */
+  process<R, S extends StateDescriptors = Record<never, never>>(
+    uid: string,
+    definition: KeyedProcessFunction<K, T, R, S>,
+    options: Omit<OperatorOptions, "uid"> & { readonly type?: Type<R> } = {},
+  ): DataStream<R> {
+    const states: StateDescriptors = definition.state ?? {};
+    const functions = {
+      process: [definition.process.bind(definition)],
+      onTimer: definition.onTimer?.bind(definition),
+    } as unknown as KeyedProcessFunctions;
+    const node = this.place.builder.add(
+      draftNode({
+        uid,
+        kind: "keyedProcess",
+        parallelism: options.parallelism,
+        inputs: this.#edges(),
+        key: this.key,
+        states: describeKeyedStates(states),
+        body: {
+          kind: "operator",
+          create: (context) =>
+            new KeyedOperator(context, [this.key], (keyType) =>
+              new KeyedProcessLogic(context, backendFor(context, keyType, states), functions),
+            ),
+        },
+      }),
+    );
+    return new DataStream<R>({ builder: this.place.builder, node, recordType: options.type });
+  }
+
+  /**
+   * Combines all records of a key so far; emits the new value after each record.
+   * `type` is that of the records, where the stream does not know it.
+   */
+  reduce(
+    uid: string,
+    fn: (left: T, right: T) => T,
+    options: Omit<OperatorOptions, "uid"> & { readonly type?: Type<T> } = {},
+  ): DataStream<T> {
+    const type = options.type ?? this.place.recordType;
+    const spec = reducing(fn, type) as Aggregate<never, unknown>;
+    return this.#aggregate<T>(uid, spec, { ...options, kind: "reduce", recordType: type });
+  }
+
+  /**
+   * Running aggregates per key; emits `{ key, …aggregates }` after each record.
+   *
+   * @example
+   * flights.keyBy("origin").aggregate("totals", { flights: count(), delay: avg("delay") });
+   */
+  aggregate<const S extends AggregateSpec<T>>(
+    uid: string,
+    spec: S,
+    options: Omit<OperatorOptions, "uid"> = {},
+  ): DataStream<KeyedAggregate<K, S>> {
+    return this.#aggregate<KeyedAggregate<K, S>>(uid, spec as AggregateSpec<never>, {
+      ...options,
+      kind: "aggregate",
+      recordType: undefined,
+    });
+  }
+
+  /** Groups records of a key into windows of event or processing time. */
+  window(assigner: WindowAssigner<T>): WindowedStream<T, K> {
+    return new WindowedStream<T, K>({ place: this.place, key: this.key, assigner });
+  }
+
+  /** Puts two keyed streams side by side; both have keys of one type. */
+  connect<B>(other: KeyedStream<B, K>): ConnectedKeyedStreams<T, B, K> {
+    return new ConnectedKeyedStreams<T, B, K>(this, other);
+  }
+
+  #aggregate<R>(
+    uid: string,
+    spec: Aggregate<never, unknown> | AggregateSpec<never>,
+    options: Omit<OperatorOptions, "uid"> & {
+      readonly kind: "reduce" | "aggregate";
+      readonly recordType: Type<unknown> | undefined;
+    },
+  ): DataStream<R> {
+    const plan = aggregatePlan(spec, { uid, recordType: this.place.recordType });
+    const node = this.place.builder.add(
+      draftNode({
+        uid,
+        kind: options.kind,
+        parallelism: options.parallelism,
+        inputs: this.#edges(),
+        key: this.key,
+        detail: plan.description,
+        states: describePlan(plan),
+        body: {
+          kind: "operator",
+          create: (context) =>
+            new KeyedOperator(context, [this.key], (keyType) =>
+              new AggregateLogic(context, backendFor(context, keyType, {}), plan),
+            ),
+        },
+      }),
+    );
+    const recordType = options.recordType ?? keyedResultType(this.key.type, plan.resultType);
+    return new DataStream<R>({ builder: this.place.builder, node, recordType: recordType as Type<R> | undefined });
+  }
+
+  #edges(): ReturnType<typeof edgesFrom> {
+    return edgesFrom(this.place, 0, { kind: "hash", key: this.key });
+  }
+}
+
+/** Type of `{ key, …result }`, where both are known. */
+export function keyedResultType(
+  key: Type<unknown> | undefined,
+  result: Type<unknown> | undefined,
+): Type<unknown> | undefined {
+  if (key === undefined || result?.kind !== "struct") return undefined;
+  return t.struct({ key, ...(result as StructType<unknown>).fields }) as Type<unknown>;
+}

@@ -1,0 +1,70 @@
+/**
+ * StreamBase: what all stream handles share: the graph being built and the place in it where the handle stands.
+ * Handles are immutable; every method adds to the graph and returns a new handle.
+ */
+import { oxbowError } from "../errors.ts";
+import type { GraphBuilder, NodeDraft } from "../graph/graph-builder.ts";
+import type { GraphEdge, PartitionerSpec } from "../graph/stream-graph.ts";
+import type { StructType, Type } from "../types/type.ts";
+
+/** Where a handle stands. */
+export interface StreamPlace<T> {
+  readonly builder: GraphBuilder;
+  readonly node: number;
+  /** Side-output tag; undefined for the main output. */
+  readonly tag?: string | undefined;
+  /** How the next operator gets the records; `auto` if not said. */
+  readonly partitioner?: PartitionerSpec;
+  /** Declared type of the records, as far as it is known. */
+  readonly recordType: Type<T> | undefined;
+  /** Further streams that flow into the next operator's same input (union). */
+  readonly others?: readonly StreamPlace<T>[];
+}
+
+/** Options of operators without state. */
+export interface OperatorOptions {
+  /** Gives the operator an identity of its own instead of a path below its nearest upstream uid. */
+  readonly uid?: string;
+  /** Subtasks of this operator; undefined: the job's. */
+  readonly parallelism?: number;
+}
+
+/** The edges by which an operator after `place` gets its records on `input`. */
+export function edgesFrom<T>(
+  place: StreamPlace<T>,
+  input: number,
+  partitioner?: PartitionerSpec,
+): Omit<GraphEdge, "to">[] {
+  return [place, ...(place.others ?? [])].map((from) => ({
+    from: from.node,
+    tag: from.tag,
+    input,
+    partitioner: partitioner ?? from.partitioner ?? { kind: "auto" },
+  }));
+}
+
+/** A node with the usual values for what an operator does not have. */
+export function draftNode(
+  draft: Pick<NodeDraft, "uid" | "kind" | "inputs" | "body"> & Partial<NodeDraft>,
+): NodeDraft {
+  return {
+    parallelism: undefined,
+    states: [],
+    key: undefined,
+    needsTimestamps: false,
+    detail: "",
+    ...draft,
+  };
+}
+
+/** The declared type of a field of the records, if the records' type is known. */
+export function fieldType(recordType: Type<unknown> | undefined, field: string): Type<unknown> | undefined {
+  if (recordType?.kind !== "struct") return undefined;
+  const { fields } = recordType as StructType<unknown>;
+  return Object.hasOwn(fields, field) ? fields[field] : undefined;
+}
+
+/** Refuses a call with a message that names the operator. */
+export function refuse(message: string, details: Readonly<Record<string, unknown>>): never {
+  throw oxbowError("GRAPH_INVALID", message, details);
+}

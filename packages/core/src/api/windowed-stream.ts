@@ -1,0 +1,147 @@
+/**
+ * WindowedStream: a keyed stream cut into windows, and what can be computed per key and window.
+ */
+import type { KeySpec } from "../columns/key-extractor.ts";
+import { KeyedOperator, backendFor } from "../operators/keyed-operator.ts";
+import { WindowLogic } from "../operators/window-logic.ts";
+import type { SideOutputTag } from "../operators/process-function.ts";
+import type { Duration } from "../time/duration.ts";
+import type { Type } from "../types/type.ts";
+import type { Aggregate, AggregateResult, AggregateSpec } from "../window/aggregate.ts";
+import type { TimeWindow, WindowAssigner } from "../window/assigner.ts";
+import { collect, reducing } from "../window/record-aggregates.ts";
+import type { Trigger } from "../window/trigger.ts";
+import { windowPlan } from "../window/window-plan.ts";
+import type { WindowFunction } from "../window/window-plan.ts";
+import { DataStream } from "./data-stream.ts";
+import { describePlan } from "./state-descriptions.ts";
+import { draftNode, edgesFrom } from "./stream-base.ts";
+import type { OperatorOptions, StreamPlace } from "./stream-base.ts";
+
+/** The result of a window without a function of the user: key, window, and one property per aggregate. */
+export type WindowResult<K, S> = { readonly key: K; readonly window: TimeWindow } & AggregateResult<S>;
+
+interface WindowDraft<T> {
+  readonly place: StreamPlace<T>;
+  readonly key: KeySpec;
+  readonly assigner: WindowAssigner<T>;
+  readonly trigger?: Trigger<T>;
+  readonly allowedLateness?: Duration;
+  readonly lateTag?: SideOutputTag<T>;
+}
+
+type Options<R> = Omit<OperatorOptions, "uid"> & { readonly type?: Type<R> };
+
+/** See the file header. Immutable: each setting returns a new handle. */
+export class WindowedStream<T, K> {
+  readonly #draft: WindowDraft<T>;
+
+  constructor(draft: WindowDraft<T>) {
+    this.#draft = draft;
+  }
+
+  /** When windows give their results; default: at their end. */
+  trigger(trigger: Trigger<T>): WindowedStream<T, K> {
+    return new WindowedStream<T, K>({ ...this.#draft, trigger });
+  }
+
+  /** How long after its end a window still takes late records, and gives its result anew for each. Event time only. */
+  allowedLateness(lateness: Duration): WindowedStream<T, K> {
+    return new WindowedStream<T, K>({ ...this.#draft, allowedLateness: lateness });
+  }
+
+  /** Where records go that come too late for all their windows; without it they are counted and dropped. */
+  lateOutput(tag: SideOutputTag<T>): WindowedStream<T, K> {
+    return new WindowedStream<T, K>({ ...this.#draft, lateTag: tag });
+  }
+
+  /**
+   * Aggregates per key and window, record by record. Emits `{ key, window, …aggregates }`, or what `result` makes of the aggregates.
+   *
+   * @example
+   * flights.keyBy("origin").window(tumbling("1h")).aggregate("hourly", { flights: count() });
+   */
+  aggregate<const S extends AggregateSpec<T>>(uid: string, spec: S): DataStream<WindowResult<K, S>>;
+  aggregate<const S extends AggregateSpec<T>, R>(
+    uid: string,
+    spec: S,
+    result: WindowFunction<K, AggregateResult<S>, R>,
+    options?: Options<R>,
+  ): DataStream<R>;
+  aggregate(
+    uid: string,
+    spec: AggregateSpec<T>,
+    result?: WindowFunction<K, never, unknown>,
+    options: Options<unknown> = {},
+  ): DataStream<unknown> {
+    return this.#add(uid, { aggregate: spec, result, options });
+  }
+
+  /** Combines the records of a key and window two by two. Emits what `result` makes of it; default: the combined record. */
+  reduce(uid: string, fn: (left: T, right: T) => T): DataStream<T>;
+  reduce<R>(
+    uid: string,
+    fn: (left: T, right: T) => T,
+    result: WindowFunction<K, T, R>,
+    options?: Options<R>,
+  ): DataStream<R>;
+  reduce(
+    uid: string,
+    fn: (left: T, right: T) => T,
+    result: WindowFunction<K, T, never> = (value, _info, emit) => emit(value as never),
+    options: Options<never> = {},
+  ): DataStream<unknown> {
+    return this.#add(uid, { aggregate: reducing(fn, this.#draft.place.recordType), result, options });
+  }
+
+  /** Runs a function over all records of a key and window at once. They are kept until the window ends: prefer `aggregate`. */
+  process<R>(
+    uid: string,
+    fn: WindowFunction<K, readonly T[], R>,
+    options: Options<R> = {},
+  ): DataStream<R> {
+    return this.#add(uid, { aggregate: collect<T>(), result: fn, options }) as DataStream<R>;
+  }
+
+  #add(
+    uid: string,
+    what: {
+      readonly aggregate: Aggregate<T, unknown> | AggregateSpec<T>;
+      readonly result: WindowFunction<K, never, unknown> | undefined;
+      readonly options: Options<unknown>;
+    },
+  ): DataStream<unknown> {
+    const { place, key, assigner, trigger, allowedLateness, lateTag } = this.#draft;
+    const plan = windowPlan<T, K, never, unknown>({
+      uid,
+      assigner,
+      aggregate: what.aggregate,
+      hasLateOutput: lateTag !== undefined,
+      ...(trigger === undefined ? {} : { trigger }),
+      ...(allowedLateness === undefined ? {} : { allowedLateness }),
+      ...(what.result === undefined ? {} : { result: what.result }),
+      ...(place.recordType === undefined ? {} : { recordType: place.recordType }),
+    });
+    const node = place.builder.add(
+      draftNode({
+        uid,
+        kind: "window",
+        parallelism: what.options.parallelism,
+        inputs: edgesFrom(place, 0, { kind: "hash", key }),
+        key,
+        needsTimestamps: assigner.time === "event" && assigner.kind !== "global",
+        detail: `${assigner.kind} ${plan.aggregates.description}`,
+        states: describePlan(plan.aggregates),
+        body: {
+          kind: "operator",
+          create: (context) =>
+            new KeyedOperator(context, [key], (keyType) =>
+              new WindowLogic(context, backendFor(context, keyType, {}), { plan, lateTag: lateTag?.name }),
+            ),
+        },
+      }),
+    );
+    return new DataStream<unknown>({ builder: place.builder, node, recordType: what.options.type });
+  }
+}
+

@@ -1,0 +1,182 @@
+/**
+ * KeyedOperator: what all operators on keyed streams share: the keys of a batch, and a backend that exists as soon as the type of
+ * the keys is known (declared, restored, or seen in the first record).
+ *
+ * I1. `logic` is made once, by the first of: construction with a declared key type, `useKeyType`, the first record.
+ * I2. All inputs have keys of one type.
+ */
+import { oxbowError } from "../errors.ts";
+import type { Batch } from "../columns/batch.ts";
+import type { KeyColumn } from "../columns/key-column.ts";
+import { KeyExtractor } from "../columns/key-extractor.ts";
+import type { KeySpec } from "../columns/key-extractor.ts";
+import type { StateDescriptors } from "../state/descriptors.ts";
+import { createKeyedBackend } from "../state/hashmap-backend.ts";
+import type { KeyedBackend } from "../state/keyed-backend.ts";
+import { renderType } from "../types/schema.ts";
+import type { Type } from "../types/type.ts";
+import { NO_WATERMARK } from "../time/timestamp.ts";
+import type { Operator, OperatorContext } from "./operator.ts";
+import { userFunctionFailed } from "./user-function.ts";
+
+/** What a keyed operator does, with a backend whose key type is known. The contract of `Operator` holds. */
+export interface KeyedLogic {
+  readonly backend: KeyedBackend;
+  /** State has been restored, or is empty. `watermark` is the one that the operator starts from; `NO_WATERMARK` for none. */
+  open(watermark: number): void;
+  /** `keys` are those of the batch, valid during the call. */
+  processKeyed(batch: Batch, keys: KeyColumn, input: number): void;
+  advanceWatermark(timestamp: number): void;
+  advanceProcessingTime(now: number): void;
+  fire(budget: number): boolean;
+  nextProcessingTimer(): number;
+}
+
+/** Rows that upkeep (expired rows, cleared lists) may look at after each batch. */
+const UPKEEP_ROWS = 64;
+
+/** The keyed backend of an operator's subtask. */
+export function backendFor(
+  context: OperatorContext,
+  keyType: Type<unknown>,
+  states: StateDescriptors,
+): KeyedBackend {
+  return createKeyedBackend({
+    uid: context.uid,
+    keyType,
+    maxParallelism: context.maxParallelism,
+    keyGroupStart: context.keyGroupStart,
+    keyGroupEnd: context.keyGroupEnd,
+    states,
+    clockNow: () => context.env.clock.now(),
+    pool: context.chunkPool,
+    verify: context.env.verify,
+  });
+}
+
+/** See the file header. */
+export class KeyedOperator implements Operator {
+  readonly states = undefined;
+  readonly #context: OperatorContext;
+  readonly #keySpecs: readonly KeySpec[];
+  readonly #extractors: readonly KeyExtractor[];
+  readonly #create: (keyType: Type<unknown>) => KeyedLogic;
+  #keyType: Type<unknown> | undefined;
+  #logic: KeyedLogic | undefined;
+  #isOpen = false;
+  #watermark = NO_WATERMARK;
+
+  /** `keys`: one per input. */
+  constructor(
+    context: OperatorContext,
+    keys: readonly KeySpec[],
+    create: (keyType: Type<unknown>) => KeyedLogic,
+  ) {
+    this.#context = context;
+    this.#keySpecs = keys;
+    this.#create = create;
+    this.#extractors = keys.map((key) => new KeyExtractor(key, context.uid));
+    const declared = keys.find((key) => key.type !== undefined)?.type;
+    if (declared !== undefined) this.#make(declared);
+  }
+
+  get keyed(): KeyedBackend | undefined {
+    return this.#logic?.backend;
+  }
+
+  useKeyType(type: Type<unknown>): void {
+    if (this.#logic === undefined) this.#make(type);
+    else this.#checkType(type, "in the snapshot");
+  }
+
+  open(watermark: number): void {
+    this.#isOpen = true;
+    this.#watermark = watermark;
+    this.#logic?.open(watermark);
+  }
+
+  processBatch(batch: Batch, input: number): void {
+    this.#context.metrics.countRecordsIn(batch.count);
+    const keys = this.#extract(batch, input);
+    const logic = this.#logic ?? this.#makeFromFirst(input);
+    logic.processKeyed(batch, keys, input);
+    logic.backend.upkeep(UPKEEP_ROWS);
+  }
+
+  advanceWatermark(timestamp: number): void {
+    this.#watermark = timestamp;
+    this.#logic?.advanceWatermark(timestamp);
+  }
+
+  advanceProcessingTime(now: number): void {
+    this.#logic?.advanceProcessingTime(now);
+  }
+
+  fire(budget: number): boolean {
+    return this.#logic === undefined || this.#logic.fire(budget);
+  }
+
+  nextProcessingTimer(): number {
+    return this.#logic?.nextProcessingTimer() ?? Infinity;
+  }
+
+  endInput(_input: number): void {}
+  prepareBarrier(_checkpointId: number, _isEnd: boolean): void {}
+  flushed(): undefined {
+    return undefined;
+  }
+  isReady(): boolean {
+    return true;
+  }
+  completed(_checkpointId: number): undefined {
+    return undefined;
+  }
+  aborted(_checkpointId: number): void {}
+  close(): undefined {
+    return undefined;
+  }
+
+  #extract(batch: Batch, input: number): KeyColumn {
+    try {
+      return this.#extractors[input].extract(batch);
+    } catch (error) {
+      const { uid, subtaskIndex } = this.#context;
+      throw userFunctionFailed(
+        { uid, subtaskIndex, what: "key", recordNumber: undefined, timestamp: undefined, record: undefined },
+        error,
+      );
+    }
+  }
+
+  #makeFromFirst(input: number): KeyedLogic {
+    const type = this.#extractors[input].codec?.type ?? this.#keySpecs[input].type;
+    if (type === undefined) {
+      throw oxbowError(
+        "KEY_TYPE_UNSUPPORTED",
+        `The type of the keys of "${this.#context.uid}" cannot be told from its first record. Declare it: keyBy(fn, type).`,
+        { uid: this.#context.uid },
+      );
+    }
+    return this.#make(type);
+  }
+
+  #make(type: Type<unknown>): KeyedLogic {
+    this.#keyType = type;
+    const logic = this.#create(type);
+    this.#logic = logic;
+    // Time may have gone on while there was no key; nothing can be due.
+    if (this.#isOpen) logic.open(this.#watermark);
+    return logic;
+  }
+
+  #checkType(type: Type<unknown>, where: string): void {
+    const [mine, other] = [renderType(this.#keyType as Type<unknown>), renderType(type)];
+    if (mine === other) return;
+    throw oxbowError(
+      "KEY_TYPE_CHANGED",
+      `The keys of "${this.#context.uid}" are ${mine}, but ${where} they are ${other}. Keys do not change type: ` +
+        `key by a value of the old type, or give the operator a new uid and begin with empty state.`,
+      { uid: this.#context.uid, declared: mine, found: other },
+    );
+  }
+}

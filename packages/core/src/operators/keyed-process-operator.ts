@@ -1,0 +1,174 @@
+/**
+ * KeyedProcessLogic: process functions on keyed streams, over one input or two: state of the current key, both kinds of timers.
+ *
+ * I1. The current key is set before each call of a user's function, and only read in it.
+ * I2. Timers fire in the order of their timestamps; a timer registered while firing for a time that has been reached fires in the same advance.
+ */
+import type { Batch } from "../columns/batch.ts";
+import type { KeyColumn } from "../columns/key-column.ts";
+import type { StateDescriptors } from "../state/descriptors.ts";
+import type { KeyedBackend, TimerService } from "../state/keyed-backend.ts";
+import { NO_WATERMARK } from "../time/timestamp.ts";
+import type { KeyedLogic } from "./keyed-operator.ts";
+import type { OperatorContext } from "./operator.ts";
+import { Collectors } from "./process-operator.ts";
+import type { FiredTimer, KeyedProcessContext, SideOutputTag, Timers } from "./process-function.ts";
+import { userFunctionFailed } from "./user-function.ts";
+
+type Context = KeyedProcessContext<unknown, StateDescriptors, unknown>;
+
+/** The functions, per input. */
+export interface KeyedProcessFunctions {
+  readonly process: readonly ((record: unknown, context: Context) => void)[];
+  readonly onTimer: ((timer: FiredTimer, context: Context) => void) | undefined;
+}
+
+/** See the file header. */
+export class KeyedProcessLogic implements KeyedLogic {
+  readonly backend: KeyedBackend;
+  readonly #context: OperatorContext;
+  readonly #functions: KeyedProcessFunctions;
+  readonly #collectors: Collectors;
+  readonly #user: KeyedUserContext;
+  readonly #recordsSeenCounts = [0, 0];
+  #processingTime = -Infinity;
+
+  constructor(context: OperatorContext, backend: KeyedBackend, functions: KeyedProcessFunctions) {
+    this.#context = context;
+    this.backend = backend;
+    this.#functions = functions;
+    this.#collectors = new Collectors(context);
+    this.#user = new KeyedUserContext(context, backend, this.#collectors);
+  }
+
+  open(watermark: number): void {
+    this.#user.watermark = watermark;
+  }
+
+  processKeyed(batch: Batch, keys: KeyColumn, input: number): void {
+    const process = this.#functions.process[input];
+    const { backend } = this;
+    const records = batch.records();
+    const user = this.#user;
+    const { timestamps, count } = batch;
+    let index = 0;
+    try {
+      for (; index < count; index++) {
+        backend.setCurrent(keys, index);
+        user.time = timestamps === undefined ? NaN : timestamps[index];
+        process(records[index], user);
+      }
+    } catch (error) {
+      throw userFunctionFailed(
+        {
+          uid: this.#context.uid,
+          subtaskIndex: this.#context.subtaskIndex,
+          what: "process",
+          recordNumber: this.#recordsSeenCounts[input] + index,
+          timestamp: user.timestamp,
+          record: records[index],
+        },
+        error,
+      );
+    }
+    this.#recordsSeenCounts[input] += count;
+    this.#collectors.flush();
+  }
+
+  advanceWatermark(timestamp: number): void {
+    this.#user.watermark = timestamp;
+  }
+
+  advanceProcessingTime(now: number): void {
+    this.#processingTime = Math.max(this.#processingTime, now);
+  }
+
+  fire(budget: number): boolean {
+    const fired = this.#fireDue("event", this.backend.eventTimers, { upTo: this.#user.watermark, budget });
+    if (fired >= budget) return false;
+    const rest = budget - fired;
+    const due = { upTo: this.#processingTime, budget: rest };
+    return this.#fireDue("processing", this.backend.processingTimers, due) < rest;
+  }
+
+  nextProcessingTimer(): number {
+    return this.backend.processingTimers.nextTimestamp();
+  }
+
+  #fireDue(
+    time: FiredTimer["time"],
+    timers: TimerService,
+    due: { readonly upTo: number; readonly budget: number },
+  ): number {
+    if (timers.nextTimestamp() > due.upTo) return 0;
+    const fired = timers.popDue(due.upTo, due.budget, (timestamp) => this.#onTimer({ timestamp, time }));
+    this.#collectors.flush();
+    return fired;
+  }
+
+  #onTimer(timer: FiredTimer): void {
+    const user = this.#user;
+    user.time = timer.timestamp;
+    try {
+      this.#functions.onTimer?.(timer, user);
+    } catch (error) {
+      const { uid, subtaskIndex } = this.#context;
+      const what = `onTimer (key ${String(user.key)}, ${timer.time} time ${timer.timestamp})`;
+      throw userFunctionFailed(
+        { uid, subtaskIndex, what, recordNumber: undefined, timestamp: timer.timestamp, record: undefined },
+        error,
+      );
+    }
+  }
+}
+
+class KeyedUserContext implements Context {
+  readonly subtaskIndex: number;
+  readonly parallelism: number;
+  readonly state: Context["state"];
+  readonly timers: Timers;
+  watermark = NO_WATERMARK;
+  /** Timestamp of the current record or timer; NaN for none. */
+  time = NaN;
+  readonly #context: OperatorContext;
+  readonly #backend: KeyedBackend;
+  readonly #collectors: Collectors;
+
+  constructor(context: OperatorContext, backend: KeyedBackend, collectors: Collectors) {
+    this.#context = context;
+    this.#backend = backend;
+    this.#collectors = collectors;
+    this.subtaskIndex = context.subtaskIndex;
+    this.parallelism = context.parallelism;
+    this.state = backend.states;
+    this.timers = {
+      registerEventTime: (timestamp) => backend.eventTimers.register(timestamp),
+      registerProcessingTime: (timestamp) => {
+        backend.processingTimers.register(timestamp);
+        context.wake();
+      },
+      deleteEventTime: (timestamp) => backend.eventTimers.delete(timestamp),
+      deleteProcessingTime: (timestamp) => backend.processingTimers.delete(timestamp),
+    };
+  }
+
+  get key(): unknown {
+    return this.#backend.currentKey();
+  }
+
+  get timestamp(): number | undefined {
+    return Number.isNaN(this.time) ? undefined : this.time;
+  }
+
+  get processingTime(): number {
+    return this.#context.env.clock.now();
+  }
+
+  emit(record: unknown): void {
+    this.#collectors.main.collect(record, this.time);
+  }
+
+  output<T>(tag: SideOutputTag<T>, record: T): void {
+    this.#collectors.side(tag).collect(record, this.time);
+  }
+}

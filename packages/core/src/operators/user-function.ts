@@ -1,0 +1,83 @@
+/**
+ * user-function: what happens when a function of the user throws, and how loops over user functions are generated.
+ */
+import { errorCode, oxbowError } from "../errors.ts";
+import type { Batch } from "../columns/batch.ts";
+
+/** Characters of a record that an error message shows. */
+const PREVIEW_LENGTH_MAX = 200;
+
+/** Where a user's function was called. */
+export interface UserCall {
+  readonly uid: string;
+  readonly subtaskIndex: number;
+  /** In words: `map`, `onTimer`. */
+  readonly what: string;
+  /** Number of the record in the operator's input since the attempt began, from 0; undefined outside of a record. */
+  readonly recordNumber: number | undefined;
+  /** Event time of the record or timer, ms; undefined for none. */
+  readonly timestamp: number | undefined;
+  readonly record: unknown;
+}
+
+/** The error of a failed user function: names operator and record, keeps the cause with its stack. */
+export function userFunctionFailed(call: UserCall, cause: unknown): Error {
+  // An error of the engine (a state access refused, a sum overflown) names its place itself.
+  if (errorCode(cause) !== undefined) return cause as Error;
+  const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+  const at = call.timestamp === undefined || Number.isNaN(call.timestamp) ? "" : ` at ${time(call.timestamp)}`;
+  const where = call.recordNumber === undefined ? "" : ` on record ${call.recordNumber} of its input${at}`;
+  const preview = call.recordNumber === undefined ? undefined : previewOf(call.record);
+  return oxbowError(
+    "USER_FUNCTION_FAILED",
+    `The ${call.what} function of "${call.uid}" (subtask ${call.subtaskIndex}) threw${where}: ${reason}` +
+      (preview === undefined ? "" : ` The record: ${preview}`),
+    {
+      uid: call.uid,
+      subtask: call.subtaskIndex,
+      recordNumber: call.recordNumber,
+      timestamp: call.timestamp,
+      record: preview,
+    },
+    cause,
+  );
+}
+
+function time(timestamp: number): string {
+  const date = new Date(timestamp);
+  return Number.isNaN(date.getTime()) ? String(timestamp) : date.toISOString();
+}
+
+/** The record as cut JSON, or its type where it cannot be shown. */
+export function previewOf(record: unknown): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(record, (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value));
+  } catch {
+    // A cyclic record has no JSON; its type is all that can be said.
+    text = undefined;
+  }
+  text ??= typeof record;
+  return text.length > PREVIEW_LENGTH_MAX ? `${text.slice(0, PREVIEW_LENGTH_MAX)}…` : text;
+}
+
+/** Position of the record that a generated loop is at; read when the loop throws. */
+export type LoopPosition = Int32Array;
+
+/**
+ * Compiles a loop of its own for one operator. V8 lets functions of identical source share code and type feedback, so twelve maps
+ * with one loop would all be slow; the uid in the source keeps them apart.
+ */
+export function compileLoop(uid: string, parameters: readonly string[], body: string): unknown {
+  // eslint-disable-next-line no-new-func, typescript/no-implied-eval -- generated per operator, from constant text and the quoted uid.
+  return new Function(...parameters, `"use strict"; /* ${commentSafe(uid)} */\n${body}`);
+}
+
+function commentSafe(uid: string): string {
+  return JSON.stringify(uid).replaceAll("*/", "* /");
+}
+
+/** The timestamp of one record of a batch; undefined for none. */
+export function timestampAt(batch: Batch, index: number): number | undefined {
+  return batch.timestamps === undefined ? undefined : batch.timestamps[index];
+}

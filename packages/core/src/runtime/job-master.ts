@@ -1,0 +1,266 @@
+/**
+ * JobMaster: runs a job to its end: attempt after attempt, from checkpoint to checkpoint.
+ *
+ * Owns: the status of the job, the current attempt, restarts. Joins the checkpoint coordinator to the attempt and to the store
+ * (`master-checkpoints.ts`). Does not own: how workers are started (`WorkerLauncher`), the run's lock (`run-job.ts`).
+ *
+ * I1. At most one attempt lives; the next begins after the last has stopped and nothing is being finalized any more.
+ * I2. An attempt starts from the newest completed checkpoint of the run, or from what the run began from.
+ */
+import { assert } from "../assert.ts";
+import { errorCode, oxbowError } from "../errors.ts";
+import type { CheckpointSettings } from "../checkpoint/checkpoint-settings.ts";
+import type { CheckpointStatisticsSnapshot } from "../checkpoint/checkpoint-statistics.ts";
+import type { Env } from "../env/env.ts";
+import type { JobGraph } from "../graph/job-graph.ts";
+import type { CheckpointStore } from "../snapshot/checkpoint-store.ts";
+import type { CheckpointMetadata } from "../snapshot/metadata.ts";
+import type { RunDirectory } from "../snapshot/run-directory.ts";
+import { Attempt } from "./attempt.ts";
+import { isTerminal, nextJobStatus } from "./job-status.ts";
+import type { JobStatus } from "./job-status.ts";
+import { MasterCheckpoints } from "./master-checkpoints.ts";
+import type { JobMetrics } from "./job-metrics.ts";
+import { checkRestore } from "./restore-plan.ts";
+import { createRestartStrategy } from "./restart-strategy.ts";
+import type { RestartSettings, RestartStrategy } from "./restart-strategy.ts";
+import type { WorkerLauncher } from "./worker-connection.ts";
+
+/** A run that is held, and its checkpoints. */
+export interface HeldRun {
+  readonly directory: RunDirectory;
+  readonly store: CheckpointStore;
+}
+
+/** What happens in a job, for people and for `oxbow run`. */
+export type JobEvent =
+  | { readonly kind: "status"; readonly status: JobStatus; readonly error: unknown }
+  | { readonly kind: "attempt"; readonly attempt: number; readonly restoredId: number | undefined }
+  | { readonly kind: "restarting"; readonly delayMs: number; readonly error: unknown }
+  | { readonly kind: "checkpoint"; readonly id: number; readonly durationMs: number; readonly sizeBytes: number }
+  | { readonly kind: "checkpoint-failed"; readonly id: number | undefined; readonly message: string }
+  | { readonly kind: "warning"; readonly error: unknown };
+
+export interface JobMasterOptions {
+  readonly env: Env;
+  readonly job: JobGraph;
+  readonly workersCount: number;
+  readonly checkpoint: CheckpointSettings;
+  readonly restart: RestartSettings;
+  /** Undefined: no checkpoints are kept; a failure starts from the beginning. */
+  readonly run: HeldRun | undefined;
+  readonly runId: string;
+  readonly launcher: WorkerLauncher;
+  readonly metrics: JobMetrics;
+  readonly onEvent: (event: JobEvent) => void;
+}
+
+/** How a job ended. */
+export interface JobEnd {
+  readonly status: "FINISHED" | "CANCELED" | "FAILED";
+  /** Why it failed. */
+  readonly error: unknown;
+  readonly attemptsCount: number;
+}
+
+/** See the file header. */
+export class JobMaster {
+  readonly #options: JobMasterOptions;
+  readonly #restart: RestartStrategy;
+  readonly #checkpoints: MasterCheckpoints | undefined;
+  readonly #settle: (end: JobEnd) => void;
+  /** Resolves when the job has ended; never rejects. */
+  readonly ended: Promise<JobEnd>;
+  #status: JobStatus = "CREATED";
+  #attempt: Attempt | undefined;
+  #attemptNumber = 0;
+  #cancelRestart: (() => void) | undefined;
+  #hasFailed = false;
+
+  constructor(options: JobMasterOptions) {
+    this.#options = options;
+    const { env, job, run, checkpoint } = options;
+    this.#restart = createRestartStrategy(options.restart, env.random.fork("restart"));
+    const { promise, resolve } = Promise.withResolvers<JobEnd>();
+    this.ended = promise;
+    this.#settle = resolve;
+    if (run === undefined || checkpoint.intervalMs === undefined) return;
+    this.#checkpoints = new MasterCheckpoints({
+      env,
+      job,
+      run,
+      settings: checkpoint,
+      attempt: () => this.#attempt,
+      failJob: (error) => this.#onFailed(this.#attemptNumber, error),
+      onEvent: options.onEvent,
+      metrics: options.metrics,
+    });
+  }
+
+  get status(): JobStatus {
+    return this.#status;
+  }
+
+  /** Figures of checkpoints; undefined where they are off. */
+  checkpointStatistics(): CheckpointStatisticsSnapshot | undefined {
+    return this.#checkpoints?.statistics();
+  }
+
+  /** Starts the first attempt. RESTORE_MISMATCH fails the job through `ended`. */
+  start(): void {
+    assert(this.#attemptNumber === 0, "a job is started once");
+    this.#setStatus("RUNNING");
+    this.#startAttempt();
+  }
+
+  /** Stops the job without a trace of what was not committed. Resolves when it has ended. */
+  async cancel(): Promise<JobEnd> {
+    if (!isTerminal(this.#status) && this.#status !== "CANCELLING" && this.#status !== "FAILING") {
+      this.#setStatus("CANCELLING");
+      this.#cancelRestart?.();
+      await this.#stopAttempt();
+      await this.#end("CANCELED", undefined);
+    }
+    return this.ended;
+  }
+
+  #startAttempt(): void {
+    const { env, job, run, runId, workersCount, launcher, metrics, checkpoint } = this.#options;
+    const attempt = (this.#attemptNumber += 1);
+    this.#hasFailed = false;
+    const restored = this.#restoredFrom();
+    try {
+      if (restored !== undefined) checkRestore(job, restored);
+      const isOn = this.#checkpoints !== undefined;
+      this.#attempt = new Attempt({
+        env,
+        job,
+        attempt,
+        runId,
+        epoch: run?.directory.epoch ?? 1,
+        runDirectory: run?.directory.directory,
+        restored,
+        workersCount,
+        hasCheckpoints: isOn,
+        isExactlyOnce: checkpoint.mode === "exactly-once",
+        metrics: metrics.memory,
+        launcher,
+        events: {
+          running: () => this.#onRunning(),
+          allEnded: () => this.#onAllEnded(),
+          finished: () => void this.#onFinished(),
+          failed: (error) => this.#onFailed(attempt, error),
+          checkpointMessage: (message) => this.#checkpoints?.onMessage(message),
+        },
+      });
+      this.#options.onEvent({ kind: "attempt", attempt, restoredId: restored?.checkpointId });
+      this.#checkpoints?.startAttempt({ attempt, subtasks: this.#attempt.subtasks, restored });
+      this.#attempt.start();
+    } catch (error) {
+      this.#onFailed(attempt, error);
+    }
+  }
+
+  /** The newest checkpoint of this run. */
+  #restoredFrom(): CheckpointMetadata | undefined {
+    return this.#options.run?.store.latest;
+  }
+
+  #onRunning(): void {
+    this.#checkpoints?.startScheduler();
+    this.#restart.onRunning?.(this.#options.env.clock.now());
+  }
+
+  #onAllEnded(): void {
+    if (this.#checkpoints === undefined) {
+      this.#attempt?.finish();
+      return;
+    }
+    const attempt = this.#attempt;
+    void this.#checkpoints.triggerFinal().then((isComplete) => {
+      // Where it is not, the attempt has failed or was stopped, and that is handled elsewhere.
+      if (isComplete && attempt === this.#attempt && !this.#hasFailed) attempt?.finish();
+    });
+  }
+
+  async #onFinished(): Promise<void> {
+    await this.#checkpoints?.shutdown();
+    await this.#end("FINISHED", undefined);
+  }
+
+  #onFailed(attempt: number, error: unknown): void {
+    if (attempt !== this.#attemptNumber || this.#hasFailed) return;
+    if (this.#status !== "RUNNING") return;
+    this.#hasFailed = true;
+    void this.#recover(error);
+  }
+
+  async #recover(error: unknown): Promise<void> {
+    const { clock } = this.#options.env;
+    const decision = this.#restart.onFailure(clock.now(), error);
+    this.#setStatus(decision.kind === "restart" ? "RESTARTING" : "FAILING", error);
+    await this.#stopAttempt();
+    if (isTerminal(this.#status) || this.#status === "CANCELLING") return;
+    if (decision.kind === "giveUp" || errorCode(error) === "CHECKPOINT_UNCERTAIN") {
+      await this.#end("FAILED", gaveUp(decision.kind === "giveUp" ? decision.reason : "", error));
+      return;
+    }
+    this.#options.metrics.countRestart();
+    this.#options.onEvent({ kind: "restarting", delayMs: decision.delayMs, error });
+    this.#cancelRestart = clock.schedule(decision.delayMs, () => {
+      if (this.#status !== "RESTARTING") return;
+      this.#setStatus("RUNNING");
+      this.#startAttempt();
+    });
+  }
+
+  async #stopAttempt(): Promise<void> {
+    this.#checkpoints?.stopScheduler();
+    const attempt = this.#attempt;
+    this.#attempt = undefined;
+    await attempt?.stop();
+    await this.#checkpoints?.settled();
+  }
+
+  async #end(status: JobEnd["status"], error: unknown): Promise<void> {
+    try {
+      await this.#endRun(status, error);
+      this.#setStatus(status, error);
+      this.#settle({ status, error, attemptsCount: this.#attemptNumber });
+    } catch (failure) {
+      // The outcome of the job stands; that it could not be noted down is its error.
+      this.#setStatus("FAILED", failure);
+      this.#settle({ status: "FAILED", error: failure, attemptsCount: this.#attemptNumber });
+    }
+  }
+
+  /** Notes the end in the run directory, and deletes what the retention policy says. */
+  async #endRun(status: JobEnd["status"], error: unknown): Promise<void> {
+    const { run } = this.#options;
+    await this.#checkpoints?.shutdown();
+    if (run === undefined || errorCode(error) === "CHECKPOINT_UNCERTAIN") return;
+    if (status === "FINISHED") {
+      await run.directory.end("finished", { isResumable: false });
+      await run.store.end("finished");
+      return;
+    }
+    const reason = status === "CANCELED" ? "canceled" : "failed";
+    const isResumable = await run.store.end(reason);
+    const failure = error instanceof Error ? error.message : String(error);
+    await run.directory.end(
+      reason,
+      status === "FAILED" ? { isResumable: true, failure } : { isResumable },
+    );
+  }
+
+  #setStatus(status: JobStatus, error: unknown = undefined): void {
+    this.#status = nextJobStatus(this.#status, status);
+    this.#options.onEvent({ kind: "status", status, error });
+  }
+}
+
+function gaveUp(reason: string, error: unknown): unknown {
+  if (reason === "") return error;
+  const cause = error instanceof Error ? error.message : String(error);
+  return oxbowError("JOB_FAILED", `The job failed and was not restarted (${reason}). ${cause}`, { reason }, error);
+}

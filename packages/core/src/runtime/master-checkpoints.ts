@@ -1,0 +1,194 @@
+/**
+ * MasterCheckpoints: joins the checkpoint coordinator to the current attempt (barriers, enumerators, notices) and to the store of the
+ * run (ids, `_metadata`, subsuming).
+ */
+import { assert } from "../assert.ts";
+
+import { assembleMetadata } from "../checkpoint/assemble-metadata.ts";
+import type { JobFacts } from "../checkpoint/assemble-metadata.ts";
+import type { CheckpointSettings } from "../checkpoint/checkpoint-settings.ts";
+import type { CheckpointStatisticsSnapshot } from "../checkpoint/checkpoint-statistics.ts";
+import { CheckpointCoordinator } from "../checkpoint/coordinator.ts";
+import type { CheckpointContent, CheckpointEvent, CheckpointHost } from "../checkpoint/coordinator-host.ts";
+import type { Env } from "../env/env.ts";
+import { explain } from "../graph/explain.ts";
+import type { JobGraph } from "../graph/job-graph.ts";
+import type { CheckpointMetadata } from "../snapshot/metadata.ts";
+import { METADATA_VERSION } from "../snapshot/metadata-file.ts";
+import type { Attempt } from "./attempt.ts";
+import type { HeldRun, JobEvent } from "./job-master.ts";
+import type { JobMetrics } from "./job-metrics.ts";
+import type { SubtaskId, WorkerMessage } from "./messages.ts";
+
+export interface MasterCheckpointsOptions {
+  readonly env: Env;
+  readonly job: JobGraph;
+  readonly run: HeldRun;
+  readonly settings: CheckpointSettings;
+  readonly attempt: () => Attempt | undefined;
+  readonly failJob: (error: unknown) => void;
+  readonly onEvent: (event: JobEvent) => void;
+  readonly metrics: JobMetrics;
+}
+
+/** See the file header. */
+export class MasterCheckpoints {
+  readonly #options: MasterCheckpointsOptions;
+  readonly #coordinator: CheckpointCoordinator;
+  readonly #facts: JobFacts;
+
+  constructor(options: MasterCheckpointsOptions) {
+    this.#options = options;
+    const { env, settings } = options;
+    this.#facts = jobFacts(options);
+    this.#coordinator = new CheckpointCoordinator({
+      settings,
+      clock: env.clock,
+      random: env.random.fork("checkpoints"),
+      host: this.#host(),
+    });
+  }
+
+  startAttempt(start: {
+    readonly attempt: number;
+    readonly subtasks: readonly SubtaskId[];
+    readonly restored: CheckpointMetadata | undefined;
+  }): void {
+    const { restored } = start;
+    this.#coordinator.startAttempt({
+      attempt: start.attempt,
+      subtasks: start.subtasks,
+      restored:
+        restored === undefined
+          ? undefined
+          : {
+              id: restored.checkpointId,
+              kind: restored.kind,
+              location: this.#location(restored.checkpointId),
+              mustBeFull: false,
+            },
+    });
+  }
+
+  startScheduler(): void {
+    this.#coordinator.startScheduler();
+  }
+
+  stopScheduler(): void {
+    this.#coordinator.stopScheduler();
+  }
+
+  settled(): Promise<void> {
+    return this.#coordinator.settled();
+  }
+
+  shutdown(): Promise<void> {
+    return this.#coordinator.shutdown();
+  }
+
+  statistics(): CheckpointStatisticsSnapshot {
+    return this.#coordinator.statistics();
+  }
+
+  /** All tasks have ended. True when a checkpoint after that is complete. */
+  async triggerFinal(): Promise<boolean> {
+    return (await this.#coordinator.triggerFinal()).kind === "completed";
+  }
+
+  onMessage(message: Extract<WorkerMessage, { kind: "ack" | "decline" }>): void {
+    if (message.kind === "ack") this.#coordinator.acknowledge(message);
+    else this.#coordinator.decline(message);
+  }
+
+  #location(id: number): string {
+    return `${this.#options.run.directory.directory}/chk-${id}`;
+  }
+
+  #host(): CheckpointHost {
+    const { run, attempt, failJob } = this.#options;
+    const { store } = run;
+    return {
+      areTasksRunning: () => attempt()?.isRunning === true,
+      reserveId: () => run.directory.allocateCheckpointId(),
+      snapshotEnumerators: async (barrier) => {
+        await store.begin(barrier.id);
+        const current = attempt();
+        assert(current !== undefined, "enumerators are asked while an attempt runs");
+        return current.snapshotSources(barrier.id);
+      },
+      triggerSources: (barrier) => attempt()?.trigger(barrier),
+      registerShared: (ack) => {
+        for (const { segments } of Object.values(ack.operators)) store.register(ack.checkpointId, segments);
+      },
+      // Segments of an acknowledgement are in the registry; they go when nothing refers to them any more.
+      discardAcknowledgement: () => undefined,
+      finalize: async (content) => this.#finalize(content),
+      addCompleted: (_checkpoint, pinnedBases) => store.subsume(pinnedBases),
+      cleaningCount: () => store.deletionsCount,
+      discard: async (content) => store.abort(content.barrier.id),
+      notifyCompleted: (notice) => attempt()?.completed(notice.checkpointId),
+      notifyAborted: (notice) => attempt()?.aborted(notice.checkpointId),
+      failJob,
+      report: (event) => this.#report(event),
+    };
+  }
+
+  async #finalize(content: CheckpointContent): Promise<Awaited<ReturnType<CheckpointHost["finalize"]>>> {
+    const { env, run } = this.#options;
+    const metadata = assembleMetadata(this.#facts, content, env.clock.now());
+    await run.store.complete(metadata);
+    const { id, kind } = content.barrier;
+    return { id, kind, location: this.#location(id), metadataBytes: 0 };
+  }
+
+  #report(event: CheckpointEvent): void {
+    const { onEvent, metrics } = this.#options;
+    switch (event.kind) {
+      case "completed": {
+        const { latestCompleted } = this.#coordinator.statistics();
+        const durationMs = latestCompleted?.endToEndDuration ?? 0;
+        const sizeBytes = latestCompleted?.stateSize ?? 0;
+        metrics.checkpointCompleted(durationMs, sizeBytes);
+        onEvent({ kind: "checkpoint", id: event.checkpoint.id, durationMs, sizeBytes });
+        break;
+      }
+      case "failed":
+        metrics.checkpointFailed();
+        onEvent({ kind: "checkpoint-failed", id: event.checkpointId, message: messageOf(event) });
+        break;
+      case "discardFailed":
+        onEvent({ kind: "warning", error: event.error });
+        break;
+      case "triggered":
+      case "late":
+        break;
+    }
+  }
+}
+
+function messageOf(event: Extract<CheckpointEvent, { kind: "failed" }>): string {
+  return event.error instanceof Error ? `${event.reason}: ${event.error.message}` : event.reason;
+}
+
+/** What every snapshot says of the job. */
+function jobFacts({ job, run }: MasterCheckpointsOptions): JobFacts {
+  const explained = explain(job);
+  const { record, epoch } = run.directory;
+  return {
+    version: METADATA_VERSION,
+    jobId: record.jobId,
+    jobName: job.graph.jobName,
+    epoch,
+    edges: explained.edges,
+    operators: explained.operators.map((operator) => ({
+      operatorId: operator.operatorId,
+      uid: operator.uid,
+      kind: operator.kind,
+      parallelism: operator.parallelism,
+      maxParallelism: operator.maxParallelism,
+      stateSchemas: Object.fromEntries(operator.states.map(({ name, kind, schema }) => [name, { kind, schema }])),
+      vertex: operator.vertex,
+    })),
+  };
+}
+

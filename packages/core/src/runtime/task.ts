@@ -1,0 +1,274 @@
+/**
+ * Task: one subtask of a vertex as a state machine. `step` is synchronous and bounded; it takes one thing at a time from its head (an
+ * input gate or a source reader), drives the chain with it, and copies a slice of the snapshots in flight.
+ *
+ * Owns: the order of these things. Does not own: threads, waiting, messages (`worker-host.ts`), what operators do.
+ *
+ * I1. A batch is taken only while every output has room and the chain has no work left (design: flow control).
+ * I2. The sequence of a barrier is atomic with respect to records: flush operators, send the barrier on, freeze state.
+ * I3. After the end of its input a task stays and takes barriers, until it is closed.
+ */
+import { assert } from "../assert.ts";
+import type { Env } from "../env/env.ts";
+import { barrierElement } from "../exchange/element.ts";
+import type { Barrier, CheckpointId } from "../state/barrier.ts";
+import { MAX_WATERMARK, NO_WATERMARK } from "../time/timestamp.ts";
+import type { Chain } from "./chain.ts";
+import type { InputGate } from "./input-gate.ts";
+import type { SubtaskMetrics } from "./subtask-metrics.ts";
+import type { SourceHead } from "./source-head.ts";
+import type { TaskSnapshots } from "./task-snapshots.ts";
+
+/** What one step came to. `blocked`: outputs are full. `idle`: there is nothing to do before a wake-up. */
+export type StepResult = "progressed" | "idle" | "blocked";
+
+export type TaskHead =
+  | { readonly kind: "gate"; readonly gate: InputGate }
+  | { readonly kind: "source"; readonly source: SourceHead };
+
+/** What a task tells its host. */
+export interface TaskEvents {
+  /** The task's input has ended and everything was emitted. */
+  ended(): void;
+  /** After `finish`: everything is committed. */
+  finished(): void;
+  /** A newer barrier came while this checkpoint was being aligned. */
+  superseded(checkpointId: CheckpointId): void;
+  /** Something failed outside of `step`. */
+  failed(error: unknown): void;
+}
+
+export interface TaskOptions {
+  readonly env: Env;
+  readonly name: string;
+  readonly head: TaskHead;
+  readonly chain: Chain;
+  readonly snapshots: TaskSnapshots;
+  readonly metrics: SubtaskMetrics;
+  readonly events: TaskEvents;
+  /** Watermark of the snapshot that the task starts from. */
+  readonly restoredWatermark: number | undefined;
+  /** The snapshot was taken after the end of the input: operators have been told of it before. */
+  readonly hadEnded: boolean;
+}
+
+/** Rows copied out per step while a snapshot is in flight: about half a millisecond. */
+const SNAPSHOT_ROWS_PER_STEP = 4096;
+/** Barriers that wait for the chain's work; more cannot be in flight. */
+const TRIGGERS_COUNT_MAX = 16;
+
+/** See the file header. */
+export class Task {
+  readonly name: string;
+  readonly #options: TaskOptions;
+  readonly #chain: Chain;
+  readonly #head: TaskHead;
+  /** Barriers for a source, in the order of their ids. */
+  readonly #triggers: Barrier[] = [];
+  readonly #aborted = new Set<CheckpointId>();
+  /** Commits under way; `finish` waits for them. */
+  readonly #commits = new Set<Promise<void>>();
+  #endWatermarkDone = false;
+  #hasEnded = false;
+  #isBlocked = false;
+  /** Monotonic ms at which a source wants to be looked at again. */
+  #nextTickMs = 0;
+
+  constructor(options: TaskOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.#chain = options.chain;
+    this.#head = options.head;
+    const { restoredWatermark } = options;
+    if (restoredWatermark !== undefined && options.head.kind === "gate") {
+      options.head.gate.restoreWatermark(restoredWatermark);
+    }
+  }
+
+  /** Whether the input has ended and all that follows from it was emitted. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Processing time, ms, at which the task wants to be stepped even if nothing else happens; Infinity for never. */
+  nextDeadline(): number {
+    return Math.min(this.#chain.nextProcessingTimer(), this.#nextTickMs);
+  }
+
+  /** One bounded step; see `StepResult`. */
+  step(): StepResult {
+    const copied = this.#options.snapshots.copySlice(SNAPSHOT_ROWS_PER_STEP);
+    const result = this.#stepHead();
+    if (result === "idle") this.#chain.flush();
+    this.#noteBlocked(result === "blocked");
+    return copied ? "progressed" : result;
+  }
+
+  #stepHead(): StepResult {
+    const chain = this.#chain;
+    if (!chain.isReady()) return "blocked";
+    if (chain.hasWork) {
+      chain.continueWork();
+      return "progressed";
+    }
+    if (this.#takeTrigger()) return "progressed";
+    if (!this.#hasEnded) {
+      chain.advanceProcessingTime(this.#options.env.clock.now());
+      if (chain.hasWork) return "progressed";
+    }
+    return this.#head.kind === "source" ? this.#stepSource(this.#head.source) : this.#stepGate(this.#head.gate);
+  }
+
+  #stepGate(gate: InputGate): StepResult {
+    const event = gate.poll();
+    if (event === undefined) return "idle";
+    switch (event.kind) {
+      case "batch":
+        this.#chain.processBatch(event.batch, event.input);
+        break;
+      case "time":
+        this.#onTime(gate.watermark, gate.isIdle);
+        break;
+      case "barrier":
+        this.#takeBarrier(event.barrier, event.alignmentMs);
+        break;
+      case "superseded":
+        this.#options.events.superseded(event.checkpointId);
+        break;
+      case "end-input":
+        this.#endInput(event.input, gate.hasEnded);
+        break;
+    }
+    return "progressed";
+  }
+
+  #stepSource(source: SourceHead): StepResult {
+    if (source.hasEnded) return this.#endSource();
+    this.#tick(source);
+    const result = source.poll();
+    const watermark = source.takeWatermark(result !== "more");
+    if (watermark !== undefined) this.#onTime(watermark, false);
+    const status = source.takeStatus();
+    if (status !== undefined) this.#chain.emitStatus(status);
+    if (this.#chain.hasWork) return "progressed";
+    return result === "idle" ? "idle" : "progressed";
+  }
+
+  /** After its last record a source goes to the end of event time, and then ends. */
+  #endSource(): StepResult {
+    if (this.#hasEnded) return "idle";
+    if (!this.#endWatermarkDone) {
+      this.#endWatermarkDone = true;
+      this.#chain.advanceWatermark(MAX_WATERMARK);
+      return "progressed";
+    }
+    this.#endInput(0, true);
+    return "progressed";
+  }
+
+  #tick(source: SourceHead): void {
+    const { clock } = this.#options.env;
+    if (this.#nextTickMs > clock.now()) return;
+    this.#nextTickMs = clock.now() + source.tick();
+  }
+
+  #onTime(watermark: number, isIdle: boolean): void {
+    if (watermark > NO_WATERMARK) this.#chain.advanceWatermark(watermark);
+    if (this.#head.kind === "gate") this.#emitGateStatus(isIdle);
+    this.#options.metrics.setWatermark(watermark);
+  }
+
+  #lastStatus = false;
+  #emitGateStatus(isIdle: boolean): void {
+    if (isIdle === this.#lastStatus) return;
+    this.#lastStatus = isIdle;
+    this.#chain.emitStatus(isIdle);
+  }
+
+  #endInput(input: number, isLast: boolean): void {
+    if (!this.#options.hadEnded) this.#chain.endInput(input, isLast);
+    if (!isLast) return;
+    this.#hasEnded = true;
+    this.#chain.emitEndOfData();
+    this.#options.events.ended();
+  }
+
+  /** The job master asks a source for a barrier. */
+  trigger(barrier: Barrier): void {
+    assert(this.#head.kind === "source", "only sources are triggered");
+    if (this.#aborted.has(barrier.id)) return;
+    assert(this.#triggers.length < TRIGGERS_COUNT_MAX, "too many checkpoints wait in a source");
+    this.#triggers.push(barrier);
+  }
+
+  #takeTrigger(): boolean {
+    const barrier = this.#triggers.shift();
+    if (barrier === undefined) return false;
+    if (!this.#aborted.has(barrier.id)) this.#takeBarrier(barrier, 0);
+    return true;
+  }
+
+  #takeBarrier(barrier: Barrier, alignmentMs: number): void {
+    const chain = this.#chain;
+    chain.prepareBarrier(barrier.id, this.#hasEnded);
+    for (const writer of chain.writers) writer.emitControl(barrierElement(barrier));
+    this.#options.snapshots.begin({
+      barrier,
+      alignmentMs,
+      watermark: chain.watermark === NO_WATERMARK ? undefined : chain.watermark,
+      hasEnded: this.#hasEnded,
+    });
+  }
+
+  /** The checkpoint is complete; sinks commit. */
+  completed(checkpointId: CheckpointId): void {
+    if (this.#head.kind === "source") this.#head.source.completed(checkpointId);
+    for (const commit of this.#chain.completed(checkpointId)) this.#track(commit);
+  }
+
+  aborted(checkpointId: CheckpointId): void {
+    this.#aborted.add(checkpointId);
+    if (this.#aborted.size > TRIGGERS_COUNT_MAX * 4) {
+      const [oldest] = this.#aborted;
+      this.#aborted.delete(oldest);
+    }
+    if (this.#head.kind === "gate") this.#head.gate.abort(checkpointId);
+    this.#options.snapshots.abort(checkpointId);
+    this.#chain.aborted(checkpointId);
+  }
+
+  /** Everything has ended. Without checkpoints the sinks commit now; with them they did on the last one. */
+  async finish(hasCheckpoints: boolean): Promise<void> {
+    assert(this.#hasEnded, "only a task that has ended finishes");
+    if (!hasCheckpoints) {
+      this.#chain.prepareBarrier(MAX_WATERMARK, true);
+      await Promise.all(this.#chain.members.map(({ operator }) => operator?.flushed()));
+      for (const commit of this.#chain.completed(MAX_WATERMARK)) this.#track(commit);
+    }
+    await Promise.all(this.#commits);
+    this.#options.events.finished();
+  }
+
+  /** Aborts snapshots and closes operators and reader. */
+  async close(): Promise<void> {
+    this.#options.snapshots.close();
+    await Promise.all([
+      this.#chain.close(),
+      this.#head.kind === "source" ? this.#head.source.close() : undefined,
+    ]);
+  }
+
+  #track(commit: Promise<void>): void {
+    const tracked = commit.then(
+      () => void this.#commits.delete(tracked),
+      (error: unknown) => this.#options.events.failed(error),
+    );
+    this.#commits.add(tracked);
+  }
+
+  #noteBlocked(isBlocked: boolean): void {
+    if (isBlocked === this.#isBlocked) return;
+    this.#isBlocked = isBlocked;
+    if (this.#head.kind === "source") this.#head.source.setBlocked(isBlocked);
+  }
+}
