@@ -34,11 +34,11 @@ export function objectAggregates(plan: AggregatePlan): ObjectAggregates {
       result: (a) => (${resultSource(plan, own)}),
     };`;
   const { b, fn } = planBindings(plan);
-  const make = new Function("b", "fn", "initial", "addToSet", source) as (
+  const make = new Function("b", "fn", "initial", "addAll", source) as (
     ...bound: readonly unknown[]
   ) => ObjectAggregates;
   const initials = plan.columns.map((column) => column.initial);
-  return make(b, fn, initials, addToSet);
+  return make(b, fn, initials, addAll);
 }
 
 const CHILD_CLASS = { list: "Array", set: "Set" } as const;
@@ -53,13 +53,19 @@ function refs(plan: AggregatePlan, name: string): AccumulatorRef {
       add: (value) =>
         child.kind === "list"
           ? `${name}.c${n}.push(${value})`
-          : `addToSet(${name}.c${n}, ${value})`,
-      values: () => `[...${name}.c${n}]`,
+          : `addAll(${name}.c${n}, [${value}]) === 1`,
+      addAll: (other) => `addAll(${name}.c${n}, ${other.values})`,
+      values: `[...${name}.c${n}]`,
     })),
   };
 }
 
-function addToSet(set: Set<unknown>, value: unknown): boolean {
-  const before = set.size;
-  return set.add(value).size > before;
+function addAll(to: Set<unknown> | unknown[], values: readonly unknown[]): number {
+  if (Array.isArray(to)) {
+    for (const value of values) to.push(value);
+    return values.length;
+  }
+  const before = to.size;
+  for (const value of values) to.add(value);
+  return to.size - before;
 }

@@ -155,12 +155,40 @@ export function mergeSource(
 
 /** An expression: the result. */
 export function resultSource(plan: AggregatePlan, accumulator: AccumulatorRef): string {
-  const results = plan.outputs.map((output, n) =>
-    output.part.result(refOf(accumulator, output), `b[${n}]`),
-  );
-  if (plan.isSingle) return results[0];
-  const properties = plan.outputs.map((output, n) => `${propertyName(output.name)}: ${results[n]}`);
-  return `{ ${properties.join(", ")} }`;
+  const properties = resultProperties(plan, accumulator);
+  return plan.isSingle ? properties[0].value : literal(properties);
+}
+
+/** An expression: the result of a window, `{ key, window, … }`; `key` and `window` are identifiers. */
+export function recordSource(plan: AggregatePlan, accumulator: AccumulatorRef): string {
+  const own = ["key", "window"].map((name) => ({ name, value: name }));
+  return literal([...own, ...resultProperties(plan, accumulator)]);
+}
+
+/**
+ * An expression: the result of a running aggregate: for a single one its value, else `{ key, … }` with
+ * the key of record `i` from `keys`.
+ */
+export function keyedResultSource(plan: AggregatePlan, accumulator: AccumulatorRef): string {
+  const properties = resultProperties(plan, accumulator);
+  if (plan.isSingle) return properties[0].value;
+  return literal([{ name: "key", value: "keys[i]" }, ...properties]);
+}
+
+interface Property {
+  readonly name: string;
+  readonly value: string;
+}
+
+function resultProperties(plan: AggregatePlan, accumulator: AccumulatorRef): readonly Property[] {
+  return plan.outputs.map((output, n) => ({
+    name: output.name,
+    value: output.part.result(refOf(accumulator, output), `b[${n}]`),
+  }));
+}
+
+function literal(properties: readonly Property[]): string {
+  return `{ ${properties.map(({ name, value }) => `${propertyName(name)}: ${value}`).join(", ")} }`;
 }
 
 /** `__proto__` as a literal's property would set the prototype; a computed one does not. */

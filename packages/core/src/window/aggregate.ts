@@ -29,12 +29,10 @@ export interface AccumulatorColumn {
   readonly initial: unknown;
 }
 
-/** Many values that belong to one accumulator: in order of addition, or each once. */
-export interface AccumulatorChild {
-  readonly name: string;
-  readonly kind: "list" | "set";
-  readonly type: Type<unknown>;
-}
+/** Many values of one accumulator: a list in order of addition, or a set of strings. */
+export type AccumulatorChild =
+  | { readonly name: string; readonly kind: "list"; readonly type: Type<unknown> }
+  | { readonly name: string; readonly kind: "set" };
 
 /** A column in generated code. */
 export interface FieldRef {
@@ -48,8 +46,10 @@ export interface FieldRef {
 export interface ChildRef {
   /** Lists: adds at the end. Sets: adds and says whether it is new. */
   add(value: string): string;
+  /** Adds all values of the same child of another accumulator; gives how many were new. */
+  addAll(other: ChildRef): string;
   /** An array of all values. */
-  values(): string;
+  readonly values: string;
 }
 
 /** One accumulator in generated code. */

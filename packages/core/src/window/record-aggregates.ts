@@ -190,32 +190,55 @@ function upperBound<T>(list: readonly T[], record: T, compare: Comparator<T>): n
   return low;
 }
 
-/** How many different values there are, exactly; equal as keys are (NaN = NaN, −0 ≠ 0). */
-export function countDistinct<const F extends string>(field: F): Aggregate<HasField<F>, number>;
-export function countDistinct<T>(
-  of: (record: T) => unknown,
-  type?: Type<unknown>,
-): Aggregate<T, number>;
+/**
+ * How many different values there are, exactly; equal as keys are (NaN = NaN, −0 ≠ 0). Values are
+ * strings, numbers, booleans or bigints.
+ */
+export function countDistinct<const F extends string>(
+  field: F,
+): Aggregate<HasField<F, DistinctValue>, number>;
+export function countDistinct<T>(of: (record: T) => DistinctValue): Aggregate<T, number>;
 export function countDistinct(
-  of: string | ((record: never) => unknown),
-  type?: Type<unknown>,
+  of: string | ((record: never) => DistinctValue),
 ): Aggregate<never, number> {
   const input = inputOf(of, "record");
-  return aggregate(`countDistinct(${inputText(input)})`, (context) => ({
-    input,
-    inputKind: "any",
-    columns: [{ name: "count", type: t.int64, initial: 0 }],
-    children: [{ name: "values", kind: "set", type: type ?? inputType(input, context) ?? t.any }],
-    resultType: t.int64,
-    canMerge: true,
-    isMergeExact: true,
-    bindings: {},
-    update: ({ fields: [n], children: [set] }, value) =>
-      `if (${set.add(value)}) { ${n.write(`${n.read} + 1`)} }`,
-    merge: ({ fields: [n], children: [set] }, { children: [other] }) =>
-      `for (const value of ${other.values()}) if (${set.add("value")}) { ${n.write(`${n.read} + 1`)} }`,
-    result: ({ fields: [n] }) => n.read,
-  }));
+  return aggregate(`countDistinct(${inputText(input)})`, (context) => {
+    inputType(input, context);
+    return {
+      input,
+      inputKind: "any",
+      columns: [{ name: "count", type: t.int64, initial: 0 }],
+      children: [{ name: "values", kind: "set" }],
+      resultType: t.int64,
+      canMerge: true,
+      isMergeExact: true,
+      bindings: { text: (value: unknown) => distinctText(value, context.where) },
+      update: ({ fields: [n], children: [set] }, value, bound) =>
+        `if (${set.add(`${bound}.text(${value})`)}) { ${n.write(`${n.read} + 1`)} }`,
+      merge: ({ fields: [n], children: [set] }, { children: [other] }) =>
+        n.write(`${n.read} + ${set.addAll(other)}`),
+      result: ({ fields: [n] }) => n.read,
+    };
+  });
+}
+
+/** What `countDistinct` can tell apart. */
+export type DistinctValue = string | number | bigint | boolean | null | undefined;
+
+/** One text per value; different values, also of different types, have different texts. */
+function distinctText(value: unknown, where: string): string {
+  switch (typeof value) {
+    case "string":
+      return `s${value}`;
+    case "number":
+      return Object.is(value, -0) ? "n-0" : `n${value}`;
+    case "bigint":
+      return `i${value}`;
+    case "boolean":
+      return `b${value}`;
+    default:
+      throw inputInvalid(where, "string, number, boolean or bigint", value);
+  }
 }
 
 /** All records, or one value of each, in the order in which they came (per pane). */
@@ -238,9 +261,8 @@ export function collect(
       isMergeExact: false,
       bindings: {},
       update: ({ children: [list] }, value) => `${list.add(value)};`,
-      merge: ({ children: [list] }, { children: [other] }) =>
-        `for (const value of ${other.values()}) ${list.add("value")};`,
-      result: ({ children: [list] }) => list.values(),
+      merge: ({ children: [list] }, { children: [other] }) => `${list.addAll(other)};`,
+      result: ({ children: [list] }) => list.values,
     };
   });
 }

@@ -3,6 +3,10 @@
  * batch; a batch usually lies in one to three panes, and neighbours are usually in the same one.
  */
 import { assert } from "../assert.ts";
+import type { Batch } from "../columns/batch.ts";
+import type { KeyColumn } from "../columns/key-column.ts";
+import type { Table } from "../state/table.ts";
+import type { WindowOutput } from "./window-operator.ts";
 
 /** The records of one pane: `indexes[0 .. count)` into the batch. */
 export interface RecordGroup {
@@ -65,4 +69,43 @@ function grow(group: RecordGroup): void {
   const indexes = new Int32Array(group.indexes.length * 2);
   indexes.set(group.indexes);
   group.indexes = indexes;
+}
+
+/** Some records of a batch: `indexes[0 .. count)`. */
+export interface SomeRecords {
+  readonly indexes: Int32Array;
+  readonly count: number;
+}
+
+/** Rows of the records of one group, made where there are none; the buffer is reused. */
+export class RowBuffer {
+  #rows = new Int32Array(FIRST_INDEXES);
+
+  /** Row k is that of record `indexes[k]`; `of` is the number of records in the batch. */
+  find(table: Table, keys: KeyColumn, records: SomeRecords & { readonly of: number }): Int32Array {
+    const { indexes, count, of } = records;
+    if (this.#rows.length < count) this.#rows = new Int32Array(count * 2);
+    // A group with all records of the batch has them in their order.
+    if (count === of) table.lookup(keys, count, this.#rows, "upsert");
+    else for (let k = 0; k < count; k++) this.#rows[k] = table.upsert(keys, indexes[k]);
+    return this.#rows;
+  }
+}
+
+/** Sends late records to the side output, or counts them as dropped where there is none. */
+export function emitLate(
+  batch: Batch,
+  late: SomeRecords,
+  { hasLateOutput }: { readonly hasLateOutput: boolean },
+  output: WindowOutput,
+): void {
+  if (!hasLateOutput) {
+    output.countLate(late.count);
+    return;
+  }
+  const records = batch.records();
+  for (let k = 0; k < late.count; k++) {
+    const index = late.indexes[k];
+    output.emitLate(records[index], batch.timestamps?.[index] ?? Number.NaN);
+  }
 }

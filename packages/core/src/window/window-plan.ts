@@ -48,7 +48,7 @@ export interface WindowSettings<T, K, V, R> {
   /** Whether late records go to a side output; otherwise they are counted and dropped. */
   readonly hasLateOutput?: boolean;
   readonly aggregate: Aggregate<T, V> | AggregateSpec<T>;
-  /** Default: results are `{ key, window, … }`, see `window-result.ts`. */
+  /** Default: results are `{ key, window, … }`, see `window-results.ts`. */
   readonly result?: WindowFunction<K, V, R>;
   readonly recordType?: Type<T>;
 }
@@ -77,6 +77,7 @@ export function windowPlan<T, K, V, R>(settings: WindowSettings<T, K, V, R>): Wi
   const aggregates = aggregatePlan(settings.aggregate, { uid, recordType });
   const allowedLatenessMs = latenessOf(settings);
   const isDefault = trigger.kind === (assigner.time === "event" ? "event-time" : "processing-time");
+  if (result === undefined) checkNames(uid, aggregates);
   if (assigner.kind === "session") checkMerging(uid, trigger, aggregates);
   const storage = storageOf(assigner, isDefault);
   return Object.freeze({
@@ -121,6 +122,14 @@ function latenessOf<T>({
     throw invalid(uid, "allowedLateness has no meaning in processing time: nothing is ever late");
   }
   return latenessMs;
+}
+
+/** Results are `{ key, window, …outputs }` unless a function makes them. */
+function checkNames(uid: string, { isSingle, outputs }: AggregatePlan): void {
+  const taken = outputs.find(({ name }) => !isSingle && (name === "key" || name === "window"));
+  if (taken === undefined) return;
+  const problem = `the output "${taken.name}" has the name of a field that every result has`;
+  throw invalid(uid, `${problem}; name it differently, or give a result function`);
 }
 
 function checkMerging(uid: string, trigger: Trigger<never>, aggregates: AggregatePlan): void {

@@ -1,0 +1,214 @@
+/*
+ * Columns of state tables as `FieldRef`s: source text that reads and writes the fields of the row whose
+ * views and base word are in scope, and slower access for values of variable size.
+ *
+ * Names in the text: `table`, `row`, `i32 f64 u8 i64` (views of the row's page), `w` (its first word).
+ */
+import { offsetOf, slabOf } from "../state/arena.ts";
+import { innerType } from "../state/layout.ts";
+import type { ColumnLayout, RowLayout } from "../state/layout.ts";
+import type { Page } from "../state/pages.ts";
+import type { Table } from "../state/table.ts";
+import { ByteReader } from "../types/byte-reader.ts";
+import { ByteWriter } from "../types/byte-writer.ts";
+import { codecOf } from "../types/codec.ts";
+import type { Codec } from "../types/codec.ts";
+import type { EnumType } from "../types/type.ts";
+import type { FieldRef } from "./aggregate.ts";
+
+/** Which identifiers hold the row that a text is about: `table`, `row`, `i32`, … plus this suffix. */
+export type RowNames = "" | "_";
+
+/**
+ * Declarations that bring the row `row<suffix>` of `table<suffix>` into scope; with `touch` it may be
+ * written afterwards.
+ */
+export function rowSource(layout: RowLayout, names: RowNames, touch: boolean): string {
+  const n = names;
+  const mask = (1 << layout.pageShift) - 1;
+  const test = touch
+    ? `if (i32${n}[w${n} + 1] < table${n}.changes.floor) table${n}.touchSlow(row${n});`
+    : "";
+  return `const page${n} = table${n}.pages[row${n} >>> ${layout.pageShift}];
+    const w${n} = (row${n} & ${mask}) * ${layout.strideBytes >>> 2};
+    const i32${n} = page${n}.i32, f64${n} = page${n}.f64, u8${n} = page${n}.u8, i64${n} = page${n}.i64;
+    ${test}`;
+}
+
+/** A column of the row in scope. `accessor` is an expression for its `FieldAccessor`. */
+export function fieldRef(column: ColumnLayout, names: RowNames, accessor: string): FieldRef {
+  const { offset } = column;
+  const n = names;
+  if (column.presenceBit >= 0 || !DIRECT_KINDS.has(innerType(column.type).kind)) {
+    return {
+      read: `${accessor}.get(table${n}, row${n})`,
+      write: (expression) => `${accessor}.set(table${n}, row${n}, ${expression});`,
+    };
+  }
+  const at = direct(column.kind, offset, n);
+  return { read: at, write: (expression) => `${at} = ${expression};` };
+}
+
+/** Types whose values are what lies in the column. */
+const DIRECT_KINDS = new Set(["int32", "int64", "float64", "timestamp", "bigint64"]);
+
+function direct(kind: ColumnLayout["kind"], offset: number, n: RowNames): string {
+  switch (kind) {
+    case "i32":
+      return `i32${n}[w${n} + ${offset >>> 2}]`;
+    case "f64":
+      return `f64${n}[(w${n} >>> 1) + ${offset >>> 3}]`;
+    case "i64":
+      return `i64${n}[(w${n} >>> 1) + ${offset >>> 3}]`;
+    case "u8":
+      return `u8${n}[w${n} * 4 + ${offset}]`;
+    case "var":
+      throw new RangeError("values of variable size have no direct form");
+  }
+}
+
+/** Decoded values that one accessor keeps per table. */
+const MAX_DECODED = 4_096;
+
+/**
+ * Access to one column by function call, for values that are encoded or may be absent. Values are
+ * decoded once and kept while the table loses no row; they must not be changed.
+ */
+export class FieldAccessor {
+  readonly #column: ColumnLayout;
+  readonly #presenceWord: number;
+  readonly #codec: Codec<unknown>;
+  readonly #writer = new ByteWriter(256);
+  readonly #reader = new ByteReader();
+  readonly #caches = new WeakMap<Table, DecodedValues>();
+  #table: Table | undefined;
+  #cache: DecodedValues = { values: new Map(), removalsCount: 0 };
+
+  constructor(layout: RowLayout, column: ColumnLayout) {
+    this.#column = column;
+    this.#presenceWord = (layout.presenceOffset >>> 2) + (column.presenceBit >>> 5);
+    this.#codec = codecOf(innerType(column.type));
+  }
+
+  /** The value of a row; undefined where it is absent. */
+  get(table: Table, row: number): unknown {
+    const page = table.pageOf(row);
+    const base = table.baseOf(row);
+    const { presenceBit, offset, kind } = this.#column;
+    if (
+      presenceBit >= 0 &&
+      (page.i32[base + this.#presenceWord] & (1 << (presenceBit & 31))) === 0
+    ) {
+      return undefined;
+    }
+    if (kind !== "var") return this.#readFixed(page, base);
+    const { values } = this.#select(table);
+    if (values.has(row)) return values.get(row);
+    const word = base + (offset >>> 2);
+    const value = this.#decode(table, page.i32[word], page.i32[word + 1] >>> 1);
+    keep(values, row, value);
+    return value;
+  }
+
+  /** Stores a value; undefined makes an optional column absent. The row was touched. */
+  set(table: Table, row: number, value: unknown): void {
+    const page = table.pageOf(row);
+    const base = table.baseOf(row);
+    const { presenceBit, offset, kind } = this.#column;
+    if (presenceBit >= 0) {
+      const bit = 1 << (presenceBit & 31);
+      if (value === undefined) page.i32[base + this.#presenceWord] &= ~bit;
+      else page.i32[base + this.#presenceWord] |= bit;
+    }
+    if (kind !== "var") {
+      if (value !== undefined) this.#writeFixed(page, base, value);
+      return;
+    }
+    this.#writer.reset();
+    if (value !== undefined) this.#codec.encode(value, this.#writer);
+    const bytes = this.#writer.written();
+    const ref = table.setVar(row, offset >>> 2, bytes.length * 2);
+    if (bytes.length > 0) table.arena.slabs[slabOf(ref)].set(bytes, offsetOf(ref));
+    keep(this.#select(table).values, row, value);
+  }
+
+  #readFixed(page: Page, base: number): unknown {
+    const { kind, offset, type } = this.#column;
+    switch (kind) {
+      case "u8":
+        return page.u8[base * 4 + offset] !== 0;
+      case "i32": {
+        const inner = innerType(type);
+        const number = page.i32[base + (offset >>> 2)];
+        return inner.kind === "enum" ? (inner as EnumType<string>).values[number] : number;
+      }
+      case "f64":
+        return page.f64[(base >>> 1) + (offset >>> 3)];
+      case "i64":
+        return page.i64[(base >>> 1) + (offset >>> 3)];
+      case "var":
+        throw new RangeError("values of variable size have no direct form");
+    }
+  }
+
+  #writeFixed(page: Page, base: number, value: unknown): void {
+    const { kind, offset, type } = this.#column;
+    // The codec refuses what is not of the type.
+    this.#writer.reset();
+    this.#codec.encode(value, this.#writer);
+    switch (kind) {
+      case "u8":
+        page.u8[base * 4 + offset] = value === true ? 1 : 0;
+        return;
+      case "i32": {
+        const inner = innerType(type);
+        const isEnum = inner.kind === "enum";
+        page.i32[base + (offset >>> 2)] = isEnum
+          ? (inner as EnumType<string>).values.indexOf(value as string)
+          : (value as number);
+        return;
+      }
+      case "f64":
+        page.f64[(base >>> 1) + (offset >>> 3)] = value as number;
+        return;
+      case "i64":
+        page.i64[(base >>> 1) + (offset >>> 3)] = value as bigint;
+        return;
+      case "var":
+    }
+  }
+
+  #decode(table: Table, ref: number, size: number): unknown {
+    const start = offsetOf(ref);
+    // An empty value needs no cell; no codec but that of an empty struct reads one.
+    const bytes = size === 0 ? new Uint8Array(0) : table.arena.slabs[slabOf(ref)];
+    this.#reader.reset(bytes, size === 0 ? 0 : start, size === 0 ? 0 : start + size);
+    return this.#codec.decode(this.#reader);
+  }
+
+  /** Rows are used again after removals, so what was kept is of no use after one. */
+  #select(table: Table): DecodedValues {
+    if (this.#table !== table) {
+      const known = this.#caches.get(table);
+      this.#cache = known ?? { values: new Map(), removalsCount: table.removalsCount };
+      if (known === undefined) this.#caches.set(table, this.#cache);
+      this.#table = table;
+    }
+    if (this.#cache.removalsCount !== table.removalsCount) {
+      this.#cache.values.clear();
+      this.#cache.removalsCount = table.removalsCount;
+    }
+    return this.#cache;
+  }
+}
+
+/** Row → decoded value, valid for one count of removals. */
+interface DecodedValues {
+  readonly values: Map<number, unknown>;
+  removalsCount: number;
+}
+
+function keep(values: Map<number, unknown>, row: number, value: unknown): void {
+  if (values.size >= MAX_DECODED) values.clear();
+  values.set(row, value);
+}

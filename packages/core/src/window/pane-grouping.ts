@@ -1,0 +1,106 @@
+/*
+ * PaneGrouping: sorts the records of a batch into panes, and finds the late ones.
+ *
+ * All timestamps of one pane's span belong to the same windows, so windows are looked at once per span
+ * and not per record.
+ *
+ * I1. A record is late when all of its windows are past their end and the allowed lateness; a record in
+ *     no window at all (a slide longer than the size) is late by its own timestamp, else just left out.
+ */
+import { addSaturated } from "../time/timestamp.ts";
+import { firstWindowStart, lastWindowEnd, lastWindowStart, paneStart } from "./pane-assignment.ts";
+import type { PaneAssignment } from "./pane-assignment.ts";
+import { RecordGroups } from "./record-groups.ts";
+
+/** How records go into panes. */
+export interface PaneGroupingOptions {
+  readonly panes: PaneAssignment;
+  /** One pane per window (false), or panes that windows share. */
+  readonly isShared: boolean;
+  readonly latenessMs: number;
+}
+
+/** See the file header. */
+export class PaneGrouping {
+  readonly groups = new RecordGroups();
+  /** Indexes of the batch's late records; valid: the first `lateCount`. */
+  lateIndexes = new Int32Array(64);
+  lateCount = 0;
+  readonly #options: PaneGroupingOptions;
+  /** The span [from, to) that was looked at last, and the groups of its records. */
+  #from = 0;
+  #to = 0;
+  readonly #starts: number[] = [];
+  #isInWindow = false;
+  #watermark = 0;
+
+  constructor(options: PaneGroupingOptions) {
+    this.#options = options;
+  }
+
+  /** Groups `count` records by their timestamps, judged at `watermark`. */
+  group(timestamps: Float64Array, count: number, watermark: number): void {
+    this.#begin(watermark);
+    for (let index = 0; index < count; index++) {
+      const time = timestamps[index];
+      if (time < this.#from || time >= this.#to) this.#look(time);
+      this.#put(time, index);
+    }
+  }
+
+  /** Groups `count` records that all have the same time; none is late. */
+  groupAll(time: number, count: number): void {
+    this.#begin(Number.NEGATIVE_INFINITY);
+    this.#look(time);
+    for (let index = 0; index < count; index++) this.#put(time, index);
+  }
+
+  #begin(watermark: number): void {
+    this.groups.reset();
+    this.lateCount = 0;
+    this.#from = 0;
+    this.#to = 0;
+    this.#watermark = watermark;
+  }
+
+  #put(time: number, index: number): void {
+    const starts = this.#starts;
+    for (let at = 0; at < starts.length; at++) this.groups.add(starts[at], index);
+    if (starts.length > 0) return;
+    if (this.#isInWindow || addSaturated(time, this.#options.latenessMs) <= this.#watermark) {
+      this.#addLate(index);
+    }
+  }
+
+  #look(time: number): void {
+    const { panes, isShared } = this.#options;
+    const start = paneStart(panes, time);
+    this.#from = start;
+    this.#to = start + panes.paneMs;
+    this.#starts.length = 0;
+    const lastEnd = lastWindowEnd(panes, { start, end: this.#to });
+    this.#isInWindow = lastEnd !== undefined;
+    if (lastEnd === undefined || this.#isPast(lastEnd)) return;
+    if (isShared) {
+      this.#starts.push(start);
+      return;
+    }
+    const first = firstWindowStart(panes, start);
+    for (let at = lastWindowStart(panes, start); at >= first; at -= panes.slideMs) {
+      if (!this.#isPast(at + panes.sizeMs)) this.#starts.push(at);
+    }
+  }
+
+  #isPast(windowEnd: number): boolean {
+    return addSaturated(windowEnd - 1, this.#options.latenessMs) <= this.#watermark;
+  }
+
+  #addLate(index: number): void {
+    if (this.lateCount === this.lateIndexes.length) {
+      const grown = new Int32Array(this.lateCount * 2);
+      grown.set(this.lateIndexes);
+      this.lateIndexes = grown;
+    }
+    this.lateIndexes[this.lateCount++] = index;
+  }
+}
