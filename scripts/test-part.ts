@@ -4,7 +4,8 @@
  * error, and every skip with its reason; passing tests are counted, not listed.
  *
  * I1. A part that exceeds its budget fails, and its processes are ended.
- * I2. Under CI=true a skip without a reason fails: CI must know what it did not prove.
+ * I2. A file without tests fails.
+ * I3. Under CI=true a skip without a reason fails: CI must know what it did not prove.
  */
 import { spawn } from "node:child_process";
 import type { EventData } from "node:test";
@@ -64,7 +65,7 @@ async function runTests(part: Part & { kind: "tests" }, root: string): Promise<C
   const late = AbortSignal.timeout(part.budgetMs);
   const counts = { passed: 0, failed: 0, skipped: 0 };
   const events = run({
-    files: part.files.map((file) => path.join(root, file)),
+    files: part.files.map((file) => path.resolve(root, file)),
     concurrency: availableParallelism(),
     signal: late,
   });
@@ -94,6 +95,12 @@ type Tally = { -readonly [K in keyof Counts]: Counts[K] };
 
 function countPass(data: EventData.TestPass, counts: Tally, root: string): void {
   if (data.details.type === "suite") return;
+  if (data.name === data.file) {
+    // The runner reports a file without tests as a test that passed.
+    counts.failed++;
+    console.log(`✖ ${placeOf({ file: data.name }, root)} has no tests`);
+    return;
+  }
   const { skip } = data;
   if (skip === undefined || skip === false) {
     counts.passed++;
