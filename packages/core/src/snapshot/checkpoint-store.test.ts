@@ -107,6 +107,7 @@ async function checkpoint(
   }
   store.register(plan.id, plan.segments);
   await store.complete(metadataOf(plan));
+  store.subsume();
 }
 
 async function withWorld(seed: number, body: (world: SimWorld) => Promise<void>): Promise<void> {
@@ -144,6 +145,22 @@ describe("checkpoint store", () => {
         store.completed.map((kept) => kept.checkpointId),
         [5, 6],
       );
+    }));
+
+  it("keeps what a pending checkpoint builds on, though its base is dropped", () =>
+    withWorld(8, async (world) => {
+      const process = world.startProcess();
+      const { store } = await recover(process);
+      const [a, b, c] = [segment(1, "a"), segment(2, "b"), segment(3, "c")];
+      await checkpoint(process, store, { id: 1, segments: [a] });
+      await store.begin(2);
+      await writeSegment(process, b);
+      store.register(2, [b]);
+      await store.complete(metadataOf({ id: 2, segments: [b] }));
+      assert.equal(store.subsume([1]), 1, "checkpoint 3, which builds on 1, is pending");
+      await checkpoint(process, store, { id: 3, segments: [a, c] });
+      await store.settled();
+      assert.deepEqual(FILES_OF(world), ["chk-3/_metadata", "shared/a.seg", "shared/c.seg"]);
     }));
 
   it("keeps a late segment of a failed checkpoint until a newer one is the oldest kept", () =>

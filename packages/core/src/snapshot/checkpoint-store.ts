@@ -3,7 +3,8 @@
  * files. Held by the job master of the process that holds the run. Layout:
  * docs/formats/run-directory.md; who deletes what and when: docs/semantics/ownership.md.
  *
- *     begin(id) → tasks write segments → register(id, segments) per ack → complete(metadata) | abort(id)
+ *     begin(id) → tasks write segments → register(id, segments) per ack
+ *               → complete(metadata), subsume(pinned bases) | abort(id)
  *
  * I1. A checkpoint is complete when `complete` has resolved: its segments and `_metadata` are durable
  *     and `_metadata` was read back. Only then may anything be committed.
@@ -53,6 +54,8 @@ export interface CheckpointStoreOptions {
   readonly retention: CheckpointRetention;
   /** Told of deletions that failed. */
   readonly warn: (error: unknown) => void;
+  /** Told when `deletionsCount` has gone down. */
+  readonly onDeleted?: () => void;
 }
 
 /** What a run goes on with. */
@@ -111,9 +114,9 @@ export class CheckpointStore {
   }
 
   /**
-   * Completes a checkpoint; see I1. Then those that are no longer kept are deleted in the background.
-   * If it rejects, the checkpoint is not complete and never will be, except with CHECKPOINT_UNCERTAIN:
-   * then the process must end without restoring, committing or cleaning up anything.
+   * Completes a checkpoint; see I1. If it rejects, the checkpoint is not complete and never will be,
+   * except with CHECKPOINT_UNCERTAIN: then the process must end without restoring, committing or
+   * cleaning up anything.
    */
   async complete(metadata: CheckpointMetadata): Promise<void> {
     const { files, epoch } = this.#options;
@@ -134,7 +137,17 @@ export class CheckpointStore {
     }
     this.#begun.delete(id);
     this.#completed.push({ id, isSavepoint: false, isSynchronous: false, metadata });
-    this.#subsume();
+  }
+
+  /**
+   * Drops the oldest checkpoints that are no longer kept, deleting in the background. Segments that the
+   * checkpoints in `pinnedBases` use stay: pending checkpoints build on them. Returns the newest dropped.
+   */
+  subsume(pinnedBases: readonly CheckpointId[] = []): CheckpointId | undefined {
+    const gone = chooseSubsumed(this.#completed, this.#options.retainedCount);
+    if (gone.length > 0) this.#completed = this.#completed.filter((kept) => !gone.includes(kept));
+    this.#discard(gone, Math.min(this.#completed[0]?.id ?? 0, ...pinnedBases));
+    return gone.at(-1)?.id;
   }
 
   /** The checkpoint will not complete: its directory goes. Shared segments wait for the next subsuming. */
@@ -182,14 +195,7 @@ export class CheckpointStore {
     for (const name of inventory.incomplete)
       await this.#tryDelete(() => this.#discardDirectory(name));
     await this.#removeOrphans();
-    this.#subsume();
-  }
-
-  #subsume(): void {
-    const gone = chooseSubsumed(this.#completed, this.#options.retainedCount);
-    if (gone.length > 0) this.#completed = this.#completed.filter((kept) => !gone.includes(kept));
-    const lowestKept = this.#completed[0]?.id ?? 0;
-    this.#discard(gone, lowestKept);
+    this.subsume();
   }
 
   /** After a failure on the way to completion: afterwards the checkpoint is surely not complete. */
@@ -222,6 +228,7 @@ export class CheckpointStore {
     this.#deletions = this.#deletions.then(async () => {
       await this.#tryDelete(work);
       this.#deletionsCount--;
+      this.#options.onDeleted?.();
     });
   }
 

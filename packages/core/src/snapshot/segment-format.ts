@@ -44,7 +44,6 @@ export interface SegmentTable {
 export interface SegmentFooter {
   readonly kind: "full" | "delta";
   readonly uid: string;
-  readonly operatorId: string;
   readonly checkpointId: CheckpointId;
   readonly keyGroupStart: number;
   readonly keyGroupEnd: number;
@@ -52,6 +51,7 @@ export interface SegmentFooter {
   readonly rowsCount: number;
   readonly tombstonesCount: number;
   readonly runsCount: number;
+  readonly keySchema: unknown;
   readonly tables: readonly SegmentTable[];
   readonly schemas: Readonly<Record<string, unknown>>;
 }

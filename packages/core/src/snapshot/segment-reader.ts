@@ -13,6 +13,8 @@ import { decodeBlock } from "../columns/block-decoder.ts";
 import type { Files, ReadableFile } from "../env/files.ts";
 import { errorCode } from "../errors.ts";
 import type { RowColumns } from "../state/row-chunk.ts";
+import { typeOfSchema } from "../types/schema.ts";
+import type { Type } from "../types/type.ts";
 import { decodeCheckedText } from "./checked-text.ts";
 import type { SegmentHandle } from "./metadata.ts";
 import { keyGroupsOf, rowsOfBlock } from "./segment-blocks.ts";
@@ -39,19 +41,24 @@ export interface KeyGroups {
   readonly end: number;
 }
 
-/** Rows with the key groups that they speak for: matters for `dropped` rows. */
-export interface SegmentRows {
-  /** The requested key groups that the segment covers. */
-  readonly keyGroups: KeyGroups;
-  readonly rows: RowColumns;
+/** Which segment to open. */
+export interface SegmentSource {
+  /** What `handle.file` is relative to. */
+  readonly directory: string;
+  /** What the snapshot says of the segment; the size is compared when it is opened. */
+  readonly handle: SegmentHandle;
+}
+
+/** Opens a segment that a snapshot names; see `openSegmentFile`. */
+export function openSegment(files: Files, source: SegmentSource): Promise<SegmentReader> {
+  return openSegmentFile(files, `${source.directory}/${source.handle.file}`, source.handle);
 }
 
 /**
- * Opens a segment: reads and checks header, trailer, footer and index. `handle` is what the snapshot
- * says of it; its size is compared. Throws SEGMENT_CORRUPTED (also where the file is missing or of
+ * Opens a segment: reads and checks header, trailer, footer and index. Throws SEGMENT_CORRUPTED (also where the file is missing or of
  * another size), SEGMENT_VERSION_UNSUPPORTED, FILE_IO. Close it.
  */
-export async function openSegment(
+export async function openSegmentFile(
   files: Files,
   path: string,
   handle?: SegmentHandle,
@@ -107,8 +114,17 @@ export class SegmentReader {
     this.#indexOffset = parts.indexOffset;
   }
 
-  /** The rows of some key groups (default: all), a block at a time, in the order in which they apply. */
-  async *rows(keyGroups?: KeyGroups): AsyncGenerator<SegmentRows> {
+  /** Type of the operator's key. */
+  get keyType(): Type<unknown> {
+    return typeOfSchema(this.footer.keySchema);
+  }
+
+  /**
+   * The rows of some key groups (default: all), a block at a time, in the order in which they apply.
+   * `dropped` rows come always; they speak for the segment's key groups only (`footer`), which matters
+   * to who combines segments of several subtasks.
+   */
+  async *rows(keyGroups?: KeyGroups): AsyncGenerator<RowColumns> {
     const { keyGroupStart, keyGroupEnd } = this.footer;
     const start = Math.max(keyGroupStart, keyGroups?.start ?? 0);
     const end = Math.min(keyGroupEnd, keyGroups?.end ?? keyGroupEnd);
@@ -120,7 +136,7 @@ export class SegmentReader {
         if (entry.kind !== kind) continue;
         if (isRanged && (entry.last < start || entry.first >= end)) continue;
         const rows = await this.#read(i, { start, end });
-        if (rows.count > 0) yield { keyGroups: { start, end }, rows };
+        if (rows.count > 0) yield rows;
       }
     }
   }
@@ -133,7 +149,7 @@ export class SegmentReader {
     }
     if (actual === checksum) return;
     // Which part it is, where a part has a checksum of its own.
-    for await (const rows of this.rows()) assert(rows.rows.count > 0, "blocks have rows");
+    for await (const rows of this.rows()) assert(rows.count > 0, "blocks have rows");
     throw segmentCorrupted(this.#path, 0, "its checksum is not the one in the snapshot");
   }
 

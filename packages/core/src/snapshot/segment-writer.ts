@@ -50,32 +50,20 @@ const BLOCK_ROWS_MIN = 16;
 export interface SegmentTarget {
   /** Directory that `file` is relative to: the run's, or a savepoint's. Absolute. */
   readonly directory: string;
-  /** Relative path, never used before; see `segmentFileName`. */
+  /** Relative path, never used before in the run. */
   readonly file: string;
   readonly kind: "full" | "delta";
   readonly uid: string;
-  readonly operatorId: string;
   readonly checkpointId: CheckpointId;
   readonly keyGroupStart: number;
   readonly keyGroupEnd: number;
   readonly maxParallelism: number;
+  /** Schema of the operator's key. */
+  readonly keySchema: unknown;
+  /** Name → schema of all states of the operator, as the backend describes them. */
+  readonly schemas: Readonly<Record<string, unknown>>;
   /** Compress blocks with zstd: for savepoints, and where the writer has time. */
   readonly compress: boolean;
-}
-
-/** Who writes a segment, for its name. */
-export interface SegmentAuthor {
-  readonly operatorId: string;
-  readonly subtaskIndex: number;
-  readonly checkpointId: CheckpointId;
-  readonly epoch: number;
-  readonly attempt: number;
-}
-
-/** A file name that no other segment of the run ever has. */
-export function segmentFileName(author: SegmentAuthor): string {
-  const { operatorId, subtaskIndex, checkpointId, epoch, attempt } = author;
-  return `${operatorId}-${subtaskIndex}-${checkpointId}-${epoch}-${attempt}.seg`;
 }
 
 /** See the file header. Calls must not overlap, except that `abort` may come at any time. */
@@ -147,11 +135,8 @@ export class SegmentWriter {
     this.#runs++;
   }
 
-  /**
-   * Writes what is left, index, footer and trailer, and syncs. `schemas`: name → schema of all states
-   * of the operator, as the backend describes them.
-   */
-  async finish(schemas: Readonly<Record<string, unknown>>): Promise<SegmentHandle | undefined> {
+  /** Writes what is left, index, footer and trailer, and syncs. Once, at the end. */
+  async finish(): Promise<SegmentHandle | undefined> {
     await this.flush();
     if (this.#file === undefined) return undefined;
     const { keyGroupStart, keyGroupEnd, kind, checkpointId } = this.#target;
@@ -159,7 +144,7 @@ export class SegmentWriter {
       this.#offset + encodeBlock(this.#writer, indexBlock(this.#index), STORED_BLOCK);
     const indexSizeBytes = this.#offset + this.#writer.position - indexOffset;
     this.#pad();
-    const footer = encodeCheckedText(FOOTER_FORMAT, this.#footer(schemas));
+    const footer = encodeCheckedText(FOOTER_FORMAT, this.#footer());
     this.#writer.raw(footer);
     this.#pad();
     const fileSizeBytes = this.#offset + this.#writer.position + SEGMENT_TRAILER_BYTES;
@@ -269,13 +254,12 @@ export class SegmentWriter {
     return index;
   }
 
-  #footer(schemas: Readonly<Record<string, unknown>>): SegmentFooter {
-    const { kind, uid, operatorId, checkpointId } = this.#target;
+  #footer(): SegmentFooter {
+    const { kind, uid, checkpointId, keySchema, schemas } = this.#target;
     const { keyGroupStart, keyGroupEnd, maxParallelism } = this.#target;
     return {
       kind,
       uid,
-      operatorId,
       checkpointId,
       keyGroupStart,
       keyGroupEnd,
@@ -283,6 +267,7 @@ export class SegmentWriter {
       rowsCount: this.#rowsCount,
       tombstonesCount: this.#tombstonesCount,
       runsCount: this.#runs,
+      keySchema,
       tables: this.#tables,
       schemas,
     };

@@ -4,10 +4,12 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { OxbowError } from "../errors.ts";
 import type { ByteSlices, ChunkKind, RowColumns } from "../state/row-chunk.ts";
+import { schemaOf } from "../types/schema.ts";
+import { t } from "../types/t.ts";
 import { SimWorld, type SimProcess } from "../testing/sim-env.ts";
 import { HASH_SEED_HIGH, HASH_SEED_LOW, murmur3 } from "./key-hash.ts";
 import type { SegmentHandle } from "./metadata.ts";
-import { openSegment, type KeyGroups } from "./segment-reader.ts";
+import { openSegment, openSegmentFile, type KeyGroups } from "./segment-reader.ts";
 import { SegmentWriter, type SegmentTarget } from "./segment-writer.ts";
 
 /** A row as a test sees it. */
@@ -34,11 +36,12 @@ const TARGET: SegmentTarget = {
   file: "shared/a.seg",
   kind: "delta",
   uid: "count",
-  operatorId: "0123456789abcdef0123456789abcdef",
   checkpointId: 7,
   keyGroupStart: 0,
   keyGroupEnd: 128,
   maxParallelism: 128,
+  keySchema: schemaOf(t.int64),
+  schemas: { count: { version: 1 } },
   compress: false,
 };
 
@@ -87,7 +90,11 @@ function columnsOf(rows: readonly Row[]): RowColumns {
             values: Int32Array.from(rows, (row) => row.int ?? 0),
             present: presentOf(rows.map((row) => row.int)),
           },
-          { name: "float", values: Float64Array.from(rows, (row) => row.float), present: undefined },
+          {
+            name: "float",
+            values: Float64Array.from(rows, (row) => row.float),
+            present: undefined,
+          },
           {
             name: "flag",
             values: Uint8Array.from(rows, (row) => (row.flag ? 1 : 0)),
@@ -173,22 +180,25 @@ async function write(process: SimProcess, rows: readonly Row[], options: WriteOp
     const chunk = options.chunk ?? 100;
     for (let i = 0; i < group.length; i += chunk) {
       writer.add(columnsOf(group.slice(i, i + chunk)));
-      if (options.flushEvery !== undefined && ++added % options.flushEvery === 0) await writer.flush();
+      if (options.flushEvery !== undefined && ++added % options.flushEvery === 0)
+        await writer.flush();
     }
   }
-  return writer.finish({ count: { version: 1 } });
+  return writer.finish();
 }
 
 async function read(process: SimProcess, handle?: SegmentHandle, range?: KeyGroups) {
-  const reader = await openSegment(process.env.files, "/run/shared/a.seg", handle);
+  const reader = await openSegmentFile(process.env.files, "/run/shared/a.seg", handle);
   const batches: RowColumns[] = [];
-  for await (const { rows } of reader.rows(range)) batches.push(rows);
+  for await (const rows of reader.rows(range)) batches.push(rows);
   if (handle !== undefined) await reader.verify(handle.checksum);
   await reader.close();
   return { footer: reader.footer, batches, rows: batches.flatMap(rowsOf) };
 }
 
-async function withProcess<T>(body: (process: SimProcess, world: SimWorld) => Promise<T>): Promise<T> {
+async function withProcess<T>(
+  body: (process: SimProcess, world: SimWorld) => Promise<T>,
+): Promise<T> {
   const world = new SimWorld({ seed: 1, latencyScale: 0.01 });
   return world.scheduler.runUntil(body(world.startProcess(), world));
 }
@@ -373,7 +383,7 @@ describe("segment", () => {
         const takeBack = files.inject({ operation, kind: "io" });
         const writer = new SegmentWriter(files, TARGET);
         writer.add(columnsOf([ROW]));
-        await assert.rejects(writer.finish({}), { code: "FILE_IO" });
+        await assert.rejects(writer.finish(), { code: "FILE_IO" });
         takeBack();
         await writer.abort();
         assert.deepEqual(world.disk.paths(), [], operation);
@@ -399,20 +409,18 @@ const ROW: Row = {
 /** Some rows of every kind and table. */
 const SOME_ROWS: readonly Row[] = KIND_ORDER.flatMap((kind) =>
   ["main", "panes", "maps", "both"].flatMap((table) =>
-    [1, 2, 3].map(
-      (i): Row => ({
-        ...ROW,
-        kind: kind as ChunkKind,
-        table,
-        keyGroup: 40 * i,
-        key: Uint8Array.from([i, 0, 0, 0, 1, 0, 0, 0]),
-        mapKey: Uint8Array.from([i]),
-        start: 10 * i,
-        end: 10 * i + 10,
-        int: i === 2 ? undefined : i,
-        text: i === 3 ? undefined : new Uint8Array(i),
-      }),
-    ),
+    [1, 2, 3].map((i): Row => ({
+      ...ROW,
+      kind: kind as ChunkKind,
+      table,
+      keyGroup: 40 * i,
+      key: Uint8Array.from([i, 0, 0, 0, 1, 0, 0, 0]),
+      mapKey: Uint8Array.from([i]),
+      start: 10 * i,
+      end: 10 * i + 10,
+      int: i === 2 ? undefined : i,
+      text: i === 3 ? undefined : new Uint8Array(i),
+    })),
   ),
 );
 
@@ -438,7 +446,11 @@ describe("damage to a segment", () => {
         for (let at = 0; at < length; at++) {
           const mask = at % 3 === 0 ? 0xff : 1 << (at & 7);
           world.disk.corrupt(path, at, mask);
-          assert.equal((await outcomeOf(process)).code, "SEGMENT_CORRUPTED", `byte ${at} of ${length}`);
+          assert.equal(
+            (await outcomeOf(process)).code,
+            "SEGMENT_CORRUPTED",
+            `byte ${at} of ${length}`,
+          );
           world.disk.corrupt(path, at, mask);
         }
         assert.deepEqual((await outcomeOf(process)).rows, sorted(SOME_ROWS));
@@ -463,7 +475,8 @@ describe("damage to a segment", () => {
     withProcess(async (process) => {
       const handle = await write(process, SOME_ROWS);
       assert.ok(handle !== undefined);
-      const reader = await openSegment(process.env.files, "/run/shared/a.seg");
+      const reader = await openSegment(process.env.files, { directory: "/run", handle });
+      assert.equal(reader.keyType, t.int64);
       await assert.rejects(reader.verify(handle.checksum ^ 1), { code: "SEGMENT_CORRUPTED" });
       await reader.verify(handle.checksum);
     }));
@@ -502,7 +515,7 @@ describe("segment bytes of version 1", () => {
         mapKeys: undefined,
         columns: [{ name: "count", values: Float64Array.of(5), present: undefined }],
       });
-      await writer.finish({ count: { version: 1, type: "int64" } });
+      await writer.finish();
       const bytes = world.disk.content("/run/shared/a.seg");
       const file = new URL("./golden/segment-v1-one-row.seg", import.meta.url);
       if (globalThis.process.env["UPDATE_GOLDEN"] !== undefined) writeFileSync(file, bytes);
@@ -515,7 +528,8 @@ describe("segment bytes of version 1", () => {
         const at = parseInt(offset!, 16);
         const wanted = documented!.trim().replace("-- crc ----", "?? ?? ?? ??").split(" ");
         wanted.forEach((byte, i) => {
-          if (byte !== "??") assert.equal(hex(bytes.subarray(at + i, at + i + 1)), byte, `byte ${at + i}`);
+          if (byte !== "??")
+            assert.equal(hex(bytes.subarray(at + i, at + i + 1)), byte, `byte ${at + i}`);
         });
       }
     }));
