@@ -4,17 +4,26 @@
 import type { Files } from "../../env/files.ts";
 import { joinPath, parentOf } from "../files/paths.ts";
 
-/** Creates a directory and its missing parents, durably. Fine if it is there. */
+/**
+ * Creates a directory and its missing parents, durably. Fine if it is there; its names are then synced
+ * all the same, since whoever made it may have died before that.
+ */
 export async function createDurableDirectory(files: Files, directory: string): Promise<void> {
-  const missing: string[] = [];
-  for (let path = directory; path !== "/" && path !== parentOf(path); path = parentOf(path)) {
+  const missing = new Set<string>();
+  for (let path = directory; path !== parentOf(path); path = parentOf(path)) {
     if ((await files.status(path)) !== undefined) break;
-    missing.push(path);
+    missing.add(path);
   }
   await files.createDirectory(directory);
-  // One level more: what is there may have been made, and not been synced, by somebody who died.
-  const tops = missing.length === 0 ? [directory] : missing;
-  for (const path of tops.toReversed()) await files.syncDirectory(parentOf(path));
+  for (let path = directory; path !== parentOf(path); path = parentOf(path)) {
+    try {
+      await files.syncDirectory(parentOf(path));
+    } catch (error) {
+      if (missing.has(path)) throw error;
+      // A directory that we may not even read is none that a job of ours has made something in.
+      return;
+    }
+  }
 }
 
 /** Removes files; a name that is not there is fine. Durable when it resolves. */

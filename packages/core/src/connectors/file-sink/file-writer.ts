@@ -130,7 +130,8 @@ export class FileWriter implements SinkWriter {
     this.#open.clear();
     this.#finished = [];
     await Promise.allSettled([this.#directoryReady, this.#durable]);
-    await Promise.all(given.map((part) => part.abandon()));
+    // What cannot be removed now, the next attempt removes.
+    await Promise.allSettled(given.map((part) => part.abandon()));
   }
 
   #partOf(partition: string): PendingPart {

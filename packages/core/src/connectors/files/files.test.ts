@@ -1,0 +1,336 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import { t } from "../../types/t.ts";
+import { SimWorld } from "../../testing/sim-env.ts";
+import { csv } from "../formats/csv.ts";
+import type { Format } from "../formats/format.ts";
+import { json } from "../formats/json.ts";
+import { type ConformanceCheck, sourceChecks } from "../source-conformance.ts";
+import { SourceHarness, type SourceHarnessOptions } from "../source-harness.ts";
+import { files, type FilesOptions } from "./files.ts";
+
+const Item = t.struct({ id: t.int32, text: t.string });
+const items = (from: number, count: number): { id: number; text: string }[] =>
+  Array.from({ length: count }, (_, index) => ({
+    id: from + index,
+    text: "ä,".repeat((from + index) % 7),
+  }));
+
+type Content = Readonly<Record<string, string | Uint8Array>>;
+
+/** A simulated machine with files on its disk. */
+function machine(content: Content): { world: SimWorld; put: (more: Content) => void } {
+  const world = new SimWorld({ seed: 11 });
+  const put = (more: Content): void => {
+    for (const [path, text] of Object.entries(more)) {
+      const slash = path.lastIndexOf("/");
+      world.disk.createDirectory(path.slice(0, slash), world.now());
+      const file = world.disk.createFile(path, world.now());
+      world.disk.append(file, Buffer.from(text), world.now());
+    }
+  };
+  put(content);
+  return { world, put };
+}
+
+function underTest(
+  world: SimWorld,
+  paths: string | readonly string[],
+  format: Format<unknown>,
+  options: FilesOptions = {},
+): SourceHarnessOptions {
+  return {
+    env: world.startProcess().env,
+    source: files(paths, format, options),
+    progress: () => world.scheduler.runNext(),
+  };
+}
+
+function textOf(format: Format<unknown>, records: readonly object[]): string {
+  const encoder = format.createEncoder();
+  return encoder.header() + records.map((record) => encoder.encode(record)).join("");
+}
+
+const JSON_TEXT = textOf(json(), items(0, 300));
+const CSV_TEXT = textOf(csv({ type: Item }), items(300, 300));
+const QUOTED = items(0, 40).map((item) => ({ ...item, text: `${item.text}\n"` }));
+
+function register(checks: readonly ConformanceCheck[]): void {
+  for (const check of checks) test(check.title, check.run);
+}
+
+register(
+  sourceChecks({
+    name: "JSON lines in ranges of 1000 bytes",
+    make: () =>
+      Promise.resolve(
+        underTest(machine({ "/d/a.jsonl": JSON_TEXT, "/d/b.jsonl": JSON_TEXT }).world, "/d", json(Item), {
+          splitBytes: 1_000,
+        }),
+      ),
+    expected: [...items(0, 300), ...items(0, 300)],
+  }),
+);
+register(
+  sourceChecks({
+    name: "CSV with a header in ranges of 700 bytes",
+    make: () =>
+      Promise.resolve(
+        underTest(machine({ "/d/a.csv": CSV_TEXT }).world, "/d/*.csv", csv({ type: Item }), {
+          splitBytes: 700,
+        }),
+      ),
+    expected: items(300, 300),
+  }),
+);
+register(
+  sourceChecks({
+    name: "CSV with line feeds in quotes",
+    make: () =>
+      Promise.resolve(
+        underTest(
+          machine({ "/d/a.csv": textOf(csv({ type: Item, splittable: false }), QUOTED) }).world,
+          "/d/a.csv",
+          csv({ type: Item, splittable: false }),
+          { splitBytes: 50 },
+        ),
+      ),
+    expected: QUOTED,
+  }),
+);
+
+test("every record is read exactly once whatever the size of the ranges", async () => {
+  const text = `${JSON_TEXT.slice(0, 900)}\n\r\n{"id":7,"text":"end"}`;
+  const { world } = machine({ "/d/a.jsonl": text });
+  const whole = new SourceHarness(underTest(world, "/d/a.jsonl", json(), { malformed: "skip" }));
+  await whole.run();
+  await whole.close();
+  const expected = whole.records.map((one) => JSON.stringify(one.record));
+  for (let splitBytes = 1; splitBytes <= 120; splitBytes++) {
+    const { world: other } = machine({ "/d/a.jsonl": text });
+    const options = { malformed: "skip" as const, splitBytes };
+    const harness = new SourceHarness(underTest(other, "/d/a.jsonl", json(), options));
+    await harness.run();
+    assert.deepEqual(
+      harness.records.map((one) => JSON.stringify(one.record)),
+      expected,
+      `splitBytes ${splitBytes}`,
+    );
+    assert.equal(harness.malformedCount, whole.malformedCount);
+    await harness.close();
+  }
+});
+
+test("a byte order mark is no part of the first record or the header", async () => {
+  const { world } = machine({ "/d/a.jsonl": '\ufeff{"id":1}\n', "/d/b.csv": "\ufeffid\n2\n" });
+  for (const [path, format] of [["/d/a.jsonl", json()], ["/d/b.csv", csv()]] as const) {
+    const harness = new SourceHarness(underTest(world, path, format as Format<unknown>));
+    await harness.run();
+    assert.equal(JSON.stringify(harness.records[0]?.record).replaceAll(/\D/g, "").length, 1);
+    await harness.close();
+  }
+});
+
+test("malformed records fail the source with file, line, offset, reason and text", async () => {
+  const lines = Array.from({ length: 200 }, (_, id) => JSON.stringify({ id, text: "x".repeat(id % 9) }));
+  lines[150] = '{"id":"no","text":""}';
+  const text = `${lines.join("\n")}\n`;
+  for (const splitBytes of [Infinity, 100, 333]) {
+    const { world } = machine({ "/d/a.jsonl": text });
+    const harness = new SourceHarness(underTest(world, "/d/a.jsonl", json(Item), { splitBytes }));
+    await assert.rejects(harness.run(), (error: unknown) => {
+      const { code, details, message } = error as { code: string; details: object; message: string };
+      assert.equal(code, "RECORD_MALFORMED");
+      assert.deepEqual(details, {
+        file: "/d/a.jsonl",
+        line: 151,
+        offset: text.indexOf(lines[150]!),
+        reason: 'field id: expected an int32, found "no"',
+        format: "json",
+      });
+      assert.match(message, /^\/d\/a\.jsonl:151: /);
+      return true;
+    });
+    await harness.close();
+  }
+});
+
+test("malformed records go to the side output with their line, once, also from snapshots and mid-file", async () => {
+  const lines = Array.from({ length: 60 }, (_, id) => (id % 5 === 3 ? `bad ${id}` : String(id)));
+  const make = (): SourceHarnessOptions =>
+    underTest(machine({ "/d/a.jsonl": lines.join("\n") }).world, "/d/a.jsonl", json(), {
+      malformed: "side-output",
+      splitBytes: 37,
+    });
+  const first = new SourceHarness(make());
+  const snapshots: [snapshot: ReturnType<SourceHarness["snapshot"]>, good: number, bad: number][] = [];
+  await first.run(() => {
+    snapshots.push([first.snapshot(), first.records.length, first.malformed.length]);
+    return false;
+  });
+  await first.close();
+  const linesOf = (harness: SourceHarness): (number | undefined)[] =>
+    harness.malformed.map((record) => record.line);
+  assert.deepEqual(
+    linesOf(first),
+    lines.flatMap((line, index) => (line.startsWith("bad") ? [index + 1] : [])),
+  );
+  assert.equal(first.malformedCount, 12);
+  assert.deepEqual({ ...first.malformed[0], reason: "" }, {
+    file: "/d/a.jsonl",
+    line: 4,
+    offset: 6,
+    reason: "",
+    text: "bad 3",
+  });
+  for (const [restored, good, bad] of snapshots) {
+    const resumed = new SourceHarness({ ...make(), restored });
+    await resumed.run();
+    assert.deepEqual(linesOf(resumed), linesOf(first).slice(bad));
+    assert.deepEqual(resumed.records, first.records.slice(good));
+    await resumed.close();
+  }
+});
+
+test("a record beyond the bound fails the source", async () => {
+  const { world } = machine({ "/d/a.jsonl": `1\n"${"x".repeat(600_000)}"\n` });
+  const options = { recordBytesLimit: 100_000 };
+  const harness = new SourceHarness(underTest(world, "/d/a.jsonl", json(), options));
+  await assert.rejects(harness.run(), { code: "RECORD_TOO_LARGE" });
+  await harness.close();
+});
+
+test("a file that changed since it was found fails the source", async () => {
+  const { world } = machine({ "/d/a.jsonl": "1\n2\n" });
+  const harness = new SourceHarness(underTest(world, "/d/a.jsonl", json()));
+  await harness.run(() => harness.activeSplits.length > 0);
+  world.disk.append(world.disk.file("append", "/d/a.jsonl"), Buffer.from("3\n"), world.now());
+  await assert.rejects(harness.run(), { code: "FILE_CHANGED" });
+  await harness.close();
+});
+
+test("a list keeps its order, a directory is in the order of names, empty files have no records", async () => {
+  const { world } = machine({ "/d/b": "2\n", "/d/a": "1\n", "/d/c": "", "/d/.h": "9\n", "/e/x": "0\n" });
+  const harness = new SourceHarness(underTest(world, ["/e/x", "/d", "/e/*"], json()));
+  await harness.run();
+  assert.deepEqual(
+    harness.records.map((one) => one.record),
+    [0, 1, 2],
+  );
+  await harness.close();
+});
+
+test("a path that is not there and a pattern without a match fail the source", async () => {
+  const { world } = machine({ "/d/a.jsonl": "1\n" });
+  for (const path of ["/d/b.jsonl", "/x", "/d/*.csv", "/x/**"]) {
+    const harness = new SourceHarness(underTest(world, path, json()));
+    await assert.rejects(harness.run(), { code: "FILE_NOT_FOUND" });
+    await harness.close();
+  }
+});
+
+test("settings that cannot work are refused when the source is made", () => {
+  assert.throws(() => files([], json()), { code: "CONNECTOR_INVALID" });
+  assert.throws(() => files("/d", json(), { splitBytes: 0 }), { code: "CONNECTOR_INVALID" });
+  assert.throws(() => files("/d/{", json()), { code: "CONNECTOR_INVALID" });
+  assert.throws(() => files("/d", json(), { watch: "soon" }), { code: "DURATION_INVALID" });
+});
+
+test("a relative path without a working directory fails the source", async () => {
+  const { world } = machine({});
+  const harness = new SourceHarness(underTest(world, "data/x", json()));
+  await assert.rejects(harness.run(), { code: "CONNECTOR_INVALID" });
+  await harness.close();
+});
+
+const COMPRESS = { gzip: gzipSync, zstd: zstdCompressSync };
+const SUFFIX = { gzip: ".gz", zstd: ".zst" };
+
+/** node:zlib's threads are outside of virtual time: idle means waiting for them. */
+async function waitForThreads(world: SimWorld): Promise<boolean> {
+  await new Promise((resolve) => setImmediate(resolve));
+  await world.scheduler.runNext();
+  return true;
+}
+
+for (const compression of ["gzip", "zstd"] as const) {
+  const compress = COMPRESS[compression];
+  const parts = [JSON_TEXT.slice(0, 777), JSON_TEXT.slice(777)].map((part) => compress(Buffer.from(part)));
+  const path = `/d/a.jsonl${SUFFIX[compression]}`;
+  const make = (bytes: Uint8Array): SourceHarnessOptions => {
+    const { world } = machine({ [path]: bytes });
+    return { ...underTest(world, "/d", json(Item)), progress: () => waitForThreads(world) };
+  };
+  register(
+    sourceChecks({
+      name: `${compression} in two members`,
+      make: () => Promise.resolve(make(Buffer.concat(parts))),
+      expected: items(0, 300),
+    }),
+  );
+
+  test(`a ${compression} file that is cut off, or no such file, fails the source`, async () => {
+    const whole = Buffer.concat(parts);
+    for (const bytes of [whole.subarray(0, -5), Buffer.from("no such thing"), Buffer.concat([whole, Buffer.from("junk")])]) {
+      const harness = new SourceHarness(make(bytes));
+      await assert.rejects(harness.run(), { code: "FILE_UNREADABLE" });
+      await harness.close();
+    }
+  });
+}
+
+test("a large compressed file is read through a bounded window", async () => {
+  const large = items(0, 40_000);
+  const { world } = machine({ "/d/a.jsonl.zst": zstdCompressSync(Buffer.from(textOf(json(), large))) });
+  const harness = new SourceHarness({
+    ...underTest(world, "/d", json(Item)),
+    progress: () => waitForThreads(world),
+  });
+  await harness.run();
+  assert.equal(harness.records.length, large.length);
+  await harness.close();
+});
+
+test("watching finds new files in the order of their times, each once, also after a restore", async () => {
+  const { world, put } = machine({ "/d/z": "1\n" });
+  const make = (restored?: SourceHarnessOptions["restored"]): SourceHarness => {
+    const options = underTest(world, "/d", json(), { watch: "1s" });
+    return new SourceHarness({ ...options, ...(restored === undefined ? {} : { restored }) });
+  };
+  const first = make();
+  const until = (harness: SourceHarness, laterMs: number): Promise<void> => {
+    const endMs = world.scheduler.nowMs + laterMs;
+    return harness.run(() => world.scheduler.nowMs >= endMs);
+  };
+  await until(first, 500);
+  assert.deepEqual(first.records.map((one) => one.record), [1]);
+  put({ "/d/y": "2\n" });
+  await world.scheduler.advanceTo(world.scheduler.nowMs + 100);
+  put({ "/d/a": "3\n" });
+  await until(first, 2_500);
+  assert.deepEqual(first.records.map((one) => one.record), [1, 2, 3]);
+  const restored = first.snapshot();
+  assert.equal(first.isEnded, false);
+  await first.close();
+  put({ "/d/b": "4\n" });
+  const second = make(restored);
+  await until(second, 2_500);
+  assert.deepEqual(second.records.map((one) => one.record), [4]);
+  world.disk.remove("/d/b");
+  await until(second, 2_500);
+  put({ "/d/b": "5\n" });
+  await until(second, 2_500);
+  assert.deepEqual(second.records.map((one) => one.record), [4, 5]);
+  await second.close();
+});
+
+test("watching a directory that is not there yet waits for it", async () => {
+  const { world, put } = machine({});
+  const harness = new SourceHarness(underTest(world, "/later/*", json(), { watch: 100 }));
+  await harness.run(() => world.scheduler.nowMs > 1_000);
+  put({ "/later/a": "1\n" });
+  await harness.run(() => world.scheduler.nowMs > 2_000);
+  assert.equal(harness.records.length, 1);
+  await harness.close();
+});
