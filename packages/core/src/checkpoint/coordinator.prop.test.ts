@@ -107,10 +107,10 @@ class Run {
         this.#outcomes.push(coordinator.trigger({ isFull: true }));
         break;
       case "hold":
-        host.held.add(CALLS[pick % CALLS.length]!);
+        host.held.add(CALLS[pick % CALLS.length]);
         break;
       case "release":
-        host.held.delete(CALLS[pick % CALLS.length]!);
+        host.held.delete(CALLS[pick % CALLS.length]);
         break;
       case "fulfil":
       case "refuse": {
@@ -197,7 +197,7 @@ class Run {
 }
 
 function assertIncreasing(ids: readonly number[]): void {
-  for (let i = 1; i < ids.length; i++) assert(ids[i]! > ids[i - 1]!, `${ids[i - 1]}, ${ids[i]}`);
+  for (let i = 1; i < ids.length; i++) assert(ids[i] > ids[i - 1], `${ids[i - 1]}, ${ids[i]}`);
 }
 
 /** `OXBOW_SEED=<n>` repeats a run; a failure prints its seed. */

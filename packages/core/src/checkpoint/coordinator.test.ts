@@ -80,7 +80,7 @@ test("a trigger goes in order: id, storage, enumerators, sources", async () => {
   assert.equal(host.log(), "enumerators 1, trigger 1");
   await host.ackAll(1);
   assert.equal(host.log(), "register 1/0, register 1/1, finalize 1, add 1, completed 1");
-  assert.deepEqual(host.contents[0]!.enumerators, { source: 1 });
+  assert.deepEqual(host.contents[0].enumerators, { source: 1 });
 });
 
 test("nothing starts while another trigger is in its triggering phase, forced ones included", async () => {
@@ -135,7 +135,7 @@ test("the pause runs from the completion, and the next tick comes when it is ove
   assert.equal(host.barriers.length, 1);
   await host.pass(1);
   assert.equal(host.barriers.length, 2);
-  assert.equal(host.barriers[1]!.timestamp - EPOCH_MS, 260);
+  assert.equal(host.barriers[1].timestamp - EPOCH_MS, 260);
 });
 
 test("what a user asks for does not wait for the pause; a savepoint's completion starts it too", async () => {
@@ -393,7 +393,7 @@ test("checkpoints are full without incremental, and after a restore that does no
   await never.pass(0);
   await never.ackAll(1);
   await never.pass(100);
-  assert.equal(never.barriers[1]!.base, undefined);
+  assert.equal(never.barriers[1].base, undefined);
 
   const host = new ScriptedHost({ ...EVERY_100 });
   host.lastId = 7;
