@@ -101,7 +101,9 @@ test("the packed files are the built ones, the sources and nothing of the tests"
     assert.ok(files.includes("dist/index.js"), `${packageName}: dist/index.js is missing`);
     assert.ok(files.includes("src/index.ts"), `${packageName}: src/index.ts is missing`);
     assert.ok(files.includes("LICENSE"), `${packageName}: LICENSE is missing`);
-    const unwanted = files.filter((file) => /\.test\.|\.test-d\.|tsbuildinfo/.test(file));
+    const unwanted = files.filter((file) =>
+      /\.test\.|\.test-d\.|\.fixture\.|tsbuildinfo/.test(file),
+    );
     assert.deepEqual(unwanted, []);
   }
 });

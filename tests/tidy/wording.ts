@@ -16,7 +16,7 @@ const LONG_FILES = new Map<string, string>([]);
 const RULES = /^tests\/tidy(\/|\.test\.ts$)/;
 
 const CODE = /\.(ts|js|mjs)$/;
-const TEST = /\.test(-d)?\.ts$/;
+const TEST = /\.(test|test-d|fixture)\.ts$/;
 
 /** What must not be written anywhere, with the remedy. */
 const BANNED_EVERYWHERE: readonly [pattern: RegExp, remedy: string][] = [
