@@ -21,7 +21,7 @@ import type {
   SegmentResponse,
   SegmentTicket,
 } from "./segment-messages.ts";
-import { SegmentWriterService, type ChunkDecoder } from "./segment-writer-service.ts";
+import { SegmentWriterService } from "./segment-writer-service.ts";
 import type { SegmentTarget } from "./segment-writer.ts";
 
 /** A segment to be written. */
@@ -43,6 +43,8 @@ export interface SegmentSpec {
   readonly uid: string;
   /** Compress with zstd; default false. */
   readonly compress?: boolean;
+  /** Where the buffers of the session's chunks come from; default: the client's. */
+  readonly pool?: ChunkPool;
   /** There is room again, after `hasRoom` was false. */
   readonly onRoom?: () => void;
 }
@@ -71,7 +73,7 @@ export interface SegmentWriterClientOptions {
 
 /** See the file header. One per service and thread. */
 export class SegmentWriterClient {
-  /** The pool from which backends must take the buffers of chunks that they emit into sessions. */
+  /** The pool from which backends must take the buffers of chunks, unless a session names another. */
   readonly pool: ChunkPool;
   readonly #options: SegmentWriterClientOptions;
   readonly #sessions = new Map<SegmentTicket, Session>();
@@ -90,7 +92,7 @@ export class SegmentWriterClient {
     const ticket = ++this.#tickets;
     const { post, directory } = this.#options;
     const target = targetOf(spec, directory);
-    const { pool } = this;
+    const { pool = this.pool } = spec;
     const onOver = (): void => void this.#sessions.delete(ticket);
     const { onRoom } = spec;
     const session = new Session({ ticket, target, pool, post, onOver, onRoom });
@@ -106,7 +108,7 @@ export class SegmentWriterClient {
     // A session that is over has no buffers out; only its last answer may be late.
     session?.receive(response);
     assert(session !== undefined || response.kind !== "returned", "a buffer comes back once");
-    if (response.kind !== "returned" || !this.pool.hasRoom()) return;
+    if (response.kind !== "returned") return;
     for (const other of this.#sessions.values()) other.tellRoom();
   }
 
@@ -131,7 +133,6 @@ export interface InlineSegmentWriterOptions {
   readonly env: Env;
   /** Directory of the run. */
   readonly directory: string;
-  readonly decodeChunk: ChunkDecoder;
   readonly pool?: ChunkPool;
 }
 
@@ -140,9 +141,9 @@ export interface InlineSegmentWriterOptions {
  * Messages go through `clock.soon`, so that neither side ever runs inside a call of the other.
  */
 export function inlineSegmentWriter(options: InlineSegmentWriterOptions): SegmentWriterClient {
-  const { env, directory, decodeChunk } = options;
+  const { env, directory } = options;
   const post = queue<SegmentResponse>(env, (response) => client.receive(response));
-  const service = new SegmentWriterService({ files: env.files, decodeChunk, post });
+  const service = new SegmentWriterService({ files: env.files, post });
   const client = new SegmentWriterClient({
     directory,
     post: queue<SegmentRequest>(env, (request) => service.receive(request)),
@@ -225,7 +226,7 @@ class Session implements SegmentSession {
   }
 
   tellRoom(): void {
-    if (!this.#isWaitingForRoom) return;
+    if (!this.#isWaitingForRoom || !this.#parts.pool.hasRoom()) return;
     this.#isWaitingForRoom = false;
     this.#parts.onRoom?.();
   }

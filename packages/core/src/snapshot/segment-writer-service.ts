@@ -3,7 +3,7 @@
  * simulator). Takes requests in order, one at a time; so what is not yet looked at waits in the
  * clients' pools, whose bound is the back-pressure. Protocol: `segment-messages.ts`.
  *
- *     const service = new SegmentWriterService({ files, decodeChunk, post });
+ *     const service = new SegmentWriterService({ files, post });
  *     port.on("message", (request) => service.receive(request));
  *
  * I1. Memory is bounded: all segments together hold at most `bufferedBytesMax` and one chunk more.
@@ -14,7 +14,8 @@ import { assert } from "../assert.ts";
 import type { Files } from "../env/files.ts";
 import { toWire } from "../errors.ts";
 import type { RowLayout } from "../state/layout.ts";
-import type { RowChunk, RowColumns } from "../state/row-chunk.ts";
+import { chunkReader, type ChunkReader } from "../state/chunk-reader.ts";
+import type { RowChunk } from "../state/row-chunk.ts";
 import type {
   PostMessage,
   SegmentRequest,
@@ -26,17 +27,9 @@ import { RUN_BYTES_MAX, SegmentWriter, type SegmentTarget } from "./segment-writ
 /** Default bound of rows that are collected, all segments together. */
 export const BUFFERED_BYTES_MAX = 64 * 1024 * 1024;
 
-/** The rows in a chunk (`state/chunk-reader.ts`); they may be views on its buffer. */
-export type ChunkDecoder = (
-  chunk: RowChunk,
-  layouts: readonly RowLayout[],
-  target: SegmentTarget,
-) => RowColumns;
-
 /** What a service needs. */
 export interface SegmentWriterServiceOptions {
   readonly files: Files;
-  readonly decodeChunk: ChunkDecoder;
   readonly post: PostMessage<SegmentResponse>;
   readonly bufferedBytesMax?: number;
   readonly runBytesMax?: number;
@@ -46,6 +39,8 @@ interface OpenSegment {
   readonly ticket: SegmentTicket;
   readonly target: SegmentTarget;
   readonly layouts: readonly RowLayout[];
+  /** By position in `layouts`; made on first use. */
+  readonly readers: (ChunkReader | undefined)[];
   readonly writer: SegmentWriter;
   /** Aborted or failed: only buffers are given back. */
   isOver: boolean;
@@ -115,13 +110,13 @@ export class SegmentWriterService {
     const { ticket, target, layouts } = request;
     const { files, runBytesMax = RUN_BYTES_MAX } = this.#options;
     const writer = new SegmentWriter(files, target, runBytesMax);
-    this.#segments.set(ticket, { ticket, target, layouts, writer, isOver: false });
+    this.#segments.set(ticket, { ticket, target, layouts, readers: [], writer, isOver: false });
   }
 
   async #chunk(segment: OpenSegment, chunk: RowChunk): Promise<void> {
     try {
       if (!segment.isOver) {
-        segment.writer.add(this.#options.decodeChunk(chunk, segment.layouts, segment.target));
+        segment.writer.add(readerOf(segment, chunk)(chunk));
         if (segment.writer.isFull) await segment.writer.flush();
       }
     } catch (error) {
@@ -196,4 +191,14 @@ export class SegmentWriterService {
     const done = work.catch(() => undefined).finally(() => this.#background.delete(done));
     this.#background.add(done);
   }
+}
+
+function readerOf(segment: OpenSegment, chunk: RowChunk): ChunkReader {
+  const { layouts, readers, target } = segment;
+  const { layoutIndex } = chunk;
+  const known = readers[layoutIndex];
+  if (known !== undefined) return known;
+  const layout = layouts[layoutIndex];
+  assert(layout !== undefined, () => `layout ${layoutIndex} of "${target.uid}" is not known`);
+  return (readers[layoutIndex] = chunkReader(layout, target.maxParallelism));
 }

@@ -66,6 +66,21 @@ export interface SegmentTarget {
   readonly compress: boolean;
 }
 
+/** Who writes a segment, for its name. */
+export interface SegmentAuthor {
+  readonly operatorId: string;
+  readonly subtaskIndex: number;
+  readonly checkpointId: CheckpointId;
+  readonly epoch: number;
+  readonly attempt: number;
+}
+
+/** A file name that no other segment of the run ever has. */
+export function segmentFileName(author: SegmentAuthor): string {
+  const { operatorId, subtaskIndex, checkpointId, epoch, attempt } = author;
+  return `${operatorId}-${subtaskIndex}-${checkpointId}-${epoch}-${attempt}.seg`;
+}
+
 /** See the file header. Calls must not overlap, except that `abort` may come at any time. */
 export class SegmentWriter {
   readonly #files: Files;
