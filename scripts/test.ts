@@ -1,8 +1,8 @@
 /*
  * `npm test` and `npm run check`: the parts in order, each with a time budget for CI's machine,
  * then one line that sums them up. With files as arguments only those tests run; with
- * `--only <part>` only that part. All budgets together stay under 25 minutes (`RUN_BUDGET_MS`). How tests are
- * organised: CONTRIBUTING.md.
+ * `--only <part>` only that part. All budgets together stay under 25 minutes (`RUN_BUDGET_MS`).
+ * How tests are organised: CONTRIBUTING.md.
  */
 import assert from "node:assert/strict";
 import { existsSync, globSync } from "node:fs";

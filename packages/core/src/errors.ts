@@ -222,7 +222,7 @@ export const ERRORS = {
   // Graph, operators, runtime.
   GRAPH_INVALID: {
     kind: "invalid",
-    description: "The job's program describes a graph that cannot run; the message names the operator.",
+    description: "The job's graph cannot run; the message names the operator and the remedy.",
   },
   GRAPH_DIFFERS: {
     kind: "invalid",
@@ -234,7 +234,7 @@ export const ERRORS = {
   },
   KEY_TYPE_CHANGED: {
     kind: "invalid",
-    description: "The keys of an operator have another type than in the snapshot or on its other input.",
+    description: "An operator's keys differ in type from the snapshot or from its other input.",
   },
   STATE_MISMATCH: {
     kind: "invalid",
