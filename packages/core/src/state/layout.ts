@@ -60,6 +60,8 @@ export interface TableSpec {
   readonly columns: readonly ColumnSpec[];
   /** Names of the child tables whose rows hang at rows of this one. */
   readonly relations?: readonly string[];
+  /** Rows follow from those of child tables and are not part of snapshots (keys that have timers). */
+  readonly isDerived?: boolean;
 }
 
 export interface ColumnLayout {
@@ -80,6 +82,8 @@ export interface RowLayout {
   readonly keyKind: KeyKind;
   readonly hasNamespace: boolean;
   readonly isIndexed: boolean;
+  /** Not part of snapshots. */
+  readonly isDerived: boolean;
   /** Layout of the parent; undefined for a table that stands by itself. One level deep. */
   readonly parent: RowLayout | undefined;
   readonly strideBytes: number;
@@ -165,6 +169,7 @@ export function rowLayout(spec: TableSpec): RowLayout {
     keyKind: spec.keyKind,
     hasNamespace: spec.hasNamespace,
     isIndexed: spec.isIndexed ?? true,
+    isDerived: spec.isDerived ?? false,
     parent: spec.parent,
     strideBytes,
     pageShift: 31 - Math.clz32(PAGE_BYTES_MAX / strideBytes),

@@ -17,6 +17,8 @@ export interface TableCode {
   find(table: Table, keys: KeyColumn, index: number, token: number): number;
   /** The same; makes the row if there is none. The parent's row matters for child tables only. */
   upsert(table: Table, keys: KeyColumn, index: number, token: number, parentRow: number): number;
+  /** Whether a row of a table without parent has the key at `index`. */
+  matches(table: Table, row: number, keys: KeyColumn, index: number): boolean;
   /** Rows of the first `count` keys into `rows`; 0 for none. Tables without parent only. */
   findAll(table: Table, keys: KeyColumn, count: number, rows: Int32Array): void;
   /** The same; makes missing rows. */
@@ -78,12 +80,17 @@ function find(table, keys, index, token) {
   ${key.load("index")}
   return findHashed(table, hashKey(token, ${params}), token, ${params});
 }
+function matches(table, row, keys, index) {
+  ${locate}
+  ${key.load("index")}
+  return ${key.equals(`base + ${keyWord}`)};
+}
 function upsert(table, keys, index, token, parentRow) {
   ${key.load("index")}
   return upsertHashed(table, hashKey(token, ${params}), token, parentRow, ${params});
 }
 ${isChild ? "const candidates = undefined, findAll = undefined, upsertAll = undefined;" : batchSource(key, isExact)}
-return { find, upsert, findAll, upsertAll };
+return { find, upsert, matches, findAll, upsertAll };
 `;
 }
 

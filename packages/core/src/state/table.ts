@@ -47,7 +47,8 @@ export class Table {
   readonly code: TableCode;
   readonly changes: Changes;
   readonly namespace: Namespace | undefined;
-  readonly parent: Table | undefined;
+  /** The table of the rows that this one's rows hang at. */
+  parent: Table | undefined;
   /** Row r lies in page r >> layout.pageShift. Changes when rows are added: do not keep across that. */
   pages: Page[] = [];
   readonly index = new RowIndex();
@@ -81,11 +82,17 @@ export class Table {
     this.code = parts.code;
     this.changes = parts.changes;
     this.#template = parts.template;
-    this.parent = parent;
     this.namespace = namespace;
     this.log = new TableChanges(this);
     this.links = new ChildLinks(this);
-    if (parent !== undefined) parent.childTables.push(this);
+    if (parent !== undefined) this.attachTo(parent);
+  }
+
+  /** Makes it a child table; before its first row. Order is that of the parent's relations. */
+  attachTo(parent: Table): void {
+    assert(this.parent === undefined && this.#nextRow === 1, "a child table is attached twice");
+    this.parent = parent;
+    parent.childTables.push(this);
   }
 
   /** Row of the key at `index` of a column; 0: none. Tables without parent. */
@@ -283,6 +290,26 @@ export class Table {
       if (isWide) slab[at++] = unit >>> 8;
     }
   }
+
+  /** Called by the arena: the cell of one of a row's values moved. */
+  moveVar(row: number, from: number, to: number): void {
+    const page = this.pageOf(row).i32;
+    const base = this.baseOf(row);
+    for (const offset of this.layout.varOffsets) {
+      if (page[base + (offset >>> 2)] !== from) continue;
+      page[base + (offset >>> 2)] = to;
+      return;
+    }
+    assert(false, "arena: the owner of a cell does not refer to it");
+  }
+
+  /** Bounded upkeep: reclaims cleared rows, empties sparse slabs. False: nothing to do. */
+  upkeep(rowsMax: number): boolean {
+    const isReclaiming = this.links.reclaim(rowsMax);
+    return this.arena.evacuate(rowsMax, this.#onMove) || isReclaiming;
+  }
+
+  readonly #onMove = (row: number, from: number, to: number): void => this.moveVar(row, from, to);
 
   /** Scan of live rows: the next one after `row` (0: the first); 0 at the end. */
   nextRow(row: number): number {

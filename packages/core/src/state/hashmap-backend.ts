@@ -1,0 +1,283 @@
+/*
+ * HashMapBackend: the keyed backend whose rows are all in memory. It puts the parts together: tables and
+ * handles (`backend-tables.ts`), the current key, freezing (`backend-freeze.ts`), loading, upkeep.
+ *
+ * Contract: `keyed-backend.ts`. Semantics: docs/semantics/state.md.
+ */
+import { assert } from "../assert.ts";
+import type { KeyColumn } from "../columns/key-column.ts";
+import { oxbowError } from "../errors.ts";
+import { BATCH_COUNT } from "../columns/batch.ts";
+import type { Type } from "../types/type.ts";
+import { schemaOf } from "../types/schema.ts";
+import { BackendFreezer } from "./backend-freeze.ts";
+import { BackendTables } from "./backend-tables.ts";
+import type { Barrier, CheckpointId } from "./barrier.ts";
+import type { HandlesOf, StateDescriptors } from "./descriptors.ts";
+import type { HeapSnapshot } from "./heap-snapshot.ts";
+import type { HeapTimers } from "./heap-timers.ts";
+import { KeyProbe } from "./key-probe.ts";
+import type {
+  BackendMemory,
+  ChildTableSpec,
+  FamilySpec,
+  KeyedBackend,
+  KeyedBackendOptions,
+  PaneFamily,
+} from "./keyed-backend.ts";
+import type { ColumnSpec, RowLayout } from "./layout.ts";
+import { ChunkPool, type RowColumns } from "./row-chunk.ts";
+import { loadRows } from "./row-loader.ts";
+import type { Table } from "./table.ts";
+
+/** What a backend takes from an operator's context. */
+export interface BackendContext {
+  readonly uid: string;
+  readonly maxParallelism: number;
+  readonly keyGroupStart: number;
+  readonly keyGroupEnd: number;
+  readonly env: { readonly clock: { now(): number }; readonly verify: boolean };
+}
+
+/** A backend for an operator. */
+export function createKeyedBackend<S extends StateDescriptors>(
+  context: BackendContext,
+  keyType: Type<unknown>,
+  states: S,
+): KeyedBackend<S> {
+  const { uid, maxParallelism, keyGroupStart, keyGroupEnd, env } = context;
+  return new HashMapBackend({
+    uid,
+    keyType,
+    maxParallelism,
+    keyGroupStart,
+    keyGroupEnd,
+    states,
+    clockNow: () => env.clock.now(),
+    verify: env.verify,
+  });
+}
+
+/** See the file header. */
+export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<S> {
+  readonly uid: string;
+  readonly keyType: Type<unknown>;
+  readonly maxParallelism: number;
+  readonly keyGroupStart: number;
+  readonly keyGroupEnd: number;
+  /** Row of the current key; 0: none. */
+  currentRow = 0;
+  readonly #options: KeyedBackendOptions<S>;
+  readonly #tables: BackendTables;
+  readonly #freezer: BackendFreezer;
+  readonly #probe: KeyProbe;
+  #keys: KeyColumn;
+  #keyIndex = 0;
+  #hasKey = false;
+  readonly #prepared = new Int32Array(BATCH_COUNT);
+  #preparedKeys: KeyColumn | undefined;
+  #preparedRemovals = -1;
+
+  constructor(options: KeyedBackendOptions<S>) {
+    this.#options = options;
+    this.uid = options.uid;
+    this.keyType = options.keyType;
+    this.maxParallelism = options.maxParallelism;
+    this.keyGroupStart = options.keyGroupStart;
+    this.keyGroupEnd = options.keyGroupEnd;
+    assert(
+      this.keyGroupStart >= 0 && this.keyGroupEnd <= this.maxParallelism,
+      "key groups of a backend lie outside of max parallelism",
+    );
+    this.#probe = new KeyProbe(options.keyType, options.uid);
+    this.#keys = this.#probe.keys;
+    this.#tables = new BackendTables(options, this);
+    this.#freezer = new BackendFreezer(this.#tables, options.pool ?? new ChunkPool());
+  }
+
+  get layouts(): readonly RowLayout[] {
+    return this.#tables.layouts;
+  }
+
+  get schemas(): Readonly<Record<string, unknown>> {
+    return { $key: schemaOf(this.keyType), ...this.#tables.schemas() };
+  }
+
+  get main(): Table {
+    return this.#tables.main;
+  }
+
+  get states(): HandlesOf<S> {
+    return this.#tables.handles as HandlesOf<S>;
+  }
+
+  get eventTimers(): HeapTimers {
+    return this.#tables.eventTimers;
+  }
+
+  get processingTimers(): HeapTimers {
+    return this.#tables.processingTimers;
+  }
+
+  clockNow(): number {
+    return this.#options.clockNow();
+  }
+
+  prepare(keys: KeyColumn): "ready" | "pending" {
+    if (keys.count > this.#prepared.length) return "ready";
+    const { main } = this.#tables;
+    main.code.findAll(main, keys, keys.count, this.#prepared);
+    this.#preparedKeys = keys;
+    this.#preparedRemovals = main.removalsCount;
+    return "ready";
+  }
+
+  setCurrent(keys: KeyColumn, index: number): void {
+    assert(index < keys.count, "a key beyond the end of its column is made current");
+    this.#keys = keys;
+    this.#keyIndex = index;
+    this.#hasKey = true;
+    const { main } = this.#tables;
+    // A prepared row is taken only if nothing was removed since and it has the key: columns are reused.
+    if (keys === this.#preparedKeys && main.removalsCount === this.#preparedRemovals) {
+      const row = this.#prepared[index];
+      if (row !== 0 && main.code.matches(main, row, keys, index)) {
+        this.currentRow = row;
+        return;
+      }
+    }
+    this.currentRow = main.code.find(main, keys, index, 0);
+  }
+
+  setCurrentKey(key: unknown): void {
+    this.#probe.set(key);
+    this.#useProbe();
+  }
+
+  /** For timers: the key of a row of another table with the same keys. */
+  setCurrentFromRow(table: Table, row: number): void {
+    this.#probe.setFromRow(table, row);
+    this.#useProbe();
+  }
+
+  #useProbe(): void {
+    this.#keys = this.#probe.keys;
+    this.#keyIndex = 0;
+    this.#hasKey = true;
+    const { main } = this.#tables;
+    this.currentRow = main.code.find(main, this.#keys, 0, 0);
+  }
+
+  currentKey(): unknown {
+    this.#checkKey();
+    return this.#keys === this.#probe.keys ? this.#probe.value() : this.#keys.valueAt(this.#keyIndex);
+  }
+
+  /** The current key as a column, for timers. */
+  get probeKeys(): KeyColumn {
+    this.#checkKey();
+    return this.#keys;
+  }
+
+  get probeIndex(): number {
+    return this.#keyIndex;
+  }
+
+  #checkKey(): void {
+    if (this.#hasKey) return;
+    throw oxbowError(
+      "INVALID_ARGUMENT",
+      `Operator "${this.uid}": keyed state or a timer is used without a current key. ` +
+        "Use it only while a record or a timer of a key is processed.",
+      { uid: this.uid },
+    );
+  }
+
+  ensureRow(): number {
+    if (this.currentRow !== 0) return this.currentRow;
+    this.#checkKey();
+    const { main } = this.#tables;
+    this.currentRow = main.code.upsert(main, this.#keys, this.#keyIndex, 0, 0);
+    return this.currentRow;
+  }
+
+  release(): void {
+    if (this.currentRow === 0 || !this.#tables.isEmpty(this.currentRow)) return;
+    const row = this.currentRow;
+    this.currentRow = 0;
+    this.#tables.main.remove(row);
+  }
+
+  family(spec: FamilySpec): PaneFamily {
+    return this.#tables.addFamily(spec);
+  }
+
+  childTable(spec: ChildTableSpec): Table {
+    return this.#tables.addChild(spec);
+  }
+
+  columns(columns: readonly ColumnSpec[]): readonly string[] {
+    return this.#tables.addColumns(columns);
+  }
+
+  forEachKey(visit: (key: unknown) => void): void {
+    const { main } = this.#tables;
+    for (let row = main.nextRow(0); row !== 0; row = main.nextRow(row)) {
+      this.#probe.setFromRow(main, row);
+      this.#keys = this.#probe.keys;
+      this.#keyIndex = 0;
+      this.#hasKey = true;
+      this.currentRow = row;
+      visit(this.currentKey());
+    }
+    this.#forgetKey();
+  }
+
+  #forgetKey(): void {
+    this.#hasKey = false;
+    this.currentRow = 0;
+  }
+
+  freeze(barrier: Barrier): HeapSnapshot {
+    return this.#freezer.freeze(barrier);
+  }
+
+  load(rows: RowColumns): void {
+    this.#forgetKey();
+    if (rows.kind === "dropped") {
+      this.#tables.dropPanes(rows);
+      return;
+    }
+    const place = this.#tables.loadPlace(rows);
+    const { keyGroupStart, keyGroupEnd, uid } = this;
+    const now = this.clockNow();
+    loadRows({ ...place, uid, probe: this.#probe, keyGroupStart, keyGroupEnd, now }, rows);
+  }
+
+  finishLoad(restoredFrom: CheckpointId | undefined): void {
+    this.#forgetKey();
+    this.#freezer.restart(restoredFrom);
+    this.#tables.rebuildTimers();
+  }
+
+  upkeep(rowsMax: number): boolean {
+    this.#forgetKey();
+    this.#freezer.boundRemovals();
+    this.#tables.sweep(rowsMax, this.clockNow());
+    let isBusy = false;
+    for (const table of this.#tables.all()) {
+      if (table.upkeep(rowsMax)) isBusy = true;
+    }
+    return isBusy;
+  }
+
+  memory(): BackendMemory {
+    let rowsCount = 0;
+    let sizeBytes = 0;
+    for (const table of this.#tables.all()) {
+      rowsCount += table.rowsCount;
+      sizeBytes += table.sizeBytes;
+    }
+    return { rowsCount, sizeBytes };
+  }
+}

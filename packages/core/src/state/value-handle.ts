@@ -1,0 +1,236 @@
+/*
+ * Handles of value states, generated per state: `get`, `set`, `clear`, `has` and `fields` are straight code
+ * over the row of the current key. Values with a variable-size part are cached decoded, a bounded number.
+ *
+ * V1. A value is there exactly if the state's marker column is present.
+ * V2. Expired values are not there; whoever finds one clears it.
+ * V3. The cache is emptied by every removal of a row, and an entry by every write to its row.
+ */
+import type { Ttl, ValueState } from "./descriptors.ts";
+import type { RowLayout } from "./layout.ts";
+import { columnOf, rowSource } from "./row-source.ts";
+import type { Table } from "./table.ts";
+import type { Type } from "../types/type.ts";
+import {
+  fieldsOf,
+  freezeDeep,
+  initialValue,
+  isSpread,
+  loadColumn,
+  loadValue,
+  resetValue,
+  storeColumn,
+  storeValue,
+  TTL_SUFFIX,
+  valueRuntime,
+} from "./value-source.ts";
+
+/** What handles need of their backend. */
+export interface CurrentKey {
+  readonly main: Table;
+  /** Row of the current key in `main`; 0: none. */
+  currentRow: number;
+  ensureRow(): number;
+  release(): void;
+  clockNow(): number;
+}
+
+/** What a value handle is made from. */
+export interface ValueHandleSpec {
+  readonly uid: string;
+  readonly name: string;
+  readonly type: Type<unknown>;
+  readonly default: unknown;
+  readonly ttl: Ttl | undefined;
+  readonly layout: RowLayout;
+  readonly verify: boolean;
+}
+
+/** Decoded values that a state keeps, by row modulo this. A power of two. */
+export const DECODED_COUNT_MAX = 256;
+
+/** A handle, and what upkeep needs of it. */
+export interface ValueHandle extends ValueState<unknown, unknown> {
+  /** Clears the value at a row if it has expired. */
+  expire(row: number, now: number): void;
+}
+
+/** Makes the handle of one value state. */
+export function valueHandle(spec: ValueHandleSpec, current: CurrentKey): ValueHandle {
+  const make = new Function("current", "runtime", "options", handleSource(spec)) as (
+    current: CurrentKey,
+    runtime: unknown,
+    options: unknown,
+  ) => ValueHandle;
+  return make(current, valueRuntime(spec.layout, spec.type), {
+    default: freezeDeep(spec.default),
+    initial: initialValue(spec.type, spec.default),
+    ttlMs: spec.ttl?.ttlMs,
+    freeze: freezeDeep,
+  });
+}
+
+function handleSource(spec: ValueHandleSpec): string {
+  const { layout, name, type } = spec;
+  const source = rowSource(layout);
+  const row = `const table = current.main; ${source.locate("table", "row")}`;
+  const isCached = hasVar(spec);
+  const ttl = ttlSource(spec);
+  const cached = isCached
+    ? `
+  if (cacheRemovals !== table.removalsCount) {
+    cacheRows.fill(0);
+    cacheRemovals = table.removalsCount;
+  }
+  const slot = row & ${DECODED_COUNT_MAX - 1};
+  if (cacheRows[slot] === row) return cacheValues[slot];
+  const value = ${freezing(spec, loadValue(layout, name, type))};
+  cacheRows[slot] = row;
+  cacheValues[slot] = value;
+  return value;`
+    : `return ${freezing(spec, loadValue(layout, name, type))};`;
+  const uncache = isCached ? `cacheRows[row & ${DECODED_COUNT_MAX - 1}] = 0;` : "";
+  return `"use strict"; // ${JSON.stringify(`${spec.uid}/${name}`)}
+const DEFAULT = options.default, INITIAL = options.initial;
+const cacheRows = new Int32Array(${isCached ? DECODED_COUNT_MAX : 0}), cacheValues = [];
+let cacheRemovals = -1;
+function read(row) {
+  const table = current.main;
+  ${source.locate("table", "row")}
+  ${cached}
+}
+function present(row) {
+  if (row === 0) return false;
+  ${row}
+  if (!(${source.isPresent(name)})) return false;
+  ${ttl.expire}
+  return true;
+}
+function writable() {
+  const row = current.currentRow === 0 ? current.ensureRow() : current.currentRow;
+  ${row}
+  ${source.touch("table", "row")}
+  ${uncache}
+  ${ttl.write}
+  return row;
+}
+function get() {
+  const row = current.currentRow;
+  if (row === 0) return DEFAULT;
+  ${row}
+  if (!(${source.isPresent(name)})) return DEFAULT;
+  ${ttl.read}
+  return read(row);
+}
+function set(value) {
+  const row = writable();
+  ${row}
+  ${storeValue(layout, name, type, "value")}
+  ${isSpread(type) ? source.setPresent(name, true) : ""}
+  ${type.kind === "optional" ? "if (value === undefined) current.release();" : ""}
+}
+function drop(row) {
+  ${row}
+  ${source.touch("table", "row")}
+  ${uncache}
+  ${resetValue(layout, name, type)}
+  ${source.setPresent(name, false)}
+}
+function clear() {
+  const row = current.currentRow;
+  if (row === 0) return;
+  ${row}
+  if (!(${source.isPresent(name)})) return;
+  drop(row);
+  current.release();
+}
+function has() {
+  return present(current.currentRow);
+}
+function expire(row, now) {
+  ${row}
+  ${ttl.sweep}
+}
+${isSpread(type) ? fieldsSource(spec, row) : "const fields = undefined;"}
+return { get, set, clear, has, fields, expire };
+`;
+}
+
+/** Getters and setters, one pair per field. */
+function fieldsSource(spec: ValueHandleSpec, row: string): string {
+  const { layout, name, type } = spec;
+  const source = rowSource(layout);
+  const accessors = fieldsOf(name, type).map(({ field, column }) => {
+    const property = JSON.stringify(field);
+    const needsRead = spec.ttl !== undefined ? "if (!present(row)) " : `if (!(${source.isPresent(name)})) `;
+    return `get ${property}() {
+    const row = current.currentRow;
+    if (row === 0) return INITIAL[${property}];
+    ${row}
+    ${needsRead}return INITIAL[${property}];
+    return ${loadColumn(layout, column)};
+  },
+  set ${property}(value) {
+    const row = begin();
+    ${row}
+    ${storeColumn(layout, column, "value")}
+  }`;
+  });
+  return `function begin() {
+  ${spec.ttl === undefined ? "" : "if (current.currentRow !== 0) present(current.currentRow);"}
+  const row = writable();
+  ${row}
+  if (!(${source.isPresent(name)})) set(INITIAL);
+  return row;
+}
+const fields = {
+  ${accessors.join(",\n  ")}
+};`;
+}
+
+function freezing(spec: ValueHandleSpec, expression: string): string {
+  return spec.verify ? `options.freeze(${expression})` : expression;
+}
+
+interface TtlSource {
+  /** Statements in `get`, where a value is present. */
+  readonly read: string;
+  /** Statements in `writable`. */
+  readonly write: string;
+  /** Statements in `present`: clears an expired value and returns false. */
+  readonly expire: string;
+  /** Statements in `expire`. */
+  readonly sweep: string;
+}
+
+function ttlSource(spec: ValueHandleSpec): TtlSource {
+  const { ttl, layout, name } = spec;
+  if (ttl === undefined) return { read: "", write: "", expire: "", sweep: "" };
+  const source = rowSource(layout);
+  const column = name + TTL_SUFFIX;
+  const isExpired = `${source.load(column)} + ${ttl.ttlMs} <= current.clockNow()`;
+  const shown =
+    ttl.visibility === "returnExpiredIfNotCleanedUp" ? "read(row)" : "DEFAULT";
+  const refresh =
+    ttl.update === "onReadAndWrite"
+      ? `${source.touch("table", "row")} ${source.store(column, "current.clockNow()")}`
+      : "";
+  return {
+    read: `if (${isExpired}) {
+    const shown = ${shown};
+    drop(row);
+    current.release();
+    return shown;
+  }
+  ${refresh}`,
+    write: source.store(column, "current.clockNow()"),
+    expire: `if (${isExpired}) { drop(row); current.release(); return false; }`,
+    sweep: `if (${source.isPresent(name)} && ${source.load(column)} + ${ttl.ttlMs} <= now) drop(row);`,
+  };
+}
+
+function hasVar(spec: ValueHandleSpec): boolean {
+  const { layout, name, type } = spec;
+  const names = isSpread(type) ? fieldsOf(name, type).map((f) => f.column) : [name];
+  return names.some((column) => columnOf(layout, column).kind === "var");
+}
