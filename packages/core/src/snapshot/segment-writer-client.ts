@@ -142,28 +142,55 @@ export interface InlineSegmentWriterOptions {
  */
 export function inlineSegmentWriter(options: InlineSegmentWriterOptions): SegmentWriterClient {
   const { env, directory } = options;
-  const post = queue<SegmentResponse>(env, (response) => client.receive(response));
-  const service = new SegmentWriterService({ files: env.files, post });
+  const toClient = new Mailbox<SegmentResponse>(env, (response) => client.receive(response));
+  const service = new SegmentWriterService({
+    files: env.files,
+    post: (response) => toClient.post(response),
+  });
+  const toService = new Mailbox<SegmentRequest>(env, (request) => service.receive(request));
   const client = new SegmentWriterClient({
     directory,
-    post: queue<SegmentRequest>(env, (request) => service.receive(request)),
-    onClose: () => service.settled(),
+    post: (request) => toService.post(request),
+    onClose: async () => {
+      await toService.delivered();
+      await service.settled();
+      await toClient.delivered();
+    },
     ...(options.pool === undefined ? {} : { pool: options.pool }),
   });
   return client;
 }
 
-/** Delivers in order, each time all that is there. */
-function queue<M>(env: Env, deliver: (message: M) => void): PostMessage<M> {
-  let waiting: M[] = [];
-  return (message) => {
-    if (waiting.push(message) > 1) return;
-    env.clock.soon(() => {
-      const messages = waiting;
-      waiting = [];
-      for (const each of messages) deliver(each);
+/** Delivers in order, in a later turn, each time all that is there. */
+class Mailbox<M> {
+  readonly #env: Env;
+  readonly #deliver: (message: M) => void;
+  #waiting: M[] = [];
+  #delivery: PromiseWithResolvers<void> | undefined;
+
+  constructor(env: Env, deliver: (message: M) => void) {
+    this.#env = env;
+    this.#deliver = deliver;
+  }
+
+  post(message: M): void {
+    this.#waiting.push(message);
+    if (this.#delivery !== undefined) return;
+    this.#delivery = Promise.withResolvers();
+    this.#env.clock.soon(() => {
+      const messages = this.#waiting;
+      const delivery = this.#delivery;
+      this.#waiting = [];
+      this.#delivery = undefined;
+      for (const each of messages) this.#deliver(each);
+      delivery?.resolve();
     });
-  };
+  }
+
+  /** Resolves when what was posted so far is delivered. */
+  async delivered(): Promise<void> {
+    await this.#delivery?.promise;
+  }
 }
 
 function targetOf(spec: SegmentSpec, directory: string): SegmentTarget {
