@@ -88,6 +88,9 @@ export class ScriptedHost implements CheckpointHost {
       monotonicMs: () => scheduler.nowMs,
       schedule: (delayMs, run) =>
         scheduler.schedule({ delayMs, label: "timer", owner: undefined, run }),
+      soon: (run) => {
+        scheduler.schedule({ delayMs: 0, label: "soon", owner: undefined, run });
+      },
     };
     const next = given.random ?? (() => 0);
     const random: Random = { next, int: (end) => Math.floor(next() * end), fork: () => random };

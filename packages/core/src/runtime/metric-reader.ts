@@ -10,7 +10,7 @@
  * Reference: `docs/metrics.md`.
  */
 import { assert } from "../assert.ts";
-import { blockValues, metricsOf } from "./metrics.ts";
+import { metricsOf } from "./metrics.ts";
 import type { MetricBlockSpec, MetricKind, MetricLayout, MetricScope } from "./metrics.ts";
 
 /** Window of the rates of counters. */

@@ -11,12 +11,12 @@ import {
   readNumber,
   settingUnknown,
 } from "../checkpoint/config-values.ts";
+import type { RestartOptions } from "../graph/restart-options.ts";
 import { RESTARTS_RANGE } from "./restart-strategy.ts";
-import type { RestartOptions } from "./restart-strategy.ts";
 
 const PREFIX = "restart-strategy";
 
-const TYPES: ReadonlyMap<string, RestartOptions["type"]> = new Map([
+const TYPES: ReadonlyMap<string, RestartOptions["kind"]> = new Map([
   ["none", "none"],
   ["off", "none"],
   ["disable", "none"],
@@ -33,22 +33,24 @@ const FIELDS: Readonly<Record<string, (key: string, text: string) => Record<stri
   "fixed-delay.attempts": (key, text) => ({ attempts: readInteger(key, text, RESTARTS_RANGE) }),
   "fixed-delay.delay": (key, text) => ({ delay: readDurationMs(key, text) }),
   "failure-rate.max-failures-per-interval": (key, text) => ({
-    maxFailures: readInteger(key, text, RESTARTS_RANGE),
+    maxFailuresPerInterval: readInteger(key, text, RESTARTS_RANGE),
   }),
-  "failure-rate.failure-rate-interval": (key, text) => ({ interval: readDurationMs(key, text) }),
+  "failure-rate.failure-rate-interval": (key, text) => ({
+    failureRateInterval: readDurationMs(key, text),
+  }),
   "failure-rate.delay": (key, text) => ({ delay: readDurationMs(key, text) }),
   "exponential-delay.initial-backoff": (key, text) => ({
     initialBackoff: readDurationMs(key, text),
   }),
   "exponential-delay.max-backoff": (key, text) => ({ maxBackoff: readDurationMs(key, text) }),
   "exponential-delay.backoff-multiplier": (key, text) => ({
-    multiplier: readNumber(key, text, { min: 1, max: Number.MAX_VALUE }),
+    backoffMultiplier: readNumber(key, text, { min: 1, max: Number.MAX_VALUE }),
   }),
   "exponential-delay.jitter-factor": (key, text) => ({
-    jitter: readNumber(key, text, { min: 0, max: 1 }),
+    jitterFactor: readNumber(key, text, { min: 0, max: 1 }),
   }),
   "exponential-delay.reset-backoff-threshold": (key, text) => ({
-    resetAfter: readDurationMs(key, text),
+    resetBackoffThreshold: readDurationMs(key, text),
   }),
   "exponential-delay.attempts-before-reset-backoff": (key, text) => ({
     attempts: readInteger(key, text, RESTARTS_RANGE),
@@ -69,17 +71,17 @@ export function withRestartConfig(
   config: Config,
 ): RestartOptions | undefined {
   const typeText = config[`${PREFIX}.type`] ?? config[PREFIX];
-  const type = typeText === undefined ? options?.type : readChoice(PREFIX, typeText, TYPES);
-  let merged: object = options?.type === type ? { ...options } : {};
+  const kind = typeText === undefined ? options?.kind : readChoice(PREFIX, typeText, TYPES);
+  let merged: object = options?.kind === kind ? { ...options } : {};
   for (const [key, text] of Object.entries(config)) {
     if (!isRestartKey(key) || key === PREFIX || key === `${PREFIX}.type`) continue;
     const name = key.slice(PREFIX.length + 1);
     const read = Object.hasOwn(FIELDS, name) ? FIELDS[name] : undefined;
     if (read === undefined) throw unknownKey(key);
     const part = read(key, text);
-    if (name.startsWith(`${type}.`)) merged = { ...merged, ...part };
+    if (name.startsWith(`${kind}.`)) merged = { ...merged, ...part };
   }
-  return type === undefined ? undefined : { ...merged, type };
+  return kind === undefined ? undefined : { ...merged, kind };
 }
 
 function unknownKey(key: string): Error {

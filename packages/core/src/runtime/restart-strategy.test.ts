@@ -4,6 +4,7 @@ import fc from "fast-check";
 import type { Random } from "../env/env.ts";
 import { ERRORS, errorCode, oxbowError, toWire } from "../errors.ts";
 import type { ErrorCode, ErrorKind } from "../errors.ts";
+import type { RestartOptions } from "../graph/restart-options.ts";
 import { isRestartKey, withRestartConfig } from "./restart-config.ts";
 import {
   createRestartStrategy,
@@ -12,7 +13,6 @@ import {
   isRestartable,
   restartSettings,
 } from "./restart-strategy.ts";
-import type { RestartOptions } from "./restart-strategy.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -32,9 +32,9 @@ function delays(options: RestartOptions, times: readonly number[], draw = 0.5): 
 }
 
 test("without checkpoints the default is none, with checkpoints exponential delay", () => {
-  assert.deepEqual(defaultRestartSettings(false), { type: "none" });
+  assert.deepEqual(defaultRestartSettings(false), { kind: "none" });
   assert.deepEqual(defaultRestartSettings(true), {
-    type: "exponential-delay",
+    kind: "exponential-delay",
     initialBackoffMs: 1_000,
     maxBackoffMs: 60_000,
     multiplier: 1.5,
@@ -45,7 +45,7 @@ test("without checkpoints the default is none, with checkpoints exponential dela
 });
 
 test("none gives up at once, and says why", () => {
-  const strategy = createRestartStrategy({ type: "none" }, drawing(0));
+  const strategy = createRestartStrategy({ kind: "none" }, drawing(0));
   assert.deepEqual(strategy.onFailure(0, new Error("x")), {
     kind: "giveUp",
     reason: "The job does not restart: the restart strategy is none.",
@@ -53,21 +53,21 @@ test("none gives up at once, and says why", () => {
 });
 
 test("fixed delay restarts `attempts` times, one second later; once by default", () => {
-  assert.deepEqual(delays({ type: "fixed-delay" }, [0, 10]), [1_000, "no"]);
-  const options: RestartOptions = { type: "fixed-delay", attempts: 2, delay: "5s" };
+  assert.deepEqual(delays({ kind: "fixed-delay" }, [0, 10]), [1_000, "no"]);
+  const options: RestartOptions = { kind: "fixed-delay", attempts: 2, delay: "5s" };
   assert.deepEqual(delays(options, [0, 1, 2 * HOUR_MS]), [5_000, 5_000, "no"]);
 });
 
 test("failure rate gives up at one failure too many within the interval", () => {
   const options: RestartOptions = {
-    type: "failure-rate",
-    maxFailures: 2,
-    interval: "1m",
+    kind: "failure-rate",
+    maxFailuresPerInterval: 2,
+    failureRateInterval: "1m",
     delay: 7,
   };
   assert.deepEqual(delays(options, [0, 30_000, 60_001, 90_002]), [7, 7, 7, 7]);
   assert.deepEqual(delays(options, [0, 30_000, 60_000]), [7, 7, "no"]);
-  assert.deepEqual(delays({ type: "failure-rate" }, [0, 59_999]), [1_000, "no"]);
+  assert.deepEqual(delays({ kind: "failure-rate" }, [0, 59_999]), [1_000, "no"]);
 });
 
 test("exponential delay grows by half from 1 s to 1 min", () => {
@@ -76,25 +76,25 @@ test("exponential delay grows by half from 1 s to 1 min", () => {
     1_000, 1_500, 2_250, 3_375, 5_062, 7_593, 11_390, 17_085, 25_628, 38_443, 57_665, 60_000,
     60_000,
   ];
-  assert.deepEqual(delays({ type: "exponential-delay" }, times), expected);
+  assert.deepEqual(delays({ kind: "exponential-delay" }, times), expected);
 });
 
 test("jitter varies a delay by up to a tenth, within the first and the greatest one", () => {
   const options: RestartOptions = {
-    type: "exponential-delay",
+    kind: "exponential-delay",
     initialBackoff: 100,
-    multiplier: 10,
+    backoffMultiplier: 10,
   };
   assert.deepEqual(delays(options, [0, 1, 2], 0), [100, 900, 9_000]);
   assert.deepEqual(delays(options, [0, 1, 2], 0.999_999), [110, 1_100, 11_000]);
 });
 
 test("after an hour without a failure the delay starts over; time before RUNNING does not count", () => {
-  const type = "exponential-delay";
+  const kind = "exponential-delay";
   const healthy = [0, 1_000 + HOUR_MS, 1_001 + HOUR_MS];
-  assert.deepEqual(delays({ type }, healthy), [1_000, 1_000, 1_500]);
-  assert.deepEqual(delays({ type }, [0, 999 + HOUR_MS]), [1_000, 1_500]);
-  const strategy = createRestartStrategy(restartSettings({ type }), drawing(0.5));
+  assert.deepEqual(delays({ kind }, healthy), [1_000, 1_000, 1_500]);
+  assert.deepEqual(delays({ kind }, [0, 999 + HOUR_MS]), [1_000, 1_500]);
+  const strategy = createRestartStrategy(restartSettings({ kind }), drawing(0.5));
   strategy.onFailure(0, new Error("x"));
   strategy.onRunning(10_000);
   const decision = strategy.onFailure(9_999 + HOUR_MS, new Error("x"));
@@ -102,7 +102,7 @@ test("after an hour without a failure the delay starts over; time before RUNNING
 });
 
 test("exponential delay gives up after `attempts` restarts without a healthy time", () => {
-  const options: RestartOptions = { type: "exponential-delay", attempts: 2 };
+  const options: RestartOptions = { kind: "exponential-delay", attempts: 2 };
   assert.deepEqual(delays(options, [0, 1, 2]), [1_000, 1_500, "no"]);
   assert.deepEqual(delays(options, [0, 1, 2 * HOUR_MS, 2 * HOUR_MS + 1]).at(-1), 1_500);
 });
@@ -119,7 +119,7 @@ test("exponential delays stay between the first and the greatest, whatever the d
         let index = 0;
         const next = (): number => draws[index++ % draws.length] ?? 0;
         const random: Random = { next, int: () => 0, fork: () => random };
-        const settings = restartSettings({ type: "exponential-delay", jitter });
+        const settings = restartSettings({ kind: "exponential-delay", jitterFactor: jitter });
         const strategy = createRestartStrategy(settings, random);
         for (let i = 0; i < 200; i++) {
           const decision = strategy.onFailure(i, new Error("x"));
@@ -158,14 +158,14 @@ test("the kind of the error decides first, for errors and for errors sent by a w
 
 test("settings that cannot work are refused with their name", () => {
   const cases: readonly (readonly [RestartOptions, RegExp])[] = [
-    [{ type: "fixed-delay", attempts: -1 }, /restart\.attempts is "-1"/],
-    [{ type: "fixed-delay", delay: "soon" }, /restart\.delay: "soon"/],
-    [{ type: "failure-rate", maxFailures: 0 }, /restart\.maxFailures is "0"/],
-    [{ type: "failure-rate", interval: 0 }, /restart\.interval: 0/],
-    [{ type: "exponential-delay", initialBackoff: "2m" }, /restart\.initialBackoff is "2m"/],
-    [{ type: "exponential-delay", multiplier: 1 }, /restart\.multiplier is "1"/],
-    [{ type: "exponential-delay", jitter: 1.1 }, /restart\.jitter is "1.1"/],
-    [{ type: "exponential-delay", resetAfter: 0 }, /restart\.resetAfter: 0/],
+    [{ kind: "fixed-delay", attempts: -1 }, /restart\.attempts is "-1"/],
+    [{ kind: "fixed-delay", delay: "soon" }, /restart\.delay: "soon"/],
+    [{ kind: "failure-rate", maxFailuresPerInterval: 0 }, /restart\.maxFailuresPerInterval is "0"/],
+    [{ kind: "failure-rate", failureRateInterval: 0 }, /restart\.failureRateInterval: 0/],
+    [{ kind: "exponential-delay", initialBackoff: "2m" }, /restart\.initialBackoff is "2m"/],
+    [{ kind: "exponential-delay", backoffMultiplier: 1 }, /restart\.backoffMultiplier is "1"/],
+    [{ kind: "exponential-delay", jitterFactor: 1.1 }, /restart\.jitterFactor is "1.1"/],
+    [{ kind: "exponential-delay", resetBackoffThreshold: 0 }, /restart\.resetBackoffThreshold: 0/],
   ];
   for (const [options, message] of cases) assert.throws(() => restartSettings(options), message);
 });
@@ -174,7 +174,7 @@ test("configuration keys of Flink win over the program, and keys of another stra
   assert.equal(withRestartConfig(undefined, { "other.key": "1" }), undefined);
   assert.deepEqual(
     withRestartConfig(
-      { type: "none" },
+      { kind: "none" },
       {
         "restart-strategy.type": "exponential-delay",
         "restart-strategy.exponential-delay.initial-backoff": "10 s",
@@ -187,23 +187,23 @@ test("configuration keys of Flink win over the program, and keys of another stra
       },
     ),
     {
-      type: "exponential-delay",
+      kind: "exponential-delay",
       initialBackoff: 10_000,
       maxBackoff: 120_000,
-      multiplier: 2,
-      jitter: 0,
-      resetAfter: HOUR_MS,
+      backoffMultiplier: 2,
+      jitterFactor: 0,
+      resetBackoffThreshold: HOUR_MS,
       attempts: 3,
     },
   );
   assert.deepEqual(
     withRestartConfig(
-      { type: "fixed-delay", attempts: 5, delay: "3s" },
+      { kind: "fixed-delay", attempts: 5, delay: "3s" },
       { "restart-strategy.fixed-delay.delay": "4 s" },
     ),
-    { type: "fixed-delay", attempts: 5, delay: 4_000 },
+    { kind: "fixed-delay", attempts: 5, delay: 4_000 },
   );
-  assert.deepEqual(withRestartConfig(undefined, { "restart-strategy": "off" }), { type: "none" });
+  assert.deepEqual(withRestartConfig(undefined, { "restart-strategy": "off" }), { kind: "none" });
   assert.deepEqual(
     withRestartConfig(undefined, {
       "restart-strategy.type": "failurerate",
@@ -211,7 +211,7 @@ test("configuration keys of Flink win over the program, and keys of another stra
       "restart-strategy.failure-rate.failure-rate-interval": "5 min",
       "restart-strategy.failure-rate.delay": "500",
     }),
-    { type: "failure-rate", maxFailures: 4, interval: 300_000, delay: 500 },
+    { kind: "failure-rate", maxFailuresPerInterval: 4, failureRateInterval: 300_000, delay: 500 },
   );
 });
 
@@ -222,7 +222,7 @@ test("unknown keys, strategies and values are refused", () => {
     { "restart-strategy.fixed-delay.attempts": "1.5" },
   ]) {
     assert.throws(
-      () => withRestartConfig({ type: "fixed-delay" }, config),
+      () => withRestartConfig({ kind: "fixed-delay" }, config),
       (error) => errorCode(error) === "SETTING_INVALID",
     );
   }

@@ -13,45 +13,22 @@ import { checkNumber, settingInvalid } from "../checkpoint/config-values.ts";
 import type { Random } from "../env/env.ts";
 import { ERRORS, errorCode } from "../errors.ts";
 import type { ErrorKind } from "../errors.ts";
+import type { RestartOptions } from "../graph/restart-options.ts";
 import { formatDuration, parseDuration } from "../time/duration.ts";
 import type { Duration } from "../time/duration.ts";
 
-/** What a program or a command line may ask for; what is left out is Flink's default. */
-export type RestartOptions =
-  | { readonly type: "none" }
-  | { readonly type: "fixed-delay"; readonly attempts?: number; readonly delay?: Duration }
-  | {
-      readonly type: "failure-rate";
-      /** Failures within `interval` that are still followed by a restart. Default 1. */
-      readonly maxFailures?: number;
-      readonly interval?: Duration;
-      readonly delay?: Duration;
-    }
-  | {
-      readonly type: "exponential-delay";
-      readonly initialBackoff?: Duration;
-      readonly maxBackoff?: Duration;
-      readonly multiplier?: number;
-      /** Each delay varies by up to this part of it, in [0, 1]. */
-      readonly jitter?: number;
-      /** Healthy for so long, the job starts over with `initialBackoff`. */
-      readonly resetAfter?: Duration;
-      /** Restarts without such a time in between before the job is given up. */
-      readonly attempts?: number;
-    };
-
 /** Validated: plain frozen data. */
 export type RestartSettings =
-  | { readonly type: "none" }
-  | { readonly type: "fixed-delay"; readonly attempts: number; readonly delayMs: number }
+  | { readonly kind: "none" }
+  | { readonly kind: "fixed-delay"; readonly attempts: number; readonly delayMs: number }
   | {
-      readonly type: "failure-rate";
+      readonly kind: "failure-rate";
       readonly maxFailures: number;
       readonly intervalMs: number;
       readonly delayMs: number;
     }
   | {
-      readonly type: "exponential-delay";
+      readonly kind: "exponential-delay";
       readonly initialBackoffMs: number;
       readonly maxBackoffMs: number;
       readonly multiplier: number;
@@ -75,25 +52,29 @@ export const MAX_FAILURES_IN_INTERVAL = 10_000;
 export const RESTARTS_RANGE: Range = { min: 1, max: UNLIMITED_RESTARTS };
 const POSITIVE_MS = { minMs: 1 };
 
-/** Validates. Errors: `SETTING_INVALID`, `DURATION_INVALID`, naming the field. */
+/** Validates options, filling in Flink's defaults. Errors: `SETTING_INVALID`, `DURATION_INVALID`, naming the field. */
 export function restartSettings(options: RestartOptions): RestartSettings {
-  switch (options.type) {
+  switch (options.kind) {
     case "none":
-      return Object.freeze({ type: "none" });
+      return Object.freeze({ kind: "none" });
     case "fixed-delay":
       return Object.freeze({
-        type: "fixed-delay",
+        kind: "fixed-delay",
         attempts: whole("restart.attempts", options.attempts ?? 1, { ...RESTARTS_RANGE, min: 0 }),
         delayMs: parseDuration(options.delay ?? "1s", "restart.delay"),
       });
     case "failure-rate":
       return Object.freeze({
-        type: "failure-rate",
-        maxFailures: whole("restart.maxFailures", options.maxFailures ?? 1, {
+        kind: "failure-rate",
+        maxFailures: whole("restart.maxFailuresPerInterval", options.maxFailuresPerInterval ?? 1, {
           min: 1,
           max: MAX_FAILURES_IN_INTERVAL,
         }),
-        intervalMs: parseDuration(options.interval ?? "1m", "restart.interval", POSITIVE_MS),
+        intervalMs: parseDuration(
+          options.failureRateInterval ?? "1m",
+          "restart.failureRateInterval",
+          POSITIVE_MS,
+        ),
         delayMs: parseDuration(options.delay ?? "1s", "restart.delay"),
       });
     case "exponential-delay":
@@ -103,31 +84,36 @@ export function restartSettings(options: RestartOptions): RestartSettings {
 
 /** The strategy of a job that names none: without checkpoints there is nothing to go on from. */
 export function defaultRestartSettings(hasCheckpoints: boolean): RestartSettings {
-  return restartSettings({ type: hasCheckpoints ? "exponential-delay" : "none" });
+  return restartSettings({ kind: hasCheckpoints ? "exponential-delay" : "none" });
 }
 
 function exponentialSettings(
-  options: RestartOptions & { readonly type: "exponential-delay" },
+  options: RestartOptions & { readonly kind: "exponential-delay" },
 ): RestartSettings {
   const read = (value: Duration, name: string): number =>
     parseDuration(value, `restart.${name}`, POSITIVE_MS);
   const initialBackoffMs = read(options.initialBackoff ?? "1s", "initialBackoff");
   const maxBackoffMs = read(options.maxBackoff ?? "1m", "maxBackoff");
-  const { multiplier = 1.5, jitter = 0.1, attempts = UNLIMITED_RESTARTS } = options;
+  const { backoffMultiplier: multiplier = 1.5, jitterFactor: jitter = 0.1 } = options;
+  const { attempts = UNLIMITED_RESTARTS } = options;
   if (initialBackoffMs > maxBackoffMs) {
     const most = `at most maxBackoff, ${formatDuration(maxBackoffMs)}`;
     throw settingInvalid("restart.initialBackoff", formatDuration(initialBackoffMs), most);
   }
   if (!(multiplier > 1 && Number.isFinite(multiplier))) {
-    throw settingInvalid("restart.multiplier", String(multiplier), "a number greater than 1");
+    throw settingInvalid(
+      "restart.backoffMultiplier",
+      String(multiplier),
+      "a number greater than 1",
+    );
   }
   return Object.freeze({
-    type: "exponential-delay",
+    kind: "exponential-delay",
     initialBackoffMs,
     maxBackoffMs,
     multiplier,
-    jitter: checkNumber("restart.jitter", jitter, { min: 0, max: 1, isWhole: false }),
-    resetAfterMs: read(options.resetAfter ?? "1h", "resetAfter"),
+    jitter: checkNumber("restart.jitterFactor", jitter, { min: 0, max: 1, isWhole: false }),
+    resetAfterMs: read(options.resetBackoffThreshold ?? "1h", "resetBackoffThreshold"),
     attempts: whole("restart.attempts", attempts, RESTARTS_RANGE),
   });
 }
@@ -188,7 +174,7 @@ export class RestartStrategy {
       return giveUp(`an error of kind "${kind}" would come again with every attempt`);
     }
     const settings = this.#settings;
-    switch (settings.type) {
+    switch (settings.kind) {
       case "none":
         return giveUp("the restart strategy is none");
       case "fixed-delay":
@@ -203,7 +189,7 @@ export class RestartStrategy {
   }
 
   #onFailureRate(
-    settings: RestartSettings & { readonly type: "failure-rate" },
+    settings: RestartSettings & { readonly kind: "failure-rate" },
     nowMs: number,
   ): RestartDecision {
     const { maxFailures, intervalMs, delayMs } = settings;
@@ -216,7 +202,7 @@ export class RestartStrategy {
   }
 
   #onExponential(
-    settings: RestartSettings & { readonly type: "exponential-delay" },
+    settings: RestartSettings & { readonly kind: "exponential-delay" },
     nowMs: number,
   ): RestartDecision {
     if (nowMs - this.#healthySinceMs >= settings.resetAfterMs) this.#restartsCount = 0;
@@ -227,7 +213,7 @@ export class RestartStrategy {
     return restart(delayMs);
   }
 
-  #backoffMs(settings: RestartSettings & { readonly type: "exponential-delay" }): number {
+  #backoffMs(settings: RestartSettings & { readonly kind: "exponential-delay" }): number {
     const { initialBackoffMs, maxBackoffMs, multiplier, jitter } = settings;
     const plainMs = Math.min(initialBackoffMs * multiplier ** this.#restartsCount, maxBackoffMs);
     const offsetMs = Math.floor(plainMs * jitter);
