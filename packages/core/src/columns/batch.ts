@@ -1,7 +1,7 @@
 /*
  * Batch: up to about `BATCH_COUNT` records on their way, with an optional event timestamp each. It
- * holds either the records themselves or a set of columns, and makes the other form when somebody asks
- * for it: a user's function needs records, a field given by name reads a column.
+ * holds either the records themselves or a set of columns, and makes the other form when somebody
+ * asks for it: a user's function needs records, a field given by name reads a column.
  *
  * I1. A batch, its records and its columns never change after they were emitted.
  * I2. Records made from columns are made once per batch, by code generated for the set of fields.
@@ -26,7 +26,9 @@ export interface ColumnSet {
 export class Batch {
   /** Records in the batch. */
   readonly count: number;
-  /** Event time per record, ms; undefined where records have none yet. May be longer than `count`. */
+  /**
+   * Event time per record, ms; undefined where records have none yet. May be longer than `count`.
+   */
   readonly timestamps: Float64Array | undefined;
   /** The columns of a columnar batch. */
   readonly columns: ColumnSet | undefined;

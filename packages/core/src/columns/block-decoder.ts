@@ -1,9 +1,10 @@
 /*
  * Decodes a block. Normative: `docs/formats/block.md`.
  *
- * I1. Numbers that lie aligned in the given bytes are not copied: the columns are views, and the bytes
- *     must not change any more. Everything else is decoded into arrays of its own.
- * I2. What does not fit the format is BLOCK_CORRUPTED with the file and offset that the caller gave.
+ * I1. Numbers that lie aligned in the given bytes are not copied: the columns are views, and the
+ *     bytes must not change any more. Everything else is decoded into arrays of its own.
+ * I2. What does not fit the format is BLOCK_CORRUPTED with the file and offset that the caller
+ *     gave.
  */
 import { zstdDecompressSync } from "node:zlib";
 import { oxbowError } from "../errors.ts";

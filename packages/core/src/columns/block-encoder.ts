@@ -38,8 +38,8 @@ export interface BlockSource {
 }
 
 /**
- * Appends a block and returns where it starts: at the next multiple of 8 in the writer. Values that may not
- * travel are RECORD_NOT_TRANSFERABLE with `details.path`.
+ * Appends a block and returns where it starts: at the next multiple of 8 in the writer. Values that
+ * may not travel are RECORD_NOT_TRANSFERABLE with `details.path`.
  */
 export function encodeBlock(
   writer: ByteWriter,

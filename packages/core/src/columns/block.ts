@@ -1,6 +1,7 @@
 /*
- * Block: rows as columns in bytes, the one format for frames between threads, in-flight data and segment
- * blocks. This file holds what encoder and decoder share. Normative: `docs/formats/block.md`.
+ * Block: rows as columns in bytes, the one format for frames between threads, in-flight data and
+ * segment blocks. This file holds what encoder and decoder share. Normative:
+ * `docs/formats/block.md`.
  */
 import { assert } from "../assert.ts";
 import type { Column, ColumnKind, Presence } from "./column.ts";
@@ -43,7 +44,10 @@ export const KIND_NUMBERS: Readonly<Record<ColumnKind, number>> = Object.freeze(
 export const ROLES = Object.freeze(["field", "timestamps", "records"] as const);
 export type ColumnRole = (typeof ROLES)[number];
 
-/** Byte strings anywhere in `bytes`: row i is `bytes[starts[i] .. ends[i])`. Encoding only; decodes as `bytes`. */
+/**
+ * Byte strings anywhere in `bytes`: row i is `bytes[starts[i] .. ends[i])`. Encoding only; decodes
+ * as `bytes`.
+ */
 export interface SlicesColumn {
   readonly kind: "slices";
   readonly count: number;

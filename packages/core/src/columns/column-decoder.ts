@@ -1,6 +1,6 @@
 /*
- * Decodes the data of one column of a block; the other side of `column-encoder.ts`. Throws a RangeError
- * for what does not fit; `block-decoder.ts` says where.
+ * Decodes the data of one column of a block; the other side of `column-encoder.ts`. Throws a
+ * RangeError for what does not fit; `block-decoder.ts` says where.
  */
 import { ByteReader } from "../types/byte-reader.ts";
 import { readAny } from "../types/any-reader.ts";

@@ -1,5 +1,6 @@
 /*
- * Encodes the data of one column of a block: chooses the encoding and writes it. `docs/formats/block.md`.
+ * Encodes the data of one column of a block: chooses the encoding and writes it.
+ * `docs/formats/block.md`.
  */
 import { assert } from "../assert.ts";
 import { writeAny } from "../types/any-writer.ts";

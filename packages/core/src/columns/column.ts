@@ -1,9 +1,9 @@
 /*
  * Column: the values of one field of many records, in typed memory where the kind allows.
  *
- * Four things can be in a row of a column, and they are kept apart: a value, `null`, `undefined`, and
- * "the record has no such property". The last three are in `presence`; the slot of `values` is then
- * unspecified.
+ * Four things can be in a row of a column, and they are kept apart: a value, `null`, `undefined`,
+ * and "the record has no such property". The last three are in `presence`; the slot of `values` is
+ * then unspecified.
  *
  * I1. A column is immutable once it is in a batch; arrays may be longer than `count`.
  * I2. `presence` is undefined where every row has a value.
@@ -50,7 +50,9 @@ export interface BigintColumn {
   readonly presence: Presence;
   readonly values: BigInt64Array;
 }
-/** Byte strings: row i is `bytes[offsets[i] .. offsets[i + 1])`; `offsets` has count + 1 entries. */
+/**
+ * Byte strings: row i is `bytes[offsets[i] .. offsets[i + 1])`; `offsets` has count + 1 entries.
+ */
 export interface BytesColumn {
   readonly kind: "bytes";
   readonly count: number;
@@ -118,7 +120,10 @@ export class ValueColumn {
   readonly kind = "value";
   readonly count: number;
   readonly presence: Presence;
-  /** The encoded values, where the column came encoded; slices are MessagePack (`types/any-writer.ts`). */
+  /**
+   * The encoded values, where the column came encoded; slices are MessagePack
+   * (`types/any-writer.ts`).
+   */
   readonly encoded: BytesColumn | undefined;
   #values: readonly unknown[] | undefined;
   readonly #decode: ((encoded: BytesColumn) => readonly unknown[]) | undefined;
@@ -230,7 +235,9 @@ export function plainBytes(bytes: Uint8Array): Uint8Array {
   return bytes instanceof Buffer ? new Uint8Array(buffer, byteOffset, byteLength) : bytes;
 }
 
-/** The value of a row: undefined both for `undefined` and for an absent property (see `presence`). */
+/**
+ * The value of a row: undefined both for `undefined` and for an absent property (see `presence`).
+ */
 export function valueAt(column: Column, row: number): unknown {
   assert(row >= 0 && row < column.count, "row is out of range");
   const presence = column.presence === undefined ? PRESENT : column.presence[row];

@@ -1,10 +1,10 @@
 /*
  * FrameDictionary: codes for the strings of one field, new in every frame, since frames describe
- * themselves; but the map from string to entry is kept from frame to frame, so that a string that comes
- * again costs one look-up and no insertion.
+ * themselves; but the map from string to entry is kept from frame to frame, so that a string that
+ * comes again costs one look-up and no insertion.
  *
- * Where most strings of a frame differ, a dictionary costs more than it saves: the field is then written
- * plain for a number of frames before the dictionary is tried again.
+ * Where most strings of a frame differ, a dictionary costs more than it saves: the field is then
+ * written plain for a number of frames before the dictionary is tried again.
  */
 
 /** Distinct strings that are remembered; beyond that all are forgotten. */

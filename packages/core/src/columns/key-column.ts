@@ -1,9 +1,9 @@
 /*
- * KeyColumn: the keys of one batch, ready for hashing, partitioning and look-ups of a whole batch in
- * the state tables. Filled by a `KeyExtractor`; its buffers are reused from batch to batch.
+ * KeyColumn: the keys of one batch, ready for hashing, partitioning and look-ups of a whole batch
+ * in the state tables. Filled by a `KeyExtractor`; its buffers are reused from batch to batch.
  *
- * I1. Equal keys (Java's `equals` of boxes: NaN = NaN, -0 ≠ 0) and only those are the same here: the
- *     same bits in `numbers` and `bigints`, the same `strings`, the same bytes.
+ * I1. Equal keys (Java's `equals` of boxes: NaN = NaN, -0 ≠ 0) and only those are the same here:
+ *     the same bits in `numbers` and `bigints`, the same `strings`, the same bytes.
  * I2. What is in a key column is valid until its extractor is given the next batch.
  */
 import {

@@ -1,26 +1,21 @@
 /*
- * KeyExtractor: the keys of a batch, by a field's name or by a function of the record. By name it reads a
- * column where there is one and builds no record; both ways give the same keys.
+ * KeyExtractor: the keys of a batch, by a field's name or by a function of the record. By name it
+ * reads a column where there is one and builds no record; both ways give the same keys.
  *
- * I1. The type of the keys is fixed: the declared one, or inferred from the first key ever seen; a key of
- *     another type is KEY_TYPE_UNSUPPORTED.
+ * I1. The type of the keys is fixed: the declared one, or inferred from the first key ever seen; a
+ *     key of another type is KEY_TYPE_UNSUPPORTED.
  * I2. The `KeyColumn` that `extract` returns is reused by the next call.
  */
 import { ByteWriter } from "../types/byte-writer.ts";
 import { inferKeyType, keyCodecOf, refuseKey } from "../types/key.ts";
 import type { KeyCodec } from "../types/key.ts";
+import type { KeySpec } from "../types/key-spec.ts";
 import type { EnumType, Type } from "../types/type.ts";
 import type { Batch } from "./batch.ts";
 import type { Column } from "./column.ts";
 import { KeyColumn } from "./key-column.ts";
 
-/** How records are keyed; frozen plain data and a function. */
-export interface KeySpec {
-  /** Name of a field, or a pure function of the record. */
-  readonly by: string | ((record: never) => unknown);
-  /** Declared type of the keys; undefined: inferred from the first key. */
-  readonly type: Type<unknown> | undefined;
-}
+export type { KeySpec } from "../types/key-spec.ts";
 
 /** Extracts keys for one operator subtask; see the file header. */
 export class KeyExtractor {

@@ -1,6 +1,7 @@
 /*
  * Materialising: records from columns, by code generated once per set of fields. Generated object
- * literals give all records of a set one hidden class, which keeps the user's functions monomorphic.
+ * literals give all records of a set one hidden class, which keeps the user's functions
+ * monomorphic.
  *
  * Rows with an absent property take a second path, which adds only what is there.
  */

@@ -1,6 +1,7 @@
 /*
- * RecordEncoder: batches as blocks, for one channel. It learns the shape of the records that it sees and
- * compiles code for it; frames describe themselves, so a shape may change from frame to frame.
+ * RecordEncoder: batches as blocks, for one channel. It learns the shape of the records that it
+ * sees and compiles code for it; frames describe themselves, so a shape may change from frame to
+ * frame.
  *
  * I1. Every value listed in `docs/semantics/records.md` survives exactly; anything else is
  *     RECORD_NOT_TRANSFERABLE with the operator and the path of the field.

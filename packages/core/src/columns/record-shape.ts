@@ -1,12 +1,12 @@
 /*
- * RecordShape: what a stream of records looks like, learned from the records. A shape is either a list of
- * fields in the order of the records' properties, or "whole": the records are no plain objects with stable
- * fields, and each is one value.
+ * RecordShape: what a stream of records looks like, learned from the records. A shape is either a
+ * list of fields in the order of the records' properties, or "whole": the records are no plain
+ * objects with stable fields, and each is one value.
  *
- * I1. Shapes only widen: int32 → float64 → value, no value yet → anything, present → sometimes missing,
- *     fields → whole. So an encoder changes its shape a bounded number of times.
- * I2. A record fits field shapes only if its keys are a subsequence of the fields: the order of properties
- *     survives.
+ * I1. Shapes only widen: int32 → float64 → value, no value yet → anything, present → sometimes
+ *     missing, fields → whole. So an encoder changes its shape a bounded number of times.
+ * I2. A record fits field shapes only if its keys are a subsequence of the fields: the order of
+ *     properties survives.
  */
 
 /** Kind of a field; `none`: no value seen yet. */

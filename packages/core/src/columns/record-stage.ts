@@ -1,9 +1,9 @@
 /*
- * Staging: typed arrays into which the records of one frame are taken apart, and the generated loop that
- * does it. One stage per shape and encoder; its arrays are reused from frame to frame.
+ * Staging: typed arrays into which the records of one frame are taken apart, and the generated loop
+ * that does it. One stage per shape and encoder; its arrays are reused from frame to frame.
  *
- * The loop checks every record against the shape while it reads it, and stops at the first that does not
- * fit; the encoder then widens the shape and takes the whole frame again.
+ * The loop checks every record against the shape while it reads it, and stops at the first that
+ * does not fit; the encoder then widens the shape and takes the whole frame again.
  */
 import { assert } from "../assert.ts";
 import type { BlockColumn } from "./block.ts";

@@ -1,17 +1,17 @@
 /*
- * Channel: a bounded, ordered way from one producer subtask to one consumer subtask of one edge. The
- * two ends may be on the same thread (`local-channel.ts`) or on two (`ring-channel.ts`); tasks cannot
- * tell. One conformance suite covers all implementations.
+ * Channel: a bounded, ordered way from one producer subtask to one consumer subtask of one edge.
+ * The two ends may be on the same thread (`local-channel.ts`) or on two (`ring-channel.ts`); tasks
+ * cannot tell. One conformance suite covers all implementations.
  *
- * Flow control: the producer's task asks `hasRoom` on all its outputs before it takes an input batch;
- * then it pushes whatever that batch gives. So `push` never refuses, and a channel may overrun by one
- * batch's amplification.
+ * Flow control: the producer's task asks `hasRoom` on all its outputs before it takes an input
+ * batch; then it pushes whatever that batch gives. So `push` never refuses, and a channel may
+ * overrun by one batch's amplification.
  *
  * I1. Elements come out in the order in which they went in, each exactly once, whole.
  * I2. No call blocks, waits or calls a doorbell of its own side.
- * I3. No wake-up is lost: after `peekKind` said undefined, the next push rings the consumer's doorbell;
- *     after `hasRoom` or `drain` said false, the producer's is rung when that may have changed.
- *     Doorbells may also ring for nothing.
+ * I3. No wake-up is lost: after `peekKind` said undefined, the next push rings the consumer's
+ *     doorbell; after `hasRoom` or `drain` said false, the producer's is rung when that may have
+ *     changed. Doorbells may also ring for nothing.
  */
 import type { Element, ElementKind } from "./element.ts";
 
@@ -25,11 +25,14 @@ export interface Doorbell {
 export interface OutputChannel {
   /** Whether the producer may take another input batch. */
   hasRoom(): boolean;
-  /** Appends. Never refuses; a batch must not be changed afterwards. Not after `end-of-partition`. */
+  /**
+   * Appends. Never refuses; a batch must not be changed afterwards. Not after `end-of-partition`.
+   */
   push(element: Element): void;
   /**
-   * Moves what overran the channel's memory on towards the consumer; true when nothing is left. A task
-   * must not finish before all its outputs are drained. `hasRoom` and `push` do the same by the way.
+   * Moves what overran the channel's memory on towards the consumer; true when nothing is left. A
+   * task must not finish before all its outputs are drained. `hasRoom` and `push` do the same by
+   * the way.
    */
   drain(): boolean;
   /** Bytes (local: batches' estimate) queued and not yet taken; for metrics. */

@@ -1,6 +1,7 @@
 /*
- * Doorbells between threads: one counter per worker in shared memory. Whoever has news for a worker adds one
- * and notifies; the worker reads the counter, looks at everything, and then waits for it to change.
+ * Doorbells between threads: one counter per worker in shared memory. Whoever has news for a worker
+ * adds one and notifies; the worker reads the counter, looks at everything, and then waits for it
+ * to change.
  */
 import type { Doorbell } from "./channel.ts";
 
@@ -30,15 +31,17 @@ export class SharedDoorbell implements Doorbell {
   }
 
   /**
-   * Resolves when it was rung after `count` was read; undefined: it was already. The promise does not keep
-   * a process alive by itself.
+   * Resolves when it was rung after `count` was read; undefined: it was already. The promise does
+   * not keep a process alive by itself.
    */
   wait(count: number): Promise<unknown> | undefined {
     const waiting = Atomics.waitAsync(this.#counters, this.#index, count);
     return waiting.async ? waiting.value : undefined;
   }
 
-  /** As `wait`, but stops the thread, for at most `timeoutMs`. Only where nothing else runs on it. */
+  /**
+   * As `wait`, but stops the thread, for at most `timeoutMs`. Only where nothing else runs on it.
+   */
   block(count: number, timeoutMs: number): void {
     Atomics.wait(this.#counters, this.#index, count, timeoutMs);
   }

@@ -2,8 +2,9 @@
  * Element: what flows on a channel, in order. Plain data, told apart by `kind`.
  *
  * On every channel: any number of elements, then `end-of-data` (unless the producer failed), then
- * `end-of-partition`, and nothing after it. The numbers of the kinds in frames: `docs/formats/frame.md`;
- * numbers for an announced barrier (unaligned checkpoints) are reserved there.
+ * `end-of-partition`, and nothing after it. The numbers of the kinds in frames:
+ * `docs/formats/frame.md`; numbers for an announced barrier (unaligned checkpoints) are reserved
+ * there.
  */
 import type { Batch } from "../columns/batch.ts";
 import type { Barrier, CheckpointId } from "../state/barrier.ts";
@@ -34,7 +35,9 @@ export interface CancelBarrierElement {
   readonly kind: "cancel-barrier";
   readonly checkpointId: CheckpointId;
 }
-/** All records were sent; barriers may still follow. `isDrain`: event time was driven to its end. */
+/**
+ * All records were sent; barriers may still follow. `isDrain`: event time was driven to its end.
+ */
 export interface EndOfDataElement {
   readonly kind: "end-of-data";
   readonly isDrain: boolean;

@@ -85,8 +85,8 @@ export class ElementEncoder {
 }
 
 /**
- * The element of a payload. Data keeps views into `payload`, which must not change afterwards; it should
- * begin at a multiple of 8 in its buffer, so that numbers need not be copied.
+ * The element of a payload. Data keeps views into `payload`, which must not change afterwards; it
+ * should begin at a multiple of 8 in its buffer, so that numbers need not be copied.
  */
 export function decodeElement(kind: ElementKind, payload: Uint8Array, channel: string): Element {
   const reader = new ByteReader(payload);

@@ -1,7 +1,7 @@
 /*
- * LocalChannel: both ends on one thread. Batches are handed over by reference. In encoded mode every
- * element goes through the frame format on its way, as it would between two threads; tests and the
- * simulator use it to find what does not survive.
+ * LocalChannel: both ends on one thread. Batches are handed over by reference. In encoded mode
+ * every element goes through the frame format on its way, as it would between two threads; tests
+ * and the simulator use it to find what does not survive.
  */
 import { assert } from "../assert.ts";
 import { BATCH_COUNT } from "../columns/batch.ts";

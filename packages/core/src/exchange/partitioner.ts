@@ -1,5 +1,6 @@
 /*
- * Partitioning: to which subtasks of its consumer an edge's producer sends, and which record goes where.
+ * Partitioning: to which subtasks of its consumer an edge's producer sends, and which record goes
+ * where.
  *
  * - forward: all to the subtask of the same index.
  * - rebalance: evenly over all subtasks: each batch is cut into one slice per channel, in turn.

@@ -1,6 +1,6 @@
 /*
- * PendingBatch: what was emitted for one channel and has not left yet. Records are gathered one by one in
- * an array; selections of columns are kept as small batches and joined when they leave.
+ * PendingBatch: what was emitted for one channel and has not left yet. Records are gathered one by
+ * one in an array; selections of columns are kept as small batches and joined when they leave.
  *
  * I1. It holds either records or columns, never both, and timestamps for all rows or for none.
  */

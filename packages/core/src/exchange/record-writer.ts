@@ -2,11 +2,11 @@
  * RecordWriter: the output of one operator subtask into one edge. It deals a batch among the edge's
  * channels and gathers what goes to one channel into full batches.
  *
- * I1. Per channel, order is kept; control elements go to all channels and never overtake or fall behind a
- *     record.
+ * I1. Per channel, order is kept; control elements go to all channels and never overtake or fall
+ *     behind a record.
  * I2. `emit` and `emitControl` never refuse; `hasRoom` is asked before an input batch is taken.
- * I3. What is gathered leaves when it is `BATCH_COUNT` records, before a control element, and at `flush`,
- *     which the task calls before it goes idle.
+ * I3. What is gathered leaves when it is `BATCH_COUNT` records, before a control element, and at
+ *     `flush`, which the task calls before it goes idle.
  */
 import { assert } from "../assert.ts";
 import type { Batch } from "../columns/batch.ts";

@@ -1,9 +1,9 @@
 /*
- * Ring channel: the two ends of a channel on two threads, over one ring of shared memory (`ring.ts`).
- * Elements are encoded by the producer and decoded by the consumer (`frame.ts`).
+ * Ring channel: the two ends of a channel on two threads, over one ring of shared memory
+ * (`ring.ts`). Elements are encoded by the producer and decoded by the consumer (`frame.ts`).
  *
- * What does not fit into the ring waits in the producer's memory, in order, and moves on when there is
- * space: the ring bounds what is in flight, the task's asking for room bounds the overrun.
+ * What does not fit into the ring waits in the producer's memory, in order, and moves on when there
+ * is space: the ring bounds what is in flight, the task's asking for room bounds the overrun.
  *
  * I1. While anything waits outside, nothing is put into the ring past it, and there is no room.
  */
@@ -105,7 +105,9 @@ export class RingOutput implements OutputChannel {
     return this.#waiting.length === 0;
   }
 
-  /** Puts as many pieces of an element as there is space for; true when all of it is in the ring. */
+  /**
+   * Puts as many pieces of an element as there is space for; true when all of it is in the ring.
+   */
   #put(waiting: Waiting): boolean {
     const { kind, payload } = waiting;
     do {
@@ -193,6 +195,7 @@ export class RingInput implements InputChannel {
   }
 
   #ringProducer(): void {
-    if (this.#ring.takeProducerWait()) this.#producerDoorbell.ring();
+    // Half a ring is room for any piece, and what `hasRoom` asks for.
+    if (this.#ring.isHalfEmpty() && this.#ring.takeProducerWait()) this.#producerDoorbell.ring();
   }
 }

@@ -26,7 +26,10 @@ const FLAG_CHECKSUM = 2;
 export const MIN_RING_SIZE_BYTES = 1024;
 export const MAX_RING_SIZE_BYTES = 1 << 30;
 
-/** Shared memory for one ring; `sizeBytes` is a power of two. Plain data, to be sent to both threads. */
+/**
+ * Shared memory for one ring; `sizeBytes` is a power of two. Plain data, to be sent to both
+ * threads.
+ */
 export function ringMemory(sizeBytes: number): SharedArrayBuffer {
   assert(
     sizeBytes >= MIN_RING_SIZE_BYTES &&
@@ -150,7 +153,10 @@ export class RingConsumer {
     return (this.#peeked ??= this.#find());
   }
 
-  /** Copies the payload of the piece that `peek` found into `into` from `offset` on, and frees its space. */
+  /**
+   * Copies the payload of the piece that `peek` found into `into` from `offset` on, and frees its
+   * space.
+   */
   take(into: Uint8Array, offset: number): void {
     const piece = this.#peeked;
     assert(piece !== undefined, "a piece is taken before it was found");
@@ -213,9 +219,11 @@ export class RingConsumer {
     return takeFlag(this.#view.control, PRODUCER_WAITS);
   }
 
-  /** Bytes in the ring. */
-  usedBytes(): number {
-    return ((Atomics.load(this.#view.control, PUT) >>> 0) - this.#taken) >>> 0;
+  /** Whether at most half of the ring is in use. */
+  isHalfEmpty(): boolean {
+    const { control, sizeBytes } = this.#view;
+    const used = ((Atomics.load(control, PUT) >>> 0) - this.#taken) >>> 0;
+    return used * 2 <= sizeBytes;
   }
 }
 

@@ -1,5 +1,6 @@
 /*
- * Numbers of the encoding of `any` that writer and reader share. Normative: `docs/formats/value.md`.
+ * Numbers of the encoding of `any` that writer and reader share. Normative:
+ * `docs/formats/value.md`.
  */
 
 /** Deepest nesting of a value; deeper ones (and cycles) are refused. */

@@ -1,11 +1,13 @@
 /*
- * The encoding of `any`: MessagePack with application extensions for what MessagePack lacks, so that every
- * value listed in `docs/semantics/records.md` comes back exactly. Normative: `docs/formats/value.md`.
+ * The encoding of `any`: MessagePack with application extensions for what MessagePack lacks, so
+ * that every value listed in `docs/semantics/records.md` comes back exactly. Normative:
+ * `docs/formats/value.md`.
  *
- * Own code instead of a library: the libraries at hand lose -0, lone surrogates, the difference between
- * 1 and 1n or between a Map and an object, and drop functions in silence.
+ * Own code instead of a library: the libraries at hand lose -0, lone surrogates, the difference
+ * between 1 and 1n or between a Map and an object, and drop functions in silence.
  *
- * I1. `readAny(writeAny(v))` is equal to `v`, or `writeAny` throws RECORD_NOT_TRANSFERABLE with the path.
+ * I1. `readAny(writeAny(v))` is equal to `v`, or `writeAny` throws RECORD_NOT_TRANSFERABLE with the
+ *     path.
  * I2. After a throw, the writer's position is where it was.
  */
 import { oxbowError } from "../errors.ts";

@@ -1,6 +1,6 @@
 /*
- * ByteReader: the other side of `ByteWriter`. Every read is checked against the end; what does not fit is
- * the error VALUE_CORRUPTED with the offset, never a wrong value.
+ * ByteReader: the other side of `ByteWriter`. Every read is checked against the end; what does not
+ * fit is the error VALUE_CORRUPTED with the offset, never a wrong value.
  */
 import { oxbowError } from "../errors.ts";
 

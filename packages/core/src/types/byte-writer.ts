@@ -1,8 +1,9 @@
 /*
- * ByteWriter: a growing buffer with the primitive encodings of `docs/formats/value.md`. Little-endian.
+ * ByteWriter: a growing buffer with the primitive encodings of `docs/formats/value.md`.
+ * Little-endian.
  *
- * I1. What was written is `bytes[0 .. position)`; `bytes` is replaced when it grows, so callers must not
- *     keep it across a write.
+ * I1. What was written is `bytes[0 .. position)`; `bytes` is replaced when it grows, so callers
+ *     must not keep it across a write.
  */
 import { assert } from "../assert.ts";
 

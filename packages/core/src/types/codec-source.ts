@@ -1,9 +1,9 @@
 /*
- * Source text of the encoders and decoders of a type; `codec.ts` compiles it. Nested types are inlined, so
- * that a value is encoded by one function without dispatch on kinds.
+ * Source text of the encoders and decoders of a type; `codec.ts` compiles it. Nested types are
+ * inlined, so that a value is encoded by one function without dispatch on kinds.
  *
- * In generated code: `w` writer, `r` reader, `refuse(type index, path, value)`. Paths are expressions that
- * are evaluated only for an error.
+ * In generated code: `w` writer, `r` reader, `refuse(type index, path, value)`. Paths are
+ * expressions that are evaluated only for an error.
  */
 import { childrenOf } from "./t.ts";
 import type {
@@ -179,7 +179,10 @@ default: ${refuse}
 }`;
 }
 
-/** Appends statements to `lines`; returns the expression of the value. Evaluated exactly once, in order. */
+/**
+ * Appends statements to `lines`; returns the expression of the value. Evaluated exactly once, in
+ * order.
+ */
 function decodeAs(type: Type<unknown>, lines: string[], scope: Scope): string {
   const n = scope.variable++;
   const value = `d${n}`;

@@ -4,8 +4,8 @@
  *
  * I1. Encoding checks: what is not of the type is VALUE_TYPE_MISMATCH with path and value, and the
  *     writer is where it was.
- * I2. `decode(encode(v))` equals `v`, where optional fields that were left out come back as `undefined`,
- *     and integers -0 as 0.
+ * I2. `decode(encode(v))` equals `v`, where optional fields that were left out come back as
+ *     `undefined`, and integers -0 as 0.
  * I3. Equal values have equal bytes, except for `any`, `map` and `bytes` subclasses.
  */
 import { oxbowError } from "../errors.ts";

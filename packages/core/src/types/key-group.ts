@@ -47,7 +47,9 @@ export function subtaskOf(keyGroup: number, parallelism: number, maxParallelism:
   return Math.floor((keyGroup * parallelism) / maxParallelism);
 }
 
-/** Key groups of a subtask; empty only where parallelism exceeds maxParallelism, which is refused. */
+/**
+ * Key groups of a subtask; empty only where parallelism exceeds maxParallelism, which is refused.
+ */
 export function keyGroupRange(
   subtaskIndex: number,
   parallelism: number,

@@ -118,8 +118,9 @@ function unsupportedIn(type: Type<unknown>): Type<unknown> | undefined {
 }
 
 /**
- * The type of keys whose type was not declared, from a key: string, boolean, bigint (as bigint64), and
- * number as float64 whatever its value, so that a key's hash never hangs on which values came first.
+ * The type of keys whose type was not declared, from a key: string, boolean, bigint (as bigint64),
+ * and number as float64 whatever its value, so that a key's hash never hangs on which values came
+ * first.
  */
 export function inferKeyType(key: unknown, operator: string): Type<unknown> {
   switch (typeof key) {

@@ -1,6 +1,6 @@
 /*
- * MurmurHash3, x64, 128 bits, seed 0, as Guava's `Hashing.murmur3_128(0)` computes it (Flink's operator
- * ids). Not on the record path: BigInt arithmetic, for clarity.
+ * MurmurHash3, x64, 128 bits, seed 0, as Guava's `Hashing.murmur3_128(0)` computes it (Flink's
+ * operator ids). Not on the record path: BigInt arithmetic, for clarity.
  */
 
 const MASK = 0xffffffffffffffffn;

@@ -1,8 +1,8 @@
 /*
  * Schema: a type as plain JSON with a version, as it goes into snapshots, and back.
  *
- * Defaults are not part of it: a default belongs to the program that reads, not to the data. Fields are
- * a list, since their order is the order of the encoding. Semantics: `docs/semantics/types.md`.
+ * Defaults are not part of it: a default belongs to the program that reads, not to the data. Fields
+ * are a list, since their order is the order of the encoding. Semantics: `docs/semantics/types.md`.
  */
 import { oxbowError } from "../errors.ts";
 import { t } from "./t.ts";

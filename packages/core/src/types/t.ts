@@ -90,7 +90,9 @@ export const t = Object.freeze({
     return Object.freeze({ kind: "enum", values: Object.freeze([...values]) });
   },
 
-  /** The type or `undefined`; as a struct field, an optional property. `null` is not `undefined`. */
+  /**
+   * The type or `undefined`; as a struct field, an optional property. `null` is not `undefined`.
+   */
   optional<T>(inner: Type<T>): OptionalType<T> {
     if (inner.kind === "optional") throw invalid("t.optional(t.optional(…)) has no meaning.", {});
     return checked(Object.freeze({ kind: "optional", inner }));

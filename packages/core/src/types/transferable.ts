@@ -1,6 +1,7 @@
 /*
- * Which values may travel between tasks and be stored as `any`: the list of `docs/semantics/records.md`, and
- * where a value breaks it. Slow; only used to explain a refusal and in checks.
+ * Which values may travel between tasks and be stored as `any`: the list of
+ * `docs/semantics/records.md`, and where a value breaks it. Slow; only used to explain a refusal
+ * and in checks.
  */
 import { binaryKindOf, MAX_VALUE_DEPTH } from "./any-format.ts";
 

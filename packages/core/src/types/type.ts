@@ -1,6 +1,7 @@
 /**
- * Type<T>: a frozen description of values, for state, keys and connectors. It carries the static type, drives codecs and
- * table layouts, and has a versioned schema description (`schema.ts`) that goes into snapshots.
+ * Type<T>: a frozen description of values, for state, keys and connectors. It carries the static
+ * type, drives codecs and table layouts, and has a versioned schema description (`schema.ts`) that
+ * goes into snapshots.
  *
  * Semantics of the kinds: `docs/semantics/types.md`.
  */
@@ -12,7 +13,10 @@ declare const VALUE: unique symbol;
 export interface Type<T> {
   readonly kind: TypeKind;
   readonly [VALUE]?: T;
-  /** What a state of this type holds before its first `set`, and a struct field when it is left out (`t.withDefault`). */
+  /**
+   * What a state of this type holds before its first `set`, and a struct field when it is left out
+   * (`t.withDefault`).
+   */
   readonly defaultValue?: T;
 }
 

@@ -1,0 +1,186 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import fc from "fast-check";
+import { OxbowError } from "../errors.ts";
+import { anyNumber, anyText, anyValue } from "../types/arbitraries.test.ts";
+import { ByteWriter } from "../types/byte-writer.ts";
+import { Batch } from "./batch.ts";
+import { decodeBatch, MAX_SHAPE_CHANGES, RecordEncoder } from "./record-encoder.ts";
+
+const ORIGIN = { file: "edge", offset: 0, requireChecksum: false };
+
+function roundTrip(encoder: RecordEncoder, batch: Batch): Batch {
+  const writer = new ByteWriter(64);
+  const at = encoder.encode(batch, writer);
+  return decodeBatch(writer.copy().subarray(at), ORIGIN);
+}
+
+function recordsOf(batch: Batch): unknown[] {
+  return batch.records().slice(0, batch.count);
+}
+
+const fieldNames = fc.constantFrom("a", "b", "c", "d", "constructor", "toString", "odd name", "7");
+/** Records whose fields change kind and come and go. */
+const looseRecords = fc.array(
+  fc.dictionary(fieldNames, fc.oneof(anyNumber, anyText, fc.boolean(), anyValue), {
+    maxKeys: 4,
+    noNullPrototype: true,
+  }),
+  { maxLength: 20 },
+);
+/** Records of one shape with values of stable kinds. */
+const plainRecords = fc.array(
+  fc.record(
+    {
+      id: fc.integer(),
+      city: fc.constantFrom("Bern", "Genève", "北京", "\ud800"),
+      delay: fc.oneof(fc.integer(), anyNumber),
+      late: fc.boolean(),
+      total: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+      raw: fc.uint8Array({ maxLength: 5 }),
+      note: fc.option(anyText),
+    },
+    { requiredKeys: ["id", "city", "delay", "late", "total", "raw"], noNullPrototype: true },
+  ),
+  { maxLength: 50 },
+);
+const values = fc.array(anyValue, { maxLength: 20 });
+
+test("whatever may travel comes back exactly, whatever came before on the same edge", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(looseRecords, plainRecords, values), { maxLength: 6 }),
+      fc.boolean(),
+      (frames: readonly (readonly unknown[])[], timed) => {
+        const encoder = new RecordEncoder("op");
+        for (const records of frames) {
+          const times = Float64Array.from(records, (_, index) => index * 1000 - 0.5);
+          const batch = Batch.ofRecords(records, records.length, timed ? times : undefined);
+          const back = roundTrip(encoder, batch);
+          assert.deepStrictEqual(recordsOf(back), records);
+          assert.deepStrictEqual(back.timestamps, batch.timestamps);
+          const keys = (all: readonly unknown[]): string[][] =>
+            all.map((record) =>
+              record === null || typeof record !== "object" ? [] : Object.keys(record),
+            );
+          assert.deepStrictEqual(keys(recordsOf(back)), keys(records));
+        }
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+test("a batch of columns comes back, without its records being made", () => {
+  fc.assert(
+    fc.property(plainRecords, (records) => {
+      const columnar = roundTrip(new RecordEncoder("op"), Batch.ofRecords(records));
+      assert.ok(columnar.isColumnar);
+      const again = roundTrip(new RecordEncoder("op"), columnar);
+      assert.deepStrictEqual(recordsOf(again), records);
+    }),
+  );
+});
+
+test("records of one shape become columns that can be read by name", () => {
+  const records = [
+    { id: 1, city: "Bern", delay: 0.5 },
+    { id: 2, city: "Basel", delay: 2 },
+    { id: 3, city: "Bern", delay: NaN },
+  ];
+  const back = roundTrip(new RecordEncoder("op"), Batch.ofRecords(records));
+  const id = back.column("id");
+  assert.ok(id?.kind === "int32");
+  assert.deepEqual([...id.values], [1, 2, 3]);
+  const city = back.column("city");
+  assert.ok(city?.kind === "string");
+  assert.deepEqual(city.dictionary, ["Bern", "Basel"]);
+  assert.deepEqual([...(city.codes ?? [])], [0, 1, 0]);
+  assert.equal(back.column("delay")?.kind, "float64");
+  assert.equal(back.column("none"), undefined);
+});
+
+test("absent, undefined and null properties stay apart", () => {
+  const records = [{ a: 1, b: null }, { a: undefined, b: 2 }, { b: undefined }, { a: null }, {}];
+  const back = recordsOf(roundTrip(new RecordEncoder("op"), Batch.ofRecords(records)));
+  assert.deepStrictEqual(back, records);
+  assert.ok(Object.hasOwn(back[1], "a") && !Object.hasOwn(back[2], "a"));
+});
+
+test("records made from frames of one edge have their properties in one order", () => {
+  const encoder = new RecordEncoder("op");
+  const frames = [0, 1].map((frame) =>
+    roundTrip(
+      encoder,
+      Batch.ofRecords([
+        { id: frame, city: "x" },
+        { id: 7, city: "y" },
+      ]),
+    ),
+  );
+  const keys = frames
+    .flatMap((frame) => recordsOf(frame))
+    .map((record) => Object.keys(record as object));
+  assert.deepEqual(keys, [
+    ["id", "city"],
+    ["id", "city"],
+    ["id", "city"],
+    ["id", "city"],
+  ]);
+});
+
+test("strings that do not repeat are written plain, and the dictionary is tried again later", () => {
+  const encoder = new RecordEncoder("op");
+  let next = 0;
+  for (let frame = 0; frame < 300; frame++) {
+    const records = Array.from({ length: 100 }, () => ({
+      s: frame < 150 ? `unique-${next++}` : `same-${next++ % 3}`,
+    }));
+    const back = roundTrip(encoder, Batch.ofRecords(records));
+    assert.deepStrictEqual(recordsOf(back), records);
+    const column = back.column("s");
+    assert.ok(column?.kind === "string");
+    if (frame === 5) assert.equal(column.codes, undefined);
+    if (frame === 299) assert.equal(column.dictionary.length, 3);
+  }
+});
+
+test("records whose keys are data are encoded whole after a bounded number of shapes", () => {
+  const encoder = new RecordEncoder("op");
+  for (let frame = 0; frame < MAX_SHAPE_CHANGES + 20; frame++) {
+    const records = [{ [`key-${frame}`]: frame }];
+    assert.deepStrictEqual(recordsOf(roundTrip(encoder, Batch.ofRecords(records))), records);
+  }
+  const last = roundTrip(encoder, Batch.ofRecords([{ a: 1 }]));
+  assert.equal(last.columns?.names, undefined);
+});
+
+test("a record that may not travel is refused with operator and field, and the edge goes on", () => {
+  class Point {
+    x = 1;
+  }
+  const encoder = new RecordEncoder("enrich");
+  const cases: [unknown, string][] = [
+    [{ a: 1, b: { c: [() => 1] } }, "b.c[0]"],
+    [{ a: 1, b: new Point() }, "b"],
+    [new Point(), ""],
+    [{ "odd name": Symbol("s") }, '["odd name"]'],
+  ];
+  for (const [record, path] of cases) {
+    const writer = new ByteWriter();
+    writer.uint8(1);
+    assert.throws(
+      () => encoder.encode(Batch.ofRecords([record]), writer),
+      (error: unknown) => {
+        assert.ok(error instanceof OxbowError);
+        assert.equal(error.code, "RECORD_NOT_TRANSFERABLE");
+        assert.match(error.message, /Operator "enrich"/);
+        assert.equal(error.details.path, path);
+        return true;
+      },
+    );
+    assert.equal(writer.position, 1);
+    const good = [{ a: 1, b: "fine" }];
+    assert.deepStrictEqual(recordsOf(roundTrip(encoder, Batch.ofRecords(good))), good);
+  }
+});
