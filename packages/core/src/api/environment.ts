@@ -16,7 +16,8 @@ export interface JobParameters {
   readonly args: readonly string[];
   /** Configuration by key (`-D key=value`); the keys of `properties` are `group.key`. */
   readonly configuration: Readonly<Record<string, string>>;
-  readonly parallelism: number;
+  /** Undefined: what the program declares, or 1. */
+  readonly parallelism: number | undefined;
 }
 
 /** Settings that a program may give itself; what it was started with goes first. */

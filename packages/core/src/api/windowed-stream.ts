@@ -68,12 +68,12 @@ export class WindowedStream<T, K> {
     result: WindowFunction<K, AggregateResult<S>, R>,
     options?: Options<R>,
   ): DataStream<R>;
-  aggregate(
+  aggregate<R>(
     uid: string,
     spec: AggregateSpec<T>,
-    result?: WindowFunction<K, never, unknown>,
-    options: Options<unknown> = {},
-  ): DataStream<unknown> {
+    result?: WindowFunction<K, never, R>,
+    options: Options<R> = {},
+  ): DataStream<R> {
     return this.#add(uid, { aggregate: spec, result, options });
   }
 
@@ -85,12 +85,12 @@ export class WindowedStream<T, K> {
     result: WindowFunction<K, T, R>,
     options?: Options<R>,
   ): DataStream<R>;
-  reduce(
+  reduce<R>(
     uid: string,
     fn: (left: T, right: T) => T,
-    result: WindowFunction<K, T, never> = (value, _info, emit) => emit(value as never),
-    options: Options<never> = {},
-  ): DataStream<unknown> {
+    result: WindowFunction<K, never, R> = (value, _info, emit) => emit(value),
+    options: Options<R> = {},
+  ): DataStream<R> {
     return this.#add(uid, { aggregate: reducing(fn, this.#draft.place.recordType), result, options });
   }
 
@@ -100,26 +100,28 @@ export class WindowedStream<T, K> {
     fn: WindowFunction<K, readonly T[], R>,
     options: Options<R> = {},
   ): DataStream<R> {
-    return this.#add(uid, { aggregate: collect<T>(), result: fn, options }) as DataStream<R>;
+    return this.#add(uid, { aggregate: collect<T>(), result: fn, options });
   }
 
-  #add(
+  #add<R>(
     uid: string,
     what: {
       readonly aggregate: Aggregate<T, unknown> | AggregateSpec<T>;
-      readonly result: WindowFunction<K, never, unknown> | undefined;
-      readonly options: Options<unknown>;
+      readonly result: WindowFunction<K, never, R> | undefined;
+      readonly options: Options<R>;
     },
-  ): DataStream<unknown> {
+  ): DataStream<R> {
     const { place, key, assigner, trigger, allowedLateness, lateTag } = this.#draft;
-    const plan = windowPlan<T, K, never, unknown>({
+    const plan = windowPlan<T, K, unknown, R>({
       uid,
       assigner,
       aggregate: what.aggregate,
       hasLateOutput: lateTag !== undefined,
       ...(trigger === undefined ? {} : { trigger }),
       ...(allowedLateness === undefined ? {} : { allowedLateness }),
-      ...(what.result === undefined ? {} : { result: what.result }),
+      ...(what.result === undefined
+        ? {}
+        : { result: what.result as unknown as WindowFunction<K, unknown, R> }),
       ...(place.recordType === undefined ? {} : { recordType: place.recordType }),
     });
     const node = place.builder.add(
@@ -141,7 +143,7 @@ export class WindowedStream<T, K> {
         },
       }),
     );
-    return new DataStream<unknown>({ builder: place.builder, node, recordType: what.options.type });
+    return new DataStream<R>({ builder: place.builder, node, recordType: what.options.type });
   }
 }
 

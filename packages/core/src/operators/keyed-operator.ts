@@ -11,7 +11,7 @@ import type { KeyColumn } from "../columns/key-column.ts";
 import { KeyExtractor } from "../columns/key-extractor.ts";
 import type { KeySpec } from "../columns/key-extractor.ts";
 import type { StateDescriptors } from "../state/descriptors.ts";
-import { createKeyedBackend } from "../state/hashmap-backend.ts";
+import { HashMapBackend } from "../state/hashmap-backend.ts";
 import type { KeyedBackend } from "../state/keyed-backend.ts";
 import { renderType } from "../types/schema.ts";
 import type { Type } from "../types/type.ts";
@@ -41,7 +41,7 @@ export function backendFor(
   keyType: Type<unknown>,
   states: StateDescriptors,
 ): KeyedBackend {
-  return createKeyedBackend({
+  return new HashMapBackend({
     uid: context.uid,
     keyType,
     maxParallelism: context.maxParallelism,

@@ -89,14 +89,14 @@ export class Attempt {
 
   /** Starts workers and source coordinators, and deploys. */
   start(): void {
-    const { job, workersCount, launcher } = this.#options;
+    const { job, attempt, workersCount, launcher } = this.#options;
     for (const vertex of job.vertices) this.#createCoordinator(vertex.index);
     for (let index = 0; index < workersCount; index++) {
-      const worker = launcher.launch(index, {
-        onMessage: (message) => this.#onMessage(message),
-        onExit: (error) => this.#fail(error),
-      });
-      this.#workers.push(worker);
+      const events = {
+        onMessage: (message: WorkerMessage) => this.#onMessage(message),
+        onExit: (error: unknown) => this.#fail(error),
+      };
+      this.#workers.push(launcher.launch({ workerIndex: index, attempt }, events));
     }
     const channels = this.#createChannels();
     const doorbells = doorbellMemory(workersCount);

@@ -32,11 +32,14 @@ export class ChainOutput implements Output {
   readonly #operators: { operator: Operator; input: number }[] = [];
   readonly #writers: RecordWriter[] = [];
   readonly #count: (count: number) => void;
+  readonly #freezes: boolean;
   /** The one operator behind it, if that is all: the usual case, kept apart for speed. */
   #only: Operator | undefined;
 
-  constructor(count: (count: number) => void) {
+  /** `freezes`: records are made immutable on their way, to find who changes them. */
+  constructor(count: (count: number) => void, freezes: boolean) {
     this.#count = count;
+    this.#freezes = freezes;
   }
 
   connect(operator: Operator, input: number): void {
@@ -52,6 +55,7 @@ export class ChainOutput implements Output {
   emit(batch: Batch): void {
     if (batch.count === 0) return;
     this.#count(batch.count);
+    if (this.#freezes) freezeRecords(batch);
     if (this.#only !== undefined) {
       this.#only.processBatch(batch, 0);
       return;
@@ -59,6 +63,20 @@ export class ChainOutput implements Output {
     for (const { operator, input } of this.#operators) operator.processBatch(batch, input);
     for (const writer of this.#writers) writer.emit(batch);
   }
+}
+
+/** Freezes plain objects and arrays deeply; typed arrays cannot be frozen. */
+function freezeRecords(batch: Batch): void {
+  if (batch.isColumnar) return;
+  const records = batch.records();
+  for (let index = 0; index < batch.count; index++) freezeDeeply(records[index]);
+}
+
+function freezeDeeply(value: unknown): void {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return;
+  if (Object.isFrozen(value)) return;
+  Object.freeze(value);
+  for (const part of Object.values(value)) freezeDeeply(part);
 }
 
 type Work =

@@ -22,8 +22,8 @@ import type { JobStatus } from "./job-status.ts";
 import { MasterCheckpoints } from "./master-checkpoints.ts";
 import type { JobMetrics } from "./job-metrics.ts";
 import { checkRestore } from "./restore-plan.ts";
-import { createRestartStrategy } from "./restart-strategy.ts";
-import type { RestartSettings, RestartStrategy } from "./restart-strategy.ts";
+import { RestartStrategy } from "./restart-strategy.ts";
+import type { RestartSettings } from "./restart-strategy.ts";
 import type { WorkerLauncher } from "./worker-connection.ts";
 
 /** A run that is held, and its checkpoints. */
@@ -80,7 +80,7 @@ export class JobMaster {
   constructor(options: JobMasterOptions) {
     this.#options = options;
     const { env, job, run, checkpoint } = options;
-    this.#restart = createRestartStrategy(options.restart, env.random.fork("restart"));
+    this.#restart = new RestartStrategy(options.restart, env.random.fork("restart"));
     const { promise, resolve } = Promise.withResolvers<JobEnd>();
     this.ended = promise;
     this.#settle = resolve;
@@ -154,6 +154,7 @@ export class JobMaster {
         },
       });
       this.#options.onEvent({ kind: "attempt", attempt, restoredId: restored?.checkpointId });
+      metrics.startAttempt();
       this.#checkpoints?.startAttempt({ attempt, subtasks: this.#attempt.subtasks, restored });
       this.#attempt.start();
     } catch (error) {
@@ -168,7 +169,7 @@ export class JobMaster {
 
   #onRunning(): void {
     this.#checkpoints?.startScheduler();
-    this.#restart.onRunning?.(this.#options.env.clock.now());
+    this.#restart.onRunning(this.#options.env.clock.monotonicMs());
   }
 
   #onAllEnded(): void {
@@ -197,7 +198,7 @@ export class JobMaster {
 
   async #recover(error: unknown): Promise<void> {
     const { clock } = this.#options.env;
-    const decision = this.#restart.onFailure(clock.now(), error);
+    const decision = this.#restart.onFailure(clock.monotonicMs(), error);
     this.#setStatus(decision.kind === "restart" ? "RESTARTING" : "FAILING", error);
     await this.#stopAttempt();
     if (isTerminal(this.#status) || this.#status === "CANCELLING") return;
@@ -262,5 +263,5 @@ export class JobMaster {
 function gaveUp(reason: string, error: unknown): unknown {
   if (reason === "") return error;
   const cause = error instanceof Error ? error.message : String(error);
-  return oxbowError("JOB_FAILED", `The job failed and was not restarted (${reason}). ${cause}`, { reason }, error);
+  return oxbowError("JOB_FAILED", `${cause} ${reason}`, { reason }, error);
 }

@@ -6,17 +6,15 @@
  */
 import type { Env, Random } from "../env/env.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
-import type { SegmentWriterClient } from "../snapshot/segment-writer-client.ts";
+import { inlineSegmentWriter } from "../snapshot/segment-writer-client.ts";
 import { localDoorbells } from "./doorbells.ts";
 import type { MasterMessage, WorkerMessage } from "./messages.ts";
-import type { WorkerConnection, WorkerEvents, WorkerLauncher } from "./worker-connection.ts";
+import type { WorkerConnection, WorkerLauncher } from "./worker-connection.ts";
 import { WorkerHost } from "./worker-host.ts";
 
 export interface LocalLauncherOptions {
   readonly env: Env;
   readonly job: JobGraph;
-  /** Makes the writer of a worker; undefined where there are no checkpoints. */
-  readonly createWriter: (() => SegmentWriterClient) | undefined;
   /** See `WorkerHostOptions.chaos`. */
   readonly chaos: Random | undefined;
   readonly encodesLocalChannels: boolean;
@@ -26,41 +24,34 @@ export interface LocalLauncherOptions {
 export function localLauncher(options: LocalLauncherOptions): WorkerLauncher {
   const hosts: (WorkerHost | undefined)[] = [];
   return {
-    launch: (workerIndex, events) => {
-      const writer = options.createWriter?.();
+    launch: ({ workerIndex }, events) => {
       const toMaster = new MessageQueue<WorkerMessage>(options.env, (message) => events.onMessage(message));
       const host = new WorkerHost({
         env: options.env,
         job: options.job,
-        writer,
+        createWriter: ({ runDirectory }) =>
+          runDirectory === undefined
+            ? undefined
+            : inlineSegmentWriter({ env: options.env, directory: runDirectory }),
         send: (message) => toMaster.post(message),
         createDoorbells: () => localDoorbells((index) => hosts[index]?.wake()),
         chaos: options.chaos,
         encodesLocalChannels: options.encodesLocalChannels,
       });
       hosts[workerIndex] = host;
-      return connectionTo(host, { env: options.env, toMaster, writer, events });
+      return connectionTo(host, options.env, toMaster);
     },
   };
 }
 
-function connectionTo(
-  host: WorkerHost,
-  parts: {
-    readonly env: Env;
-    readonly toMaster: MessageQueue<WorkerMessage>;
-    readonly writer: SegmentWriterClient | undefined;
-    readonly events: WorkerEvents;
-  },
-): WorkerConnection {
-  const toWorker = new MessageQueue<MasterMessage>(parts.env, (message) => host.handle(message));
+function connectionTo(host: WorkerHost, env: Env, toMaster: MessageQueue<WorkerMessage>): WorkerConnection {
+  const toWorker = new MessageQueue<MasterMessage>(env, (message) => host.handle(message));
   return {
     post: (message) => toWorker.post(message),
     terminate: async () => {
       toWorker.close();
-      parts.toMaster.close();
+      toMaster.close();
       host.kill();
-      await parts.writer?.close();
     },
   };
 }

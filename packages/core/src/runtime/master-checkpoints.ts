@@ -110,8 +110,8 @@ export class MasterCheckpoints {
     return {
       areTasksRunning: () => attempt()?.isRunning === true,
       reserveId: () => run.directory.allocateCheckpointId(),
+      prepareStorage: (barrier) => store.begin(barrier.id),
       snapshotEnumerators: async (barrier) => {
-        await store.begin(barrier.id);
         const current = attempt();
         assert(current !== undefined, "enumerators are asked while an attempt runs");
         return current.snapshotSources(barrier.id);
@@ -145,11 +145,13 @@ export class MasterCheckpoints {
     const { onEvent, metrics } = this.#options;
     switch (event.kind) {
       case "completed": {
-        const { latestCompleted } = this.#coordinator.statistics();
-        const durationMs = latestCompleted?.endToEndDuration ?? 0;
-        const sizeBytes = latestCompleted?.stateSize ?? 0;
-        metrics.checkpointCompleted(durationMs, sizeBytes);
-        onEvent({ kind: "checkpoint", id: event.checkpoint.id, durationMs, sizeBytes });
+        const { completed } = this.#coordinator.statistics().latest;
+        const { id } = event.checkpoint;
+        const durationMs = completed?.endToEndDurationMs ?? 0;
+        const stateBytes = completed?.stateSizeBytes ?? 0;
+        const checkpointedBytes = completed?.checkpointedSizeBytes ?? 0;
+        metrics.checkpointCompleted({ id, durationMs, stateBytes, checkpointedBytes });
+        onEvent({ kind: "checkpoint", id, durationMs, sizeBytes: stateBytes });
         break;
       }
       case "failed":

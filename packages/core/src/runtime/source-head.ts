@@ -17,7 +17,6 @@ import { timestampExtractor } from "../time/timestamp-extractor.ts";
 import type { TimestampExtractor } from "../time/timestamp-extractor.ts";
 import { MAX_WATERMARK, NO_WATERMARK } from "../time/timestamp.ts";
 import type { WatermarkStrategy } from "../time/watermark-strategy.ts";
-import { timestampInput } from "./timestamp-input.ts";
 import type { ChainOutput } from "./chain.ts";
 
 /** Batches between two watermarks of a busy source: few enough for windows to fire early, many enough to cost nothing. */
@@ -195,11 +194,15 @@ export class SourceHead implements ReaderOutput {
       this.#options.output.emit(batch);
       return;
     }
-    const input = timestampInput(batch);
     const timestamps = new Float64Array(batch.count);
-    this.#extract(input, timestamps);
-    this.#options.output.emit(batch.withTimestamps(timestamps));
-    this.#watermarks.onBatch(splitId, { count: batch.count, timestamps, recordAt: (i) => input.recordAt(i) }, this.#clock.monotonicMs());
+    this.#extract(batch, timestamps);
+    const stamped = batch.withTimestamps(timestamps);
+    this.#options.output.emit(stamped);
+    this.#watermarks.onBatch(
+      splitId,
+      { count: batch.count, timestamps, records: () => stamped.records() },
+      this.#clock.monotonicMs(),
+    );
   }
 
   finishSplit(splitId: string): void {

@@ -18,6 +18,7 @@ import type { ChunkPool } from "../state/row-chunk.ts";
 import { OperatorStateBackend, operatorListState } from "../state/operator-state.ts";
 import { NO_WATERMARK } from "../time/timestamp.ts";
 import { keyGroupRange } from "../types/key.ts";
+import { operatorId } from "../types/operator-id.ts";
 import { t } from "../types/t.ts";
 import { Chain, ChainOutput } from "./chain.ts";
 import type { ChainMember } from "./chain.ts";
@@ -273,6 +274,7 @@ class SubtaskBuilder {
     this.#members.push({ uid: node.uid, operator: undefined, output: this.#output(node.index, undefined) });
     this.#snapshotMembers.push({
       uid: node.uid,
+      operatorId: operatorId(node.uid),
       keyed: () => undefined,
       states: (checkpointId) => {
         splits.handles[SPLITS_STATE].update(source.snapshot(checkpointId));
@@ -292,6 +294,7 @@ class SubtaskBuilder {
     this.#members.push({ uid: node.uid, operator, output: this.#output(node.index, undefined) });
     this.#snapshotMembers.push({
       uid: node.uid,
+      operatorId: operatorId(node.uid),
       keyed: () => operator.keyed,
       states: () => operator.states?.snapshot() ?? [],
       flushed: () => operator.flushed(),
@@ -320,12 +323,14 @@ class SubtaskBuilder {
 
   #createSnapshots(): TaskSnapshots {
     const { env, send, deploy, writer, wake } = this.#options;
-    const { attempt, epoch } = deploy;
+    const { attempt, epoch, runDirectory } = deploy;
     return new TaskSnapshots({
       clock: env.clock,
       members: this.#snapshotMembers,
       writer,
-      filePrefix: `${epoch}-${attempt}-${this.#id.vertex}-${this.#id.subtask}`,
+      directory: runDirectory ?? "",
+      author: { epoch, attempt, subtaskIndex: this.#id.subtask },
+      wake,
       acknowledge: (result) => send({ kind: "ack", attempt, ...this.#id, ...result }),
       decline: (checkpointId, error) =>
         send(
@@ -338,7 +343,6 @@ class SubtaskBuilder {
         if (this.#vertex.nodes[0].body.kind !== "source") return;
         send({ kind: "barrier-taken", attempt, ...this.#id, checkpointId });
       },
-      wake,
     });
   }
 

@@ -24,6 +24,7 @@ export const IN_FLIGHT_COUNT_MAX = 16;
 /** One operator (or source head) as snapshots see it. */
 export interface SnapshotMember {
   readonly uid: string;
+  readonly operatorId: string;
   /** Keyed state, as soon as there is any. */
   keyed(): KeyedBackend | undefined;
   /** Operator state as of now. */
@@ -46,8 +47,10 @@ export interface TaskSnapshotsOptions {
   readonly members: readonly SnapshotMember[];
   /** Undefined where checkpoints are off; then `begin` is never called. */
   readonly writer: SegmentWriterClient | undefined;
-  /** Names the files: unique per run, epoch, attempt, vertex and subtask. */
-  readonly filePrefix: string;
+  /** The run directory. */
+  readonly directory: string;
+  /** Who writes; with operator and checkpoint it makes file names unique in the run. */
+  readonly author: { readonly epoch: number; readonly attempt: number; readonly subtaskIndex: number };
   readonly acknowledge: (result: SnapshotResult) => void;
   readonly decline: (checkpointId: CheckpointId, error: unknown) => void;
   readonly barrierTaken: (checkpointId: CheckpointId) => void;
@@ -109,7 +112,7 @@ export class TaskSnapshots {
       point,
       beganMs,
       startDelayMs: Math.max(0, clock.now() - barrier.timestamp - point.alignmentMs),
-      parts: members.flatMap((member, index) => this.#freeze(member, index, barrier)),
+      parts: members.flatMap((member) => this.#freeze(member, barrier)),
       states: new Map(members.map((member) => [member.uid, member.states(barrier.id)])),
       hasCommittables: members.some((member) => member.hasCommittables()),
       flushed: Promise.all(members.map((member) => member.flushed())),
@@ -164,15 +167,17 @@ export class TaskSnapshots {
     return history;
   }
 
-  #freeze(member: SnapshotMember, index: number, barrier: Barrier): KeyedPart[] {
+  #freeze(member: SnapshotMember, barrier: Barrier): KeyedPart[] {
     const backend = member.keyed();
     if (backend === undefined) return [];
-    const { writer, filePrefix } = this.#options;
+    const { writer } = this.#options;
     assert(writer !== undefined, "a job that takes snapshots has a segment writer");
     const base = this.#history(member.uid).baseFor(barrier);
     const snapshot = backend.freeze(base === undefined ? { ...barrier, base: undefined } : barrier);
+    const { epoch, attempt, subtaskIndex } = this.#options.author;
     const session = writer.open({
-      file: `shared/${filePrefix}-${barrier.id}-${index}-${fileSafe(member.uid)}`,
+      directory: this.#options.directory,
+      file: `shared/${member.operatorId}-${subtaskIndex}-${barrier.id}-${epoch}-${attempt}.seg`,
       checkpointId: barrier.id,
       kind: snapshot.isDelta ? "delta" : "full",
       keyGroupStart: backend.keyGroupStart,
@@ -182,9 +187,17 @@ export class TaskSnapshots {
       layouts: snapshot.layouts,
       schemas: backend.schemas,
       uid: member.uid,
-      onRoom: () => this.#options.wake(),
+      onRoom: this.#options.wake,
     });
-    return [{ uid: member.uid, snapshot, session, base: snapshot.isDelta ? (base ?? []) : [], isCopied: false }];
+    return [
+      {
+        uid: member.uid,
+        snapshot,
+        session,
+        base: snapshot.isDelta ? (base ?? []) : [],
+        isCopied: false,
+      },
+    ];
   }
 
   #finishIfCopied(inFlight: InFlight): void {
@@ -234,9 +247,4 @@ export class TaskSnapshots {
       stateBytes: all.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     };
   }
-}
-
-/** A uid as part of a file name, for people; the member's position makes the name unique. */
-function fileSafe(uid: string): string {
-  return uid.replaceAll(/[^a-zA-Z0-9_-]/gu, "_").slice(0, 40);
 }

@@ -68,6 +68,8 @@ export class Task {
   readonly #aborted = new Set<CheckpointId>();
   /** Commits under way; `finish` waits for them. */
   readonly #commits = new Set<Promise<void>>();
+  /** The status last sent on, of a gate. */
+  #lastStatus = false;
   #endWatermarkDone = false;
   #hasEnded = false;
   #isBlocked = false;
@@ -178,7 +180,6 @@ export class Task {
     this.#options.metrics.setWatermark(watermark);
   }
 
-  #lastStatus = false;
   #emitGateStatus(isIdle: boolean): void {
     if (isIdle === this.#lastStatus) return;
     this.#lastStatus = isIdle;

@@ -13,7 +13,6 @@ import { timestampExtractor } from "../time/timestamp-extractor.ts";
 import type { TimestampExtractor } from "../time/timestamp-extractor.ts";
 import { MAX_WATERMARK } from "../time/timestamp.ts";
 import type { WatermarkStrategy } from "../time/watermark-strategy.ts";
-import { timestampInput } from "./timestamp-input.ts";
 
 const INPUT_SPLIT = "input";
 
@@ -39,13 +38,13 @@ export class WatermarksOperator extends StatelessOperator {
 
   processBatch(batch: Batch): void {
     this.#context.metrics.countRecordsIn(batch.count);
-    const input = timestampInput(batch);
     const timestamps = new Float64Array(batch.count);
-    this.#extract(input, timestamps);
-    this.#context.output.emit(batch.withTimestamps(timestamps));
+    this.#extract(batch, timestamps);
+    const stamped = batch.withTimestamps(timestamps);
+    this.#context.output.emit(stamped);
     this.#watermarks.onBatch(
       INPUT_SPLIT,
-      { count: batch.count, timestamps, recordAt: (index) => input.recordAt(index) },
+      { count: batch.count, timestamps, records: () => stamped.records() },
       this.#context.env.clock.monotonicMs(),
     );
   }

@@ -20,6 +20,8 @@ export interface WorkerConnection {
 
 /** Starts workers. */
 export interface WorkerLauncher {
-  /** Shared memory between workers needs threads of one process; always true here. */
-  launch(workerIndex: number, events: WorkerEvents): WorkerConnection;
+  launch(
+    worker: { readonly workerIndex: number; readonly attempt: number },
+    events: WorkerEvents,
+  ): WorkerConnection;
 }

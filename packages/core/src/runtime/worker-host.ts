@@ -15,6 +15,7 @@ import { graphHash } from "../graph/explain.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
 import type { SegmentWriterClient } from "../snapshot/segment-writer-client.ts";
 import { buildTasks } from "./task-builder.ts";
+import { ChunkPool } from "../state/row-chunk.ts";
 import type { DoorbellPanel } from "./doorbells.ts";
 import type { HostedTask } from "./task-builder.ts";
 import type { DeployMessage, MasterMessage, SubtaskId, WorkerMessage } from "./messages.ts";
@@ -26,7 +27,8 @@ const SLICE_MS = 4;
 export interface WorkerHostOptions {
   readonly env: Env;
   readonly job: JobGraph;
-  readonly writer: SegmentWriterClient | undefined;
+  /** Undefined where nothing is kept. */
+  readonly createWriter: (deploy: DeployMessage) => SegmentWriterClient | undefined;
   readonly send: (message: WorkerMessage) => void;
   /** The bells of an attempt, made when its shared memory is known. */
   readonly createDoorbells: (deploy: DeployMessage) => DoorbellPanel;
@@ -45,6 +47,7 @@ export class WorkerHost {
   #isOver = false;
   #isScheduled = false;
   #doorbells: DoorbellPanel | undefined;
+  #writer: SegmentWriterClient | undefined;
   #cancelDeadline: (() => void) | undefined;
 
   constructor(options: WorkerHostOptions) {
@@ -79,6 +82,7 @@ export class WorkerHost {
     this.#isOver = true;
     this.#cancelDeadline?.();
     for (const { task } of this.#tasks) task.close().catch(ignoreAfterKill);
+    this.#writer?.close().catch(ignoreAfterKill);
   }
 
   async #onDeploy(message: DeployMessage): Promise<void> {
@@ -87,6 +91,8 @@ export class WorkerHost {
     const { job, env } = this.#options;
     const doorbells = this.#options.createDoorbells(message);
     this.#doorbells = doorbells;
+    const writer = this.#options.createWriter(message);
+    this.#writer = writer;
     const hash = graphHash(job);
     if (hash !== message.graphHash) {
       throw oxbowError(
@@ -101,7 +107,8 @@ export class WorkerHost {
       job,
       deploy: message,
       doorbells,
-      writer: this.#options.writer,
+      chunkPool: writer?.pool ?? new ChunkPool(),
+      writer,
       encodesLocalChannels: this.#options.encodesLocalChannels,
       send: (answer) => this.#send(answer),
       wake: () => this.wake(),

@@ -1,0 +1,251 @@
+/**
+ * run-job: runs a job in this process: settings, the run directory, workers, the job master. The door of the library and of `oxbow run`.
+ *
+ * - A module (path or URL) runs on worker threads, one per subtask index, and is imported by each of them.
+ * - A `Job` object runs on this thread: its functions cannot go elsewhere.
+ *
+ * With a checkpoint directory a run is resumable: the same call goes on where the last one ended; see `docs/semantics/failures.md`.
+ */
+import { defaultCheckpointInterval } from "./default-settings.ts";
+import type { Job } from "../api/job.ts";
+import { isJob } from "../api/job.ts";
+import { checkpointSettings } from "../checkpoint/checkpoint-settings.ts";
+import type { CheckpointSettings } from "../checkpoint/checkpoint-settings.ts";
+import { isCheckpointKey, withCheckpointConfig } from "../checkpoint/checkpoint-config.ts";
+import type { CheckpointStatisticsSnapshot } from "../checkpoint/checkpoint-statistics.ts";
+import type { Env } from "../env/env.ts";
+import { nodeEnv } from "../env/node-env.ts";
+import { oxbowError } from "../errors.ts";
+import { recoverCheckpointStore } from "../snapshot/checkpoint-store.ts";
+import type { CheckpointRetention } from "../snapshot/retention.ts";
+import { deriveJobId, openRun } from "../snapshot/run-directory.ts";
+import type { RunDirectory } from "../snapshot/run-directory.ts";
+import { buildJob, loadJob } from "./build-job.ts";
+import type { BuiltJob } from "./build-job.ts";
+import { JobMaster } from "../runtime/job-master.ts";
+import type { HeldRun, JobEnd, JobEvent } from "../runtime/job-master.ts";
+import { JobMetrics } from "../runtime/job-metrics.ts";
+import { MetricReader } from "../runtime/metric-reader.ts";
+import type { MetricSnapshot } from "../runtime/metric-reader.ts";
+import type { JobStatus } from "../runtime/job-status.ts";
+import { localLauncher } from "../runtime/local-launcher.ts";
+import { withRestartConfig } from "../runtime/restart-config.ts";
+import { defaultRestartSettings, restartSettings } from "../runtime/restart-strategy.ts";
+import type { RestartSettings } from "../runtime/restart-strategy.ts";
+import { threadLauncher } from "./thread-launcher.ts";
+import type { WorkerLauncher } from "../runtime/worker-connection.ts";
+
+/** How to run a job. Everything is optional. */
+export interface RunOptions {
+  /** Subtasks per operator; goes before what the program declares. */
+  readonly parallelism?: number;
+  /** Arguments that the program sees as `env.args`. */
+  readonly args?: readonly string[];
+  /** Configuration by key, as `-D key=value`; keys under Flink's names go before what the program declares. */
+  readonly configuration?: Readonly<Record<string, string>>;
+  /** Where runs are kept; without it (and without the key `execution.checkpointing.dir`) nothing is kept. */
+  readonly checkpointDirectory?: string;
+  /** Id of the run; derived from the job's name if not given. */
+  readonly jobId?: string;
+  /** Begin another run although one of this name could be resumed. */
+  readonly newRun?: boolean;
+  /** Go back behind an unreadable newest checkpoint, although outputs may repeat. */
+  readonly restorePrevious?: boolean;
+  readonly onEvent?: (event: JobEvent) => void;
+  /** For tests: another machine. */
+  readonly env?: Env;
+}
+
+/** A job that runs. */
+export interface JobHandle {
+  readonly runId: string;
+  /** Directory of the run; undefined where nothing is kept. */
+  readonly runDirectory: string | undefined;
+  readonly status: JobStatus;
+  /** Resolves when the job is over and everything is closed; never rejects. */
+  readonly ended: Promise<JobEnd>;
+  /** Stops the job; what was not committed leaves no trace. */
+  cancel(): Promise<JobEnd>;
+  /** Figures under Flink's names, by scope; see `docs/metrics.md`. */
+  metrics(): readonly MetricSnapshot[];
+  checkpoints(): CheckpointStatisticsSnapshot | undefined;
+}
+
+/** What came of starting: a running job, or a run that is over already. */
+export type JobStart =
+  | { readonly kind: "started"; readonly job: JobHandle }
+  | { readonly kind: "over"; readonly runDirectory: string; readonly status: string };
+
+/** Keys of the configuration that this file reads. */
+const DIRECTORY_KEY = "execution.checkpointing.dir";
+const PARALLELISM_KEY = "parallelism.default";
+
+/**
+ * Starts a job. Rejects before anything runs with GRAPH_INVALID, SETTING_INVALID, RUN_LOCKED (another process runs it), RESTORE_MISMATCH,
+ * CHECKPOINT_UNREADABLE and the like.
+ */
+export async function startJob(job: Job | string | URL, options: RunOptions = {}): Promise<JobStart> {
+  const env = options.env ?? nodeEnv();
+  const configuration = options.configuration ?? {};
+  const given = configuration[PARALLELISM_KEY];
+  const parallelism = options.parallelism ?? (given === undefined ? undefined : Number(given));
+  const parameters = { args: options.args ?? [], configuration, parallelism };
+  const module = isJob(job) ? undefined : String(job);
+  const definition = isJob(job) ? job : await loadJob(String(job));
+  const built = buildJob(definition, parameters);
+  const directory = options.checkpointDirectory ?? configuration[DIRECTORY_KEY];
+  const settings = jobSettings(built, configuration, directory !== undefined);
+  const run = directory === undefined ? undefined : await holdRun({ env, built, options, settings, directory });
+  if (run?.kind === "over") return run;
+  const workersCount = Math.max(...built.job.vertices.map((vertex) => vertex.parallelism));
+  const metrics = new JobMetrics(built.job);
+  const launcher: WorkerLauncher & { close?: () => Promise<void> } =
+    module === undefined
+      ? localLauncher({ env, job: built.job, chaos: undefined, encodesLocalChannels: env.verify })
+      : threadLauncher({ module, parameters, verify: env.verify });
+  const master = new JobMaster({
+    env,
+    job: built.job,
+    workersCount: module === undefined ? 1 : workersCount,
+    ...settings,
+    run: run?.held,
+    runId: run?.held.directory.jobId ?? deriveJobId(built.job.graph.jobName),
+    launcher,
+    metrics,
+    onEvent: options.onEvent ?? (() => undefined),
+  });
+  master.start();
+  return { kind: "started", job: handleOf({ env, master, launcher, metrics, run: run?.held.directory, built }) };
+}
+
+/**
+ * Runs a job to its end. Rejects with the job's error if it failed, and with whatever `startJob` rejects with.
+ *
+ * @example
+ * await runJob(job("hello", (env) => {
+ *   env.source("numbers", collection([1, 2, 3])).sink("out", print());
+ * }));
+ */
+export async function runJob(job: Job | string | URL, options: RunOptions = {}): Promise<JobEnd> {
+  const start = await startJob(job, options);
+  if (start.kind === "over") return { status: "FINISHED", error: undefined, attemptsCount: 0 };
+  const end = await start.job.ended;
+  if (end.status === "FAILED") throw end.error;
+  return end;
+}
+
+interface Settings {
+  readonly checkpoint: CheckpointSettings;
+  readonly restart: RestartSettings;
+}
+
+/** What the program declares, with what it was started with put over it. */
+function jobSettings(
+  built: BuiltJob,
+  configuration: Readonly<Record<string, string>>,
+  isKept: boolean,
+): Settings {
+  const keys = Object.fromEntries(
+    Object.entries(configuration).filter(([key]) => isCheckpointKey(key) && key !== DIRECTORY_KEY),
+  );
+  const declared = withCheckpointConfig(built.declared.checkpoint ?? {}, keys);
+  const checkpoint = checkpointSettings(
+    isKept && declared.interval === undefined ? { ...declared, interval: defaultCheckpointInterval } : declared,
+  );
+  const restart = withRestartConfig(built.declared.restart, configuration);
+  const hasCheckpoints = isKept && checkpoint.intervalMs !== undefined;
+  return {
+    checkpoint,
+    restart: restart === undefined ? defaultRestartSettings(hasCheckpoints) : restartSettings(restart),
+  };
+}
+
+type Held =
+  | { readonly kind: "held"; readonly held: HeldRun }
+  | { readonly kind: "over"; readonly runDirectory: string; readonly status: string };
+
+async function holdRun(from: {
+  readonly env: Env;
+  readonly built: BuiltJob;
+  readonly options: RunOptions;
+  readonly settings: Settings;
+  readonly directory: string;
+}): Promise<Held> {
+  const { env, built, options, settings } = from;
+  const opening = await openRun(env, {
+    checkpointDirectory: absolute(env, from.directory),
+    jobName: built.job.graph.jobName,
+    jobId: options.jobId,
+    newRun: options.newRun,
+  });
+  if (opening.kind === "ended") {
+    return { kind: "over", runDirectory: opening.directory, status: opening.record.status };
+  }
+  const { run } = opening;
+  try {
+    const { retain } = settings.checkpoint;
+    const { store, decision } = await recoverCheckpointStore(
+      {
+        files: env.files,
+        directory: run.directory,
+        epoch: run.epoch,
+        retainedCount: retain.count,
+        retention: retentionOf(retain),
+        warn: (error) => options.onEvent?.({ kind: "warning", error }),
+      },
+      options.restorePrevious,
+    );
+    if (decision.kind === "refuse") throw decision.error;
+    return { kind: "held", held: { directory: run, store } };
+  } catch (error) {
+    await run.close();
+    throw error;
+  }
+}
+
+function retentionOf(retain: CheckpointSettings["retain"]): CheckpointRetention {
+  if (retain.onCancellation === "keep") return "retain-on-cancellation";
+  return retain.onFailure === "keep" ? "delete-on-cancellation" : "none";
+}
+
+function absolute(env: Env, path: string): string {
+  if (path.startsWith("/") || /^[A-Za-z]:/u.test(path)) return path;
+  const { workingDirectory } = env;
+  if (workingDirectory !== undefined) return `${workingDirectory}/${path}`;
+  throw oxbowError("INVALID_ARGUMENT", `The path "${path}" is not absolute.`, { path });
+}
+
+function handleOf(parts: {
+  readonly env: Env;
+  readonly master: JobMaster;
+  readonly launcher: { close?: () => Promise<void> };
+  readonly metrics: JobMetrics;
+  readonly run: RunDirectory | undefined;
+  readonly built: BuiltJob;
+}): JobHandle {
+  const { env, master, launcher, metrics, run, built } = parts;
+  const reader = new MetricReader(metrics.memory, metrics.layout);
+  const ended = master.ended.then(async (end) => {
+    await launcher.close?.();
+    await run?.close();
+    return end;
+  });
+  return {
+    runId: run?.jobId ?? deriveJobId(built.job.graph.jobName),
+    runDirectory: run?.directory,
+    get status() {
+      return master.status;
+    },
+    ended,
+    cancel: async () => {
+      await master.cancel();
+      return ended;
+    },
+    metrics: () => {
+      const nowMs = env.clock.monotonicMs();
+      reader.sample(nowMs);
+      return reader.snapshot(nowMs);
+    },
+    checkpoints: () => master.checkpointStatistics(),
+  };
+}

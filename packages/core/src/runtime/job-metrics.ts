@@ -1,0 +1,50 @@
+/**
+ * JobMetrics: the metrics of one job on the master's side: the shared memory, the job's own block, and reading.
+ */
+import type { JobGraph } from "../graph/job-graph.ts";
+import { JOB_SLOTS, createMetricMemory, metricBlock, metricLayout, resetBlock } from "./metrics.ts";
+import type { MetricLayout } from "./metrics.ts";
+
+/** See the file header. */
+export class JobMetrics {
+  readonly layout: MetricLayout;
+  readonly memory: SharedArrayBuffer;
+  readonly #values: Float64Array;
+
+  constructor(job: JobGraph) {
+    this.layout = metricLayout(job.vertices);
+    this.memory = createMetricMemory(this.layout);
+    this.#values = metricBlock(this.memory, this.layout, { kind: "job" }).values;
+  }
+
+  /** A new attempt begins: gauges of tasks start anew, counters go on. */
+  startAttempt(): void {
+    for (const block of this.layout.blocks) {
+      if (block.scope.kind !== "job") resetBlock(this.memory, block, true);
+    }
+  }
+
+  countRestart(): void {
+    this.#values[JOB_SLOTS.numRestarts] += 1;
+  }
+
+  checkpointCompleted(figures: {
+    readonly id: number;
+    readonly durationMs: number;
+    readonly checkpointedBytes: number;
+    readonly stateBytes: number;
+  }): void {
+    const values = this.#values;
+    values[JOB_SLOTS.numberOfCompletedCheckpoints] += 1;
+    values[JOB_SLOTS.totalNumberOfCheckpoints] += 1;
+    values[JOB_SLOTS.lastCompletedCheckpointId] = figures.id;
+    values[JOB_SLOTS.lastCheckpointDuration] = figures.durationMs;
+    values[JOB_SLOTS.lastCheckpointSize] = figures.checkpointedBytes;
+    values[JOB_SLOTS.lastCheckpointFullSize] = figures.stateBytes;
+  }
+
+  checkpointFailed(): void {
+    this.#values[JOB_SLOTS.numberOfFailedCheckpoints] += 1;
+    this.#values[JOB_SLOTS.totalNumberOfCheckpoints] += 1;
+  }
+}
