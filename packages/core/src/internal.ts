@@ -2,3 +2,33 @@
 export { assert } from "./assert.ts";
 export { ERRORS, fromWire, oxbowError, toWire } from "./errors.ts";
 export type { WireError } from "./errors.ts";
+export { discard, forEach, print } from "./connectors/for-each.ts";
+
+// What connector packages are made of.
+export { BATCH_COUNT, Batch } from "./columns/batch.ts";
+export type { ColumnSet } from "./columns/batch.ts";
+export type { Column, Presence } from "./columns/column.ts";
+export {
+  bigintColumn,
+  boolColumn,
+  float64Column,
+  int32Column,
+  IS_UNDEFINED,
+  StringColumn,
+  ValueColumn,
+} from "./columns/column.ts";
+export { CursorReader } from "./connectors/cursor-reader.ts";
+export type { SplitCursor } from "./connectors/cursor-reader.ts";
+export { discoverFiles } from "./connectors/files/file-discovery.ts";
+export type { FoundFile } from "./connectors/files/file-split.ts";
+export type {
+  EnumeratorContext,
+  ReaderContext,
+  ReaderOutput,
+  Source,
+  Split,
+  SplitEnumerator,
+} from "./connectors/source.ts";
+export type { Env } from "./env/env.ts";
+export type { Files, ReadableFile } from "./env/files.ts";
+export type { OptionalType, StructType, Type, TypeKind } from "./types/type.ts";

@@ -79,7 +79,7 @@ export class CursorReader<S extends Split> implements SourceReader<S> {
     let openCount = 0;
     for (let step = 0; step < count && openCount < this.#options.openLimit; step++) {
       const index = (this.#next + step) % count;
-      const entry = this.#entries[index]!;
+      const entry = this.#entries[index];
       if (entry.isPaused) continue;
       openCount++;
       entry.cursor ??= this.#options.openCursor(entry.split);

@@ -22,7 +22,7 @@ export function forEach<T>(take: (record: T) => void): Sink<T> {
     createWriter: () =>
       new PlainWriter((batch) => {
         const records = batch.records() as readonly T[];
-        for (let index = 0; index < batch.count; index++) take(records[index]!);
+        for (let index = 0; index < batch.count; index++) take(records[index]);
       }),
   };
 }

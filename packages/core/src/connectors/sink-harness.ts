@@ -89,7 +89,7 @@ export class SinkHarness {
 
   /** Writes a batch to the next writer in turn, once that is ready. */
   async write(records: readonly unknown[]): Promise<void> {
-    const writer = this.writers[this.#batches++ % this.writers.length]!;
+    const writer = this.writers[this.#batches++ % this.writers.length];
     while (!writer.isReady()) {
       this.#throwFailure();
       await new Promise<void>((resolve) => {

@@ -108,7 +108,7 @@ async function checkResume(setup: SourceSetup, parallelisms: readonly number[]):
   const records = recordsOf(first);
   await first.close();
   for (const [index, { snapshot, count }] of distinct(snapshots).entries()) {
-    const parallelism = parallelisms[index % parallelisms.length]!;
+    const parallelism = parallelisms[index % parallelisms.length];
     const resumed = new SourceHarness({
       ...(await setup.make()),
       parallelism,

@@ -183,7 +183,7 @@ export class SourceHarness {
   #deal(splits: readonly Split[]): void {
     const dealt = this.#readers.map((): Split[] => []);
     for (const [index, split] of splits.entries()) {
-      dealt[index % dealt.length]!.push(split);
+      dealt[index % dealt.length].push(split);
       this.#active.set(split.id, index % dealt.length);
     }
     for (const [index, mine] of dealt.entries()) {

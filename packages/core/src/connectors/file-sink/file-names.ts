@@ -52,8 +52,8 @@ export function parsePendingName(name: string): PendingName | undefined {
   const parts = PENDING.exec(name);
   if (parts === null) return undefined;
   return {
-    runId: parts[1]!,
-    sinkId: parts[2]!,
+    runId: parts[1],
+    sinkId: parts[2],
     epoch: Number(parts[3]),
     attempt: Number(parts[4]),
   };

@@ -69,9 +69,8 @@ async function search(env: Env, pattern: string, mayBeMissing: boolean): Promise
     const next: string[] = [];
     for (const directory of level) {
       for (const { path, file } of await entriesOf(env, directory)) {
-        if (file === undefined) {
-          if (leadsOn(path)) next.push(path);
-        } else if (matches(path)) found.push(file);
+        if (file === undefined && leadsOn(path)) next.push(path);
+        if (file !== undefined && matches(path)) found.push(file);
       }
     }
     if (found.length > MAX_FILES) {

@@ -125,7 +125,7 @@ test("every record is read exactly once whatever the size of the ranges", async 
 test("a byte order mark is no part of the first record or the header", async () => {
   const { world } = machine({ "/d/a.jsonl": '\ufeff{"id":1}\n', "/d/b.csv": "\ufeffid\n2\n" });
   for (const [path, format] of [["/d/a.jsonl", json()], ["/d/b.csv", csv()]] as const) {
-    const harness = new SourceHarness(underTest(world, path, format as Format<unknown>));
+    const harness = new SourceHarness(underTest(world, path, format));
     await harness.run();
     assert.equal(JSON.stringify(harness.records[0]?.record).replaceAll(/\D/g, "").length, 1);
     await harness.close();
@@ -145,7 +145,7 @@ test("malformed records fail the source with file, line, offset, reason and text
       assert.deepEqual(details, {
         file: "/d/a.jsonl",
         line: 151,
-        offset: text.indexOf(lines[150]!),
+        offset: text.indexOf(lines[150]),
         reason: 'field id: expected an int32, found "no"',
         format: "json",
       });

@@ -81,7 +81,7 @@ export function files<T>(
         openCursor: (split) =>
           new FileCursor(split, {
             context,
-            format: format as Format<unknown>,
+            format: format,
             malformed: options.malformed ?? "fail",
             recordBytesLimit,
           }),

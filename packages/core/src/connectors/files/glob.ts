@@ -56,7 +56,7 @@ function expandBraces(pattern: string): readonly string[] {
       else {
         const before = text.slice(0, inner.index);
         const after = text.slice(inner.index + inner[0].length);
-        for (const choice of inner[1]!.split(",")) next.push(before + choice + after);
+        for (const choice of inner[1].split(",")) next.push(before + choice + after);
       }
     }
     if (next.length + done.length > MAX_ALTERNATIVES) {
@@ -82,7 +82,7 @@ function sourceOf(pattern: string): string {
 function partSource(part: string, pattern: string): string {
   let source = part.startsWith(".") || part === "" ? "" : "(?!\\.)";
   for (let at = 0; at < part.length; at++) {
-    const character = part[at]!;
+    const character = part[at];
     if (character === "*") source += "[^/]*";
     else if (character === "?") source += "[^/]";
     else if (character === "[") {

@@ -20,7 +20,7 @@ export function parseInteger(bytes: Uint8Array, from: number, to: number): numbe
   if (count < 1 || count > EXACT_DIGITS) return NaN;
   let value = 0;
   for (; at < to; at++) {
-    const digit = bytes[at]! - ZERO;
+    const digit = bytes[at] - ZERO;
     if (digit < 0 || digit > 9) return NaN;
     value = value * 10 + digit;
   }
@@ -37,7 +37,7 @@ export function parseDecimal(bytes: Uint8Array, from: number, to: number): numbe
   let pointAt = -1;
   const first = at;
   for (; at < to; at++) {
-    const byte = bytes[at]!;
+    const byte = bytes[at];
     if (byte === POINT && pointAt < 0 && at > first) {
       pointAt = at;
       continue;
@@ -48,6 +48,6 @@ export function parseDecimal(bytes: Uint8Array, from: number, to: number): numbe
   }
   const digits = to - first - (pointAt < 0 ? 0 : 1);
   if (digits > EXACT_DIGITS || pointAt === to - 1) return NaN;
-  if (pointAt >= 0) value /= POWERS[to - pointAt - 1]!;
+  if (pointAt >= 0) value /= POWERS[to - pointAt - 1];
   return isNegative ? -value : value;
 }

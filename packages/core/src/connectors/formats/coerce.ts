@@ -162,7 +162,7 @@ function mapCoercion(type: MapType<never, unknown>): Coerce {
 
 function structCoercion(type: StructType<unknown>): Coerce {
   const names = Object.keys(type.fields);
-  const fields = names.map((name) => compileCoercion(type.fields[name]!));
+  const fields = names.map((name) => compileCoercion(type.fields[name]));
   const wanted = `an object with ${names.slice(0, 10).join(", ")}`;
   // One literal per type keeps the records of a source in one hidden class.
   const literal = names.map((name, index) => `[${JSON.stringify(name)}]: ${fieldSource(name, index)}`);

@@ -54,7 +54,7 @@ export class CsvDecoder implements RecordDecoder {
     if (header === undefined) return false;
     checkUnique(header);
     const missing = this.#names.filter(
-      (name, index) => !header.includes(name) && !this.#columns[index]!.isOptional,
+      (name, index) => !header.includes(name) && !this.#columns[index].isOptional,
     );
     if (missing.length > 0) throw headerMisfit(`has no column ${missing.join(", ")}`, header);
     this.#positions = header.map((name) => this.#columns[this.#names.indexOf(name)]);
@@ -138,7 +138,7 @@ export class CsvDecoder implements RecordDecoder {
   #refuse(position: number, reason: string): boolean {
     const column = this.#positions[position];
     const index = column === undefined ? -1 : this.#columns.indexOf(column);
-    const name = index < 0 ? String(position + 1) : this.#names[index]!;
+    const name = index < 0 ? String(position + 1) : this.#names[index];
     this.#reason = `field ${name}: ${reason}`;
     return false;
   }
@@ -154,7 +154,7 @@ function recordEnd(window: ByteWindow, layout: CsvLayout): number {
   if (firstQuote < 0 || (lineEnd >= 0 && firstQuote > lineEnd)) return lineEnd < 0 ? atEnd : lineEnd;
   let isFieldStart = true;
   for (let at = start; at < end; at++) {
-    const byte = bytes[at]!;
+    const byte = bytes[at];
     if (byte === LINE_FEED) return at;
     if (byte === layout.quote && isFieldStart) {
       const closed = quotedEnd(bytes, { from: at, end, quote: layout.quote });

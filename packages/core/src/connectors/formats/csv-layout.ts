@@ -37,10 +37,11 @@ export interface CsvLayout {
 
 /** Checks the settings; CONNECTOR_INVALID. */
 export function csvLayout(options: CsvOptions<unknown>): CsvLayout {
-  const struct = options.type as StructType<unknown> | undefined;
-  if (struct !== undefined && struct.kind !== "struct") {
-    throw invalid(`type must be a t.struct, but is a ${struct.kind}`);
+  const { type } = options;
+  if (type !== undefined && type.kind !== "struct") {
+    throw invalid(`type must be a t.struct, but is a ${type.kind}`);
   }
+  const struct = type as StructType<unknown> | undefined;
   const { columns } = options;
   if (columns !== undefined && (columns.length === 0 || new Set(columns).size < columns.length)) {
     throw invalid(`columns must be different names, but are ${JSON.stringify(columns)}`);

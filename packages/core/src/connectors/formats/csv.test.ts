@@ -93,7 +93,7 @@ const rows = fc.record({
   huge: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
   ratio: fc.double(),
   at: fc.integer({ min: -8.64e15, max: 8.64e15 }),
-  text: fc.option(fc.string({ unit: fc.constantFrom(..."aü\"\n\r,; \t\\", "😀") }), { nil: undefined }),
+  text: fc.option(fc.string({ unit: fc.constantFrom(..."aü\"\n\r,; \t\\".split(""), "😀") }), { nil: undefined }),
   color: fc.constantFrom("red", "green"),
   blob: fc.uint8Array({ maxLength: 5 }),
   tags: fc.array(fc.integer(), { maxLength: 3 }),
@@ -149,7 +149,7 @@ test("settings that cannot work are refused when the format is made", () => {
 });
 
 test("an encoder refuses records that lack a field, and a format without names", () => {
-  const encoder = of({ columns: ["a"] } as never).createEncoder();
+  const encoder = of({ columns: ["a"] }).createEncoder();
   assert.equal(encoder.header(), "a\n");
   assert.equal(encoder.encode({ a: 1.5 }), "1.5\n");
   assert.equal(encoder.encode({ a: "" }), '""\n');

@@ -53,7 +53,7 @@ function csvEncoder<T>(layout: CsvLayout): RecordEncoder<T> {
   const line = (fields: readonly (string | undefined)[]): string => {
     const texts = fields.map((text) => {
       // An empty field without quotes is "no value", but an empty line is no record.
-      if (text === undefined && fields.length === 1) throw missing(names[0]!);
+      if (text === undefined && fields.length === 1) throw missing(names[0]);
       if (text === undefined) return "";
       return text === "" || needsQuotes.test(text) ? quoted(text) : text;
     });
@@ -63,7 +63,7 @@ function csvEncoder<T>(layout: CsvLayout): RecordEncoder<T> {
     header: () => (layout.hasHeader ? line(names) : ""),
     encode(record) {
       const fields = record as Readonly<Record<string, unknown>>;
-      return line(names.map((name, index) => write[index]!(fields[name])));
+      return line(names.map((name, index) => write[index](fields[name])));
     },
   };
 }
@@ -80,7 +80,8 @@ function fieldWriter(name: string, declared: Type<unknown>): (value: unknown) =>
     }
     if (typeof value === "string" && !isNested) return value;
     if (value instanceof Uint8Array && !isNested) return Buffer.from(value).toString("base64");
-    return typeof value === "object" || isNested ? asJson(value) : String(value);
+    const isScalar = typeof value === "number" || typeof value === "bigint";
+    return isScalar && !isNested ? String(value) : asJson(value);
   };
 }
 

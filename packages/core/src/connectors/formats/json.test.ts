@@ -25,7 +25,7 @@ test("what is not JSON is reported with line, offset, reason and text, and passe
       { offset: 11, lineIndex: 4, text: "xyz" },
     ],
   );
-  assert.match(malformed[0]!.reason, /^not JSON: /);
+  assert.match(malformed[0].reason, /^not JSON: /);
 });
 
 test("two values on a line and a value over two lines are malformed, not one record less or more", () => {
@@ -38,7 +38,7 @@ test("a line that is not valid UTF-8 is malformed; a real replacement character 
   const bytes = Buffer.concat([bytesOf('"\ufffd"\n"'), Buffer.from([0xff]), bytesOf('"\n"ü"\n')]);
   const { records, malformed } = decodeAll(json(), bytes);
   assert.deepEqual(records, ["\ufffd", "ü"]);
-  assert.match(malformed[0]!.reason, /UTF-8/);
+  assert.match(malformed[0].reason, /UTF-8/);
 });
 
 test("the records do not depend on where chunks end or how many are asked for at a time", () => {
@@ -98,7 +98,7 @@ const EXAMPLE = {
 
 test("with a type, every kind of value is read back as it was written", () => {
   const format = json(Everything);
-  const text = format.createEncoder().encode(EXAMPLE as never);
+  const text = format.createEncoder().encode(EXAMPLE);
   const { records, malformed } = decodeAll(format, bytesOf(text));
   assert.deepEqual(malformed, []);
   assert.deepEqual(records, [EXAMPLE]);
@@ -140,7 +140,7 @@ test("a value that does not fit is malformed, with the field and the reason", ()
   for (const [text, reason] of cases) {
     const { records, malformed } = decodeAll(json(Inner), bytesOf(text));
     assert.deepEqual(records, []);
-    assert.match(malformed[0]!.reason, reason);
+    assert.match(malformed[0].reason, reason);
   }
 });
 

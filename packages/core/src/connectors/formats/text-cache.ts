@@ -21,13 +21,13 @@ export class TextCache {
     let hash = length;
     let bits = 0;
     for (let at = from; at < to; at++) {
-      const byte = bytes[at]!;
+      const byte = bytes[at];
       hash = Math.imul(hash ^ byte, 0x01000193);
       bits |= byte;
     }
     if (bits >= 0x80) return bytes.toString("utf8", from, to);
     const slot = (hash ^ (hash >>> 15)) & (SLOTS_COUNT - 1);
-    const cached = this.#slots[slot]!;
+    const cached = this.#slots[slot];
     if (cached.length === length && isEqual(cached, bytes, from)) return cached;
     const text = bytes.toString("latin1", from, to);
     this.#slots[slot] = text;
