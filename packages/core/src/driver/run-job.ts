@@ -2,7 +2,7 @@
  * run-job: runs a job in this process: settings, the run directory, workers, the job master. The door of the library and of `oxbow run`.
  *
  * - A module (path or URL) runs on worker threads, one per subtask index, and is imported by each of them.
- * - A `Job` object runs on this thread: its functions cannot go elsewhere.
+ * - A `Job` object runs on this thread, unless `module` says where worker threads find it.
  *
  * With a checkpoint directory a run is resumable: the same call goes on where the last one ended; see `docs/semantics/failures.md`.
  */
@@ -39,6 +39,11 @@ import type { WorkerLauncher } from "../runtime/worker-connection.ts";
 export interface RunOptions {
   /** Subtasks per operator; goes before what the program declares. */
   readonly parallelism?: number;
+  /**
+   * URL of the module whose default export is this job, so that a `Job` object runs on worker threads too. A module that starts its
+   * own job gives `import.meta.url`, and starts it only on the main thread.
+   */
+  readonly module?: string;
   /** Arguments that the program sees as `env.args`. */
   readonly args?: readonly string[];
   /** Configuration by key, as `-D key=value`; keys under Flink's names go before what the program declares. */
@@ -90,7 +95,7 @@ export async function startJob(job: Job | string | URL, options: RunOptions = {}
   const given = configuration[PARALLELISM_KEY];
   const parallelism = options.parallelism ?? (given === undefined ? undefined : Number(given));
   const parameters = { args: options.args ?? [], configuration, parallelism };
-  const module = isJob(job) ? undefined : String(job);
+  const module = options.module ?? (isJob(job) ? undefined : String(job));
   const definition = isJob(job) ? job : await loadJob(String(job));
   const built = buildJob(definition, parameters);
   const directory = options.checkpointDirectory ?? configuration[DIRECTORY_KEY];
