@@ -57,6 +57,7 @@ class RowLoader {
   readonly #template: RowTemplate;
   readonly #numbers = new KeyColumn("number");
   /** The list row that was loaded last: the next one mostly follows it. */
+  #lastTable: Table | undefined;
   #lastRow = 0;
   #lastParent = 0;
 
@@ -124,8 +125,8 @@ class RowLoader {
   /** The row at a position: found from the last one loaded, or made in order. */
   #listRow(table: Table, parentRow: number, position: number, isPut: boolean): number {
     const { links } = table;
-    const isKnown = this.#lastParent === parentRow && this.#lastRow !== 0;
-    let at = isKnown && links.positionOf(this.#lastRow) <= position ? this.#lastRow : 0;
+    const isKnown = this.#lastTable === table && this.#lastParent === parentRow;
+    let at = isKnown && this.#lastRow !== 0 && links.positionOf(this.#lastRow) <= position ? this.#lastRow : 0;
     const last = links.lastOf(parentRow);
     if (last !== 0 && links.positionOf(last) <= position) at = last;
     let next = at === 0 ? links.firstOf(parentRow) : links.nextOf(at);
@@ -134,17 +135,18 @@ class RowLoader {
       next = links.nextOf(next);
     }
     if (at !== 0 && links.positionOf(at) === position) {
-      this.#remember(parentRow, isPut ? at : 0);
+      this.#remember(table, parentRow, isPut ? at : 0);
       return at;
     }
     if (!isPut) return 0;
     const row = links.appendAt(parentRow, position);
     links.moveAfter(row, at);
-    this.#remember(parentRow, row);
+    this.#remember(table, parentRow, row);
     return row;
   }
 
-  #remember(parentRow: number, row: number): void {
+  #remember(table: Table, parentRow: number, row: number): void {
+    this.#lastTable = table;
     this.#lastParent = parentRow;
     this.#lastRow = row;
   }

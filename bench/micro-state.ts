@@ -1,0 +1,170 @@
+/*
+ * State tables against `Map`: random updates of a count per key, batches of 1024 keys, one thread.
+ * Prints millions of updates per second, bytes held, and the slowest batch of upserts while filling.
+ *
+ * Run: npm run exec -- node --expose-gc bench/micro-state.ts [rows ...]
+ */
+import { KeyColumn } from "../packages/core/src/columns/key-column.ts";
+import { HashMapBackend } from "../packages/core/src/state/hashmap-backend.ts";
+import { rowSource } from "../packages/core/src/state/row-source.ts";
+import type { Table } from "../packages/core/src/state/table.ts";
+import { t } from "../packages/core/src/types/t.ts";
+import type { Type } from "../packages/core/src/types/type.ts";
+
+const BATCH = 1024;
+const RUN_MS = 1500;
+
+type Count = (table: Table, rows: Int32Array, count: number) => void;
+
+function backendOf(keyType: Type<unknown>): { table: Table; count: Count; memory: () => number } {
+  const backend = new HashMapBackend({
+    uid: "bench",
+    keyType,
+    maxParallelism: 128,
+    keyGroupStart: 0,
+    keyGroupEnd: 128,
+    states: {},
+    clockNow: () => 0,
+  });
+  const [name] = backend.columns([{ name: "count", type: t.int64 }]);
+  const table = backend.main;
+  const source = rowSource(table.layout);
+  const count = new Function(
+    "table",
+    "rows",
+    "count",
+    `for (let i = 0; i < count; i++) {
+      const row = rows[i];
+      ${source.locate("table", "row")}
+      ${source.touch("table", "row")}
+      ${source.store(name, `${source.load(name)} + 1`)}
+    }`,
+  ) as Count;
+  return { table, count, memory: () => backend.memory().sizeBytes };
+}
+
+interface Keys {
+  readonly type: Type<unknown>;
+  readonly column: KeyColumn;
+  /** Puts the key with number `n` at `index`. */
+  put(index: number, n: number): void;
+}
+
+function intKeys(): Keys {
+  const column = new KeyColumn("number", "integer");
+  column.reset(BATCH);
+  return { type: t.int32, column, put: (index, n) => void (column.numbers[index] = n * 7) };
+}
+
+function stringKeys(): Keys {
+  const column = new KeyColumn("string");
+  column.reset(BATCH);
+  const strings: string[] = Array.from({ length: BATCH }, () => "");
+  column.strings = strings;
+  return { type: t.string, column, put: (index, n) => void (strings[index] = freshKey(n)) };
+}
+
+const DECODER = Buffer.alloc(32);
+
+/** A string of its own, as a decoded record has: flat, its hash not known yet. */
+function freshKey(n: number): string {
+  return DECODER.latin1Slice(0, DECODER.write(`user-${n * 7}`, "latin1"));
+}
+
+/** A permutation of 0 … count − 1, so that rows are not in the order of keys. */
+function shuffled(count: number): Int32Array {
+  const order = Int32Array.from({ length: count }, (_, n) => n);
+  let seed = 12345;
+  for (let n = count - 1; n > 0; n--) {
+    seed = (Math.imul(seed, 1664525) + 1013904223) | 0;
+    const m = Math.floor(((seed >>> 0) / 4294967296) * (n + 1));
+    [order[n], order[m]] = [order[m], order[n]];
+  }
+  return order;
+}
+
+function heapBytes(): number {
+  globalThis.gc?.();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
+function table(keys: Keys, rowsCount: number): string {
+  const before = heapBytes();
+  const { table: rowsTable, count, memory } = backendOf(keys.type);
+  const rows = new Int32Array(BATCH);
+  const order = shuffled(rowsCount);
+  let worstMs = 0;
+  for (let start = 0; start < rowsCount; start += BATCH) {
+    const size = Math.min(BATCH, rowsCount - start);
+    for (let i = 0; i < size; i++) keys.put(i, order[start + i]);
+    const began = performance.now();
+    rowsTable.lookup(keys.column, size, rows, "upsert");
+    count(rowsTable, rows, size);
+    // The first batches are compiled while they run.
+    if (start > BATCH * 50) worstMs = Math.max(worstMs, performance.now() - began);
+  }
+  const heldBytes = heapBytes() - before - order.byteLength;
+  let seed = 1;
+  let updates = 0;
+  let spentMs = 0;
+  const until = performance.now() + RUN_MS;
+  while (performance.now() < until) {
+    for (let i = 0; i < BATCH; i++) {
+      seed = (Math.imul(seed, 1664525) + 1013904223) | 0;
+      keys.put(i, Math.floor(((seed >>> 0) / 4294967296) * rowsCount));
+    }
+    const began = performance.now();
+    rowsTable.lookup(keys.column, BATCH, rows, "upsert");
+    count(rowsTable, rows, BATCH);
+    spentMs += performance.now() - began;
+    updates += BATCH;
+  }
+  return (
+    `${(updates / spentMs / 1000).toFixed(1)} M/s  ${mb(heldBytes)} MB held (${mb(memory())} MB counted)` +
+    `  worst batch ${worstMs.toFixed(1)} ms`
+  );
+}
+
+function map(isInt: boolean, rowsCount: number): string {
+  const before = heapBytes();
+  const state = new Map<number | string, { count: number }>();
+  const keyOf = (n: number): number | string => (isInt ? n * 7 : freshKey(n));
+  for (let n = 0; n < rowsCount; n++) state.set(keyOf(n), { count: 1 });
+  const heldBytes = heapBytes() - before;
+  const batch: (number | string)[] = Array.from({ length: BATCH }, () => 0);
+  let seed = 1;
+  let updates = 0;
+  let spentMs = 0;
+  const until = performance.now() + RUN_MS;
+  while (performance.now() < until) {
+    for (let i = 0; i < BATCH; i++) {
+      seed = (Math.imul(seed, 1664525) + 1013904223) | 0;
+      batch[i] = keyOf(Math.floor(((seed >>> 0) / 4294967296) * rowsCount));
+    }
+    const began = performance.now();
+    for (let i = 0; i < BATCH; i++) {
+      const value = state.get(batch[i]);
+      if (value === undefined) state.set(batch[i], { count: 1 });
+      else value.count += 1;
+    }
+    spentMs += performance.now() - began;
+    updates += BATCH;
+  }
+  return `${(updates / spentMs / 1000).toFixed(1)} M/s  ${mb(heldBytes)} MB held`;
+}
+
+function mb(bytes: number): string {
+  return (bytes / 1e6).toFixed(0);
+}
+
+const sizes = process.argv.slice(2).map(Number);
+for (const rowsCount of sizes.length > 0 ? sizes : [1e4, 1e6, 1e7]) {
+  for (const isInt of [true, false]) {
+    // Ten million distinct strings of the benchmark itself do not fit beside a Map.
+    const count = isInt ? rowsCount : Math.min(rowsCount, 5e6);
+    const name = `${count.toExponential(0)} ${isInt ? "int32 " : "string"} keys`;
+    console.log(`${name}  table  ${table(isInt ? intKeys() : stringKeys(), count)}`);
+    console.log(`${name}  Map    ${map(isInt, count)}`);
+  }
+}
