@@ -166,7 +166,8 @@ async function main(): Promise<void> {
   const recordsCount = BATCH * 10_000;
   for (const mode of ["postMessage", "records", "columns"] as const) {
     const rates: number[] = [];
-    for (let round = 0; round < 3; round++) rates.push(await consume(mode, mode === "postMessage" ? recordsCount / 10 : recordsCount));
+    for (let round = 0; round < 3; round++)
+      rates.push(await consume(mode, mode === "postMessage" ? recordsCount / 10 : recordsCount));
     rates.sort((a, b) => a - b);
     console.log(`two threads, hash, ${mode}`.padEnd(40), rates[1].toFixed(2), "M/s");
   }

@@ -79,7 +79,7 @@ test("a decoded block encodes to the same bytes", () => {
   );
 });
 
-test("every truncated and every changed byte of a stored block is BLOCK_CORRUPTED with file and offset", () => {
+test("every truncated or changed byte of a stored block is BLOCK_CORRUPTED with its place", () => {
   const isCorrupted = (error: unknown): boolean => {
     const { code, details } = error as OxbowError;
     assert.equal(code, "BLOCK_CORRUPTED");

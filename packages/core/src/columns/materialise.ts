@@ -106,7 +106,8 @@ function bindingsOf(column: Column, index: number): string {
   const presence =
     column.presence === undefined ? "" : `const p${index} = columns[${index}].presence; `;
   if (column.kind === "bytes") {
-    return `${presence}const b${index} = columns[${index}].bytes, o${index} = columns[${index}].offsets;`;
+    const from = `columns[${index}]`;
+    return `${presence}const b${index} = ${from}.bytes, o${index} = ${from}.offsets;`;
   }
   return `${presence}const v${index} = columns[${index}].values;`;
 }

@@ -129,7 +129,7 @@ test("records made from frames of one edge have their properties in one order", 
   ]);
 });
 
-test("strings that do not repeat are written plain, and the dictionary is tried again later", () => {
+test("strings that do not repeat are written plain; the dictionary is tried again later", () => {
   const encoder = new RecordEncoder("op");
   let next = 0;
   for (let frame = 0; frame < 300; frame++) {
@@ -145,7 +145,7 @@ test("strings that do not repeat are written plain, and the dictionary is tried 
   }
 });
 
-test("records whose keys are data are encoded whole after a bounded number of shapes", () => {
+test("records whose keys are data are encoded whole after a number of shapes", () => {
   const encoder = new RecordEncoder("op");
   for (let frame = 0; frame < MAX_SHAPE_CHANGES + 20; frame++) {
     const records = [{ [`key-${frame}`]: frame }];
@@ -155,7 +155,7 @@ test("records whose keys are data are encoded whole after a bounded number of sh
   assert.equal(last.columns?.names, undefined);
 });
 
-test("a record that may not travel is refused with operator and field, and the edge goes on", () => {
+test("a record that may not travel is refused with operator and field; the edge goes on", () => {
   class Point {
     x = 1;
   }

@@ -218,7 +218,8 @@ function bindingSource(field: ShapeField, index: number): string {
   if (field.isOptional) lines.push(`const p${index} = s${index}.presence;`);
   if (field.kind === "string") {
     lines.push(
-      `const d${index} = s${index}.dictionary, t${index} = s${index}.values, plain${index} = d${index}.isPlain;`,
+      `const d${index} = s${index}.dictionary, t${index} = s${index}.values;`,
+      `const plain${index} = d${index}.isPlain;`,
     );
   }
   return lines.join(" ");
@@ -269,19 +270,22 @@ function storeSource(field: ShapeField, index: number): string {
     case "none":
       return "return i;";
     case "int32":
-      return `if (typeof ${v} !== "number" || ${v} !== (${v} | 0) || (${v} === 0 && 1 / ${v} < 0)) return i;
+      return `if (typeof ${v} !== "number" || ${v} !== (${v} | 0)) return i;
+if (${v} === 0 && 1 / ${v} < 0) return i;
 ${c}[i] = ${v};`;
     case "float64":
       return `if (typeof ${v} !== "number") return i; ${c}[i] = ${v};`;
     case "bool":
       return `if (typeof ${v} !== "boolean") return i; ${c}[i] = ${v} ? 1 : 0;`;
     case "bigint64":
-      return `if (typeof ${v} !== "bigint" || BigInt.asIntN(64, ${v}) !== ${v}) return i; ${c}[i] = ${v};`;
+      return `if (typeof ${v} !== "bigint" || BigInt.asIntN(64, ${v}) !== ${v}) return i;
+${c}[i] = ${v};`;
     case "string":
       return `if (typeof ${v} !== "string") return i;
 if (plain${index}) t${index}.push(${v}); else ${c}[i] = d${index}.codeOf(${v});`;
     case "bytes":
-      return `if (!(${v} instanceof Uint8Array) || Object.getPrototypeOf(${v}) !== bytesPrototype) return i;
+      return `if (!(${v} instanceof Uint8Array)) return i;
+if (Object.getPrototypeOf(${v}) !== bytesPrototype) return i;
 ${c}.push(${v});`;
     case "value":
       return `${c}.push(${v});`;

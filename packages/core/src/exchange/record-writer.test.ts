@@ -86,7 +86,7 @@ const stream = fc.array(
   { maxLength: 8 },
 );
 
-test("per channel nothing is lost, doubled or reordered, and equal keys go to the subtask of their key group", () => {
+test("per channel nothing is lost, doubled or reordered; keys go to their key group", () => {
   fc.assert(
     fc.property(
       stream,
@@ -125,7 +125,7 @@ test("per channel nothing is lost, doubled or reordered, and equal keys go to th
           .sort(([a], [b]) => a.id - b.id);
         assert.deepStrictEqual(all, sent.filter(isRecord));
         received.forEach((items, index) => {
-          // What the channel must see: all watermarks, and its records, in the order in which they were sent.
+          // All watermarks, and the channel's records, in the order in which they were sent.
           const own = new Set(items.filter(isRecord).map(([record]) => record.id));
           const expected = sent.filter((item) => !isRecord(item) || own.has(item[0].id));
           assert.deepStrictEqual(items, expected);
@@ -192,7 +192,7 @@ test("a writer has room only if all its channels have", () => {
   assert.ok(writer.drain());
 });
 
-test("rescale connects as Flink's pointwise pattern, every consumer to at least one producer", () => {
+test("rescale connects as Flink's pointwise pattern, and reaches every consumer", () => {
   const targets = (parallelism: number, targetParallelism: number): readonly number[][] =>
     Array.from({ length: parallelism }, (_, subtaskIndex) => [
       ...targetsOf("rescale", { subtaskIndex, parallelism, targetParallelism }),

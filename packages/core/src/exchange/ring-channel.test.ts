@@ -30,7 +30,7 @@ interface Order {
 
 const ELEMENTS_COUNT = 3000;
 
-/** The same elements on both threads, of all sizes: smaller than a piece, and larger than the ring. */
+/** The same elements on both threads: smaller than a piece, and larger than the ring. */
 function* elementsOf(seed: number): Generator<Element> {
   let state = seed;
   const next = (end: number): number => {
@@ -79,7 +79,7 @@ if (isMainThread) {
   channelConformance("ring channel", () => make(1 << 18, false));
   channelConformance("small verified ring channel", () => make(1024, true));
 
-  test("between two threads, every element arrives once, whole and in order, and both may park", async () => {
+  test("between two threads, elements arrive once, whole, in order; both may park", async () => {
     for (const sizeBytes of [1024, 1 << 16]) {
       const seed = Number(process.env.OXBOW_SEED ?? Date.now() >>> 0);
       const order: Order = { memory: ringMemory(sizeBytes), doorbells: doorbellMemory(2), seed };

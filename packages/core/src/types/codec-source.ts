@@ -64,7 +64,8 @@ function encodeAs(type: Type<unknown>, v: string, path: string, scope: Scope): s
     case "timestamp":
       return `if (!Number.isSafeInteger(${v})) ${refuse} w.int64(${v});`;
     case "bigint64":
-      return `if (typeof ${v} !== "bigint" || BigInt.asIntN(64, ${v}) !== ${v}) ${refuse} w.bigint64(${v});`;
+      return `if (typeof ${v} !== "bigint" || BigInt.asIntN(64, ${v}) !== ${v}) ${refuse}
+w.bigint64(${v});`;
     case "float64":
       return `if (typeof ${v} !== "number") ${refuse} w.float64(${v});`;
     case "string":

@@ -121,11 +121,16 @@ export function show(value: unknown): string {
       return String(value);
     case "object":
       if (value === null) return "null";
-      return `an object of class ${(value.constructor as { name?: string } | undefined)?.name ?? "(none)"}`;
+      return `an object of class ${classOf(value)}`;
     case "function":
     case "symbol":
       return `a ${typeof value}`;
   }
+}
+
+function classOf(value: object): string {
+  const made: unknown = value.constructor;
+  return typeof made === "function" && made.name !== "" ? made.name : "(none)";
 }
 
 const SHARED_WRITER = new ByteWriter(4096);

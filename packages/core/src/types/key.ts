@@ -138,8 +138,9 @@ export function inferKeyType(key: unknown, operator: string): Type<unknown> {
     case "symbol":
       throw oxbowError(
         "KEY_TYPE_UNSUPPORTED",
-        `Operator "${operator}" got a key that is ${show(key)}. Without a declared type a key is a ` +
-          "string, number, boolean or bigint; for others declare it: keyBy((r) => …, t.struct({…})).",
+        `Operator "${operator}" got a key that is ${show(key)}. Without a declared type a key is ` +
+          "a string, number, boolean or bigint; for others declare it: " +
+          "keyBy((r) => …, t.struct({…})).",
         { operator, key: show(key) },
       );
   }

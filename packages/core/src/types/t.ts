@@ -58,8 +58,8 @@ function primitive<T>(kind: PrimitiveType<T>["kind"]): PrimitiveType<T> {
  * Builder of types.
  *
  * @example
- * const Flight = t.struct({ origin: t.string, delay: t.optional(t.int32), departedAt: t.timestamp });
- * type Flight = Infer<typeof Flight>; // { origin: string; departedAt: number; delay?: number }
+ * const Flight = t.struct({ origin: t.string, delay: t.optional(t.int32), at: t.timestamp });
+ * type Flight = Infer<typeof Flight>; // { origin: string; at: number; delay?: number }
  */
 export const t = Object.freeze({
   /** `boolean`. */
