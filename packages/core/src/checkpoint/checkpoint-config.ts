@@ -6,7 +6,7 @@
  * refused with `SETTING_NOT_SUPPORTED`; an unknown key under the prefix is `SETTING_INVALID`.
  * Reference: `docs/semantics/checkpoints.md`.
  */
-import type { CheckpointMode, CheckpointOptions, Retention } from "./checkpoint-settings.ts";
+import type { CheckpointMode, CheckpointOptions, Retention } from "../graph/checkpoint-options.ts";
 import { UNLIMITED_FAILURES } from "./checkpoint-settings.ts";
 import type { Config } from "./config-values.ts";
 import {

@@ -9,7 +9,7 @@ import {
   checkpointSettings,
   retentionOf,
 } from "./checkpoint-settings.ts";
-import type { CheckpointOptions } from "./checkpoint-settings.ts";
+import type { CheckpointOptions } from "../graph/checkpoint-options.ts";
 
 test("the defaults are Flink's, but incremental, and kept when the job failed", () => {
   assert.deepEqual(checkpointSettings(), {

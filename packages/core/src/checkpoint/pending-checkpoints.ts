@@ -152,14 +152,11 @@ export class PendingCheckpoints {
 
   /** Returns whether it was pending in the attempt that declines. */
   decline(decline: Decline): boolean {
-    const pending = this.#pending.get(decline.checkpointId);
-    if (pending === undefined) {
-      this.#reportLate(decline);
-      return false;
-    }
-    if (pending.attempt !== decline.attempt || pending.phase === "finalizing") return false;
-    const reason = decline.reason ?? "CHECKPOINT_DECLINED";
-    this.abort(pending, { reason, origin: "task", cause: decline.error });
+    const { checkpointId, attempt, reason = "CHECKPOINT_DECLINED", error } = decline;
+    const pending = this.#pending.get(checkpointId);
+    if (pending === undefined) this.#reportLate(decline);
+    if (pending?.attempt !== attempt || pending.phase === "finalizing") return false;
+    this.abort(pending, { reason, origin: "task", cause: error });
     return true;
   }
 

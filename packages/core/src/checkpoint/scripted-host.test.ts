@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import type { Clock, Random } from "../env/env.ts";
 import type { Barrier, CheckpointId } from "../state/barrier.ts";
 import { SimScheduler, drainPromises } from "../testing/sim-scheduler.ts";
-import type { CheckpointOptions } from "./checkpoint-settings.ts";
+import type { CheckpointOptions } from "../graph/checkpoint-options.ts";
 import { checkpointSettings } from "./checkpoint-settings.ts";
 import { CheckpointCoordinator } from "./coordinator.ts";
 import type {
