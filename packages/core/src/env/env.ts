@@ -1,9 +1,11 @@
 /**
- * Env: everything that the engine does not own. Clocks, randomness, files and threads reach the engine through this one
- * interface, so that the same engine code runs on worker threads, on one thread, in the deterministic simulator and in a
- * foreign host. `node-env.ts` is the real one; `sim-env.ts` (in `testing`) the simulated one.
+ * Env: everything that the engine does not own. Clocks, randomness, files and threads reach the
+ * engine through this one interface, so that the same engine code runs on worker threads, on one
+ * thread, in the deterministic simulator and in a foreign host. `node-env.ts` is the real one;
+ * `sim-env.ts` (in `testing`) the simulated one.
  *
- * I1. No other folder of the engine reads a clock, draws a random number, sets a timer, opens a file or starts a thread.
+ * I1. No other folder of the engine reads a clock, draws a random number, sets a timer, opens a
+ *     file or starts a thread.
  * I2. Callbacks are never called from inside the call that registered them.
  */
 import type { Files } from "./files.ts";
@@ -14,9 +16,15 @@ export interface Clock {
   now(): number;
   /** Ms (fractions allowed) since an arbitrary start; never goes back. For durations only. */
   monotonicMs(): number;
-  /** Calls `callback` once, not before `delayMs` (≥ 0) from now. The function returned cancels it; calling that twice is harmless. */
+  /**
+   * Calls `callback` once, not before `delayMs` (≥ 0) from now. The function returned cancels it;
+   * calling that twice is harmless.
+   */
   schedule(delayMs: number, callback: () => void): () => void;
-  /** Calls `callback` once in a later turn of the event loop, after I/O that is ready has had its turn. Cannot be canceled. */
+  /**
+   * Calls `callback` once in a later turn of the event loop, after I/O that is ready has had its
+   * turn. Cannot be canceled.
+   */
   soon(callback: () => void): void;
 }
 
@@ -52,9 +60,14 @@ export interface Env {
   readonly random: Random;
   readonly files: Files;
   readonly process: ProcessIdentity;
-  /** True in tests and in the simulator: expensive checks (frozen records, deep invariants) are on. */
+  /**
+   * True in tests and in the simulator: expensive checks (frozen records, deep invariants) are on.
+   */
   readonly verify: boolean;
-  /** Absolute, with `/` between parts: what relative paths of the user start from. Without it they are refused. */
+  /**
+   * Absolute, with `/` between parts: what relative paths of the user start from. Without it they
+   * are refused.
+   */
   readonly workingDirectory?: string;
   /** Where the `print` sink writes. Without it there is no such sink. */
   readonly output?: TextOutput;

@@ -1,17 +1,23 @@
 /**
- * Files: the durable storage of one machine as the engine sees it. All calls are asynchronous; none is made on the record path.
+ * Files: the durable storage of one machine as the engine sees it. All calls are asynchronous; none
+ * is made on the record path.
  *
- * Paths are absolute, with `/` between parts. Errors are `OxbowError`s: FILE_NOT_FOUND, FILE_EXISTS, FILE_IO.
+ * Paths are absolute, with `/` between parts. Errors are `OxbowError`s: FILE_NOT_FOUND,
+ * FILE_EXISTS, FILE_IO.
  *
- * I1. Bytes are durable only after `sync` of the file has resolved; a new name, a rename or a removal only after
- *     `syncDirectory` of the parent has. A crash may lose or tear everything else, in any order.
+ * I1. Bytes are durable only after `sync` of the file has resolved; a new name, a rename or a
+ *     removal only after `syncDirectory` of the parent has. A crash may lose or tear everything
+ *     else, in any order.
  */
 
 /** A file opened for reading. */
 export interface ReadableFile {
   /** Bytes at the time of opening. */
   readonly sizeBytes: number;
-  /** Reads up to `length` bytes from `offset`; fewer only at the end of the file. The array belongs to the caller. */
+  /**
+   * Reads up to `length` bytes from `offset`; fewer only at the end of the file. The array belongs
+   * to the caller.
+   */
   read(offset: number, length: number): Promise<Uint8Array>;
   close(): Promise<void>;
 }
@@ -44,7 +50,10 @@ export interface Files {
   status(path: string): Promise<FileStatus | undefined>;
   /** Names in a directory, sorted; FILE_NOT_FOUND where there is none. */
   list(directory: string): Promise<string[]>;
-  /** Creates the directory and its parents; fine if it is there. New entries are made durable by `syncDirectory` of each parent. */
+  /**
+   * Creates the directory and its parents; fine if it is there. New entries are made durable by
+   * `syncDirectory` of each parent.
+   */
   createDirectory(directory: string): Promise<void>;
   /** Moves a file or directory to a name that must be free (FILE_EXISTS otherwise); atomic. */
   rename(from: string, to: string): Promise<void>;

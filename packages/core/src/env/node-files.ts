@@ -158,7 +158,8 @@ async function renameFile(from: string, to: string): Promise<void> {
     const errno = errnoOf(error);
     if (errno === "EPERM" || errno === "ENOTSUP" || errno === "EOPNOTSUPP" || errno === "ENOSYS") {
       const reason = "the file system has no hard links, which moving without overwriting needs";
-      throw fileError("FILE_IO", "rename", to, `${reason}; use another directory`, error);
+      const because = { reason: `${reason}; use another directory`, cause: error };
+      throw fileError("FILE_IO", "rename", to, because);
     }
     throw translate("rename", errno === "EEXIST" ? to : from, error);
   }
@@ -185,38 +186,51 @@ async function guard<T>(operation: string, path: string, promise: Promise<T>): P
   }
 }
 
-function translate(operation: string, path: string, error: unknown): OxbowError {
-  const errno = errnoOf(error);
-  switch (errno) {
-    case "ENOENT":
-    case "ENOTDIR":
-      return fileError("FILE_NOT_FOUND", operation, path, "there is nothing at this path", error);
-    case "EEXIST":
-    case "ENOTEMPTY":
-      return fileError("FILE_EXISTS", operation, path, "the name is taken", error);
-    case "ENOSPC":
-    case "EDQUOT":
-      return fileError("FILE_IO", operation, path, "the disk is full; free space", error);
-    case "EACCES":
-    case "EPERM":
-    case "EROFS":
-      return fileError("FILE_IO", operation, path, "not permitted; check the rights", error);
-    case "EMFILE":
-    case "ENFILE":
-      return fileError("FILE_IO", operation, path, "too many open files; raise ulimit -n", error);
-    default:
-      return fileError("FILE_IO", operation, path, errno ?? String(error), error);
-  }
+function translate(operation: string, path: string, cause: unknown): OxbowError {
+  const errno = errnoOf(cause);
+  const known = errno === undefined ? undefined : ERRNOS[errno];
+  const [code, reason] = known ?? ["FILE_IO" as const, errno ?? String(cause)];
+  return fileError(code, operation, path, { reason, cause });
+}
+
+const NOTHING = ["FILE_NOT_FOUND", "there is nothing at this path"] as const;
+const TAKEN = ["FILE_EXISTS", "the name is taken"] as const;
+const FULL = ["FILE_IO", "the disk is full; free space"] as const;
+const FORBIDDEN = ["FILE_IO", "not permitted; check the rights"] as const;
+const TOO_MANY = ["FILE_IO", "too many open files; raise ulimit -n"] as const;
+
+const ERRNOS: Readonly<Record<string, readonly [FileErrorCode, string] | undefined>> = {
+  ENOENT: NOTHING,
+  ENOTDIR: NOTHING,
+  EEXIST: TAKEN,
+  ENOTEMPTY: TAKEN,
+  ENOSPC: FULL,
+  EDQUOT: FULL,
+  EACCES: FORBIDDEN,
+  EPERM: FORBIDDEN,
+  EROFS: FORBIDDEN,
+  EMFILE: TOO_MANY,
+  ENFILE: TOO_MANY,
+};
+
+/** The codes that `Files` throws. */
+export type FileErrorCode = "FILE_NOT_FOUND" | "FILE_EXISTS" | "FILE_IO";
+
+/** Why, with the system's error. */
+export interface FileErrorReason {
+  readonly reason: string;
+  readonly cause: unknown;
 }
 
 /** The error of a failed file operation; the simulated files throw the same. */
 export function fileError(
-  code: "FILE_NOT_FOUND" | "FILE_EXISTS" | "FILE_IO",
+  code: FileErrorCode,
   operation: string,
   path: string,
-  reason: string,
-  cause?: unknown,
+  because: string | FileErrorReason,
 ): OxbowError {
+  const { reason, cause } =
+    typeof because === "string" ? { reason: because, cause: undefined } : because;
   const errno = errnoOf(cause);
   const details = errno === undefined ? { path, operation } : { path, operation, errno };
   return oxbowError(

@@ -39,10 +39,10 @@ class Sfc32 implements Random {
     assert(words.length === 4, "a random stream is seeded with 4 words");
     this.#path = path;
     this.#forkOf = forkOf;
-    this.#a = words[0]! | 0;
-    this.#b = words[1]! | 0;
-    this.#c = words[2]! | 0;
-    this.#counter = words[3]! | 0;
+    this.#a = words[0] | 0;
+    this.#b = words[1] | 0;
+    this.#c = words[2] | 0;
+    this.#counter = words[3] | 0;
     // The first outputs are still close to the seed.
     for (let i = 0; i < 12; i++) this.#word();
   }
@@ -78,7 +78,7 @@ class Sfc32 implements Random {
 function hash128(text: string): Uint32Array {
   const words = new Uint32Array([0x811c9dc5, 0x9e3779b9, 0x85ebca6b, 0xc2b2ae35]);
   for (let w = 0; w < 4; w++) {
-    let hash = words[w]!;
+    let hash = words[w];
     for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
     hash ^= hash >>> 16;
     hash = Math.imul(hash, 0x85ebca6b);

@@ -1,9 +1,11 @@
 /**
  * Threads of one process, as the drivers see them: started from a module, talking by messages.
  *
- * I1. Messages are delivered in order while both ends live. Nothing is heard of a thread after `terminate` was called.
+ * I1. Messages are delivered in order while both ends live. Nothing is heard of a thread after
+ *     `terminate` was called.
  */
-import { MessageChannel, MessagePort, Worker, parentPort, workerData } from "node:worker_threads";
+import type { MessagePort } from "node:worker_threads";
+import { MessageChannel, Worker, parentPort, workerData } from "node:worker_threads";
 import { oxbowError } from "../errors.ts";
 
 /** One end of a way between two threads. */
@@ -13,6 +15,8 @@ export interface ThreadPort {
   listen(onMessage: (message: unknown) => void): void;
   close(): void;
 }
+
+export type { MessagePort };
 
 /** What may change hands with a message instead of being copied. */
 export type Transferable = ArrayBuffer | MessagePort;

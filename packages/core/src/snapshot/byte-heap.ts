@@ -28,15 +28,15 @@ export class ByteHeap implements ByteSlices {
   append(slices: ByteSlices, count: number): void {
     if (count === 0) return;
     const { starts, ends } = slices;
-    let low = starts[0]!;
-    let high = ends[0]!;
+    let low = starts[0];
+    let high = ends[0];
     let total = 0;
-    let length = this.uniformLength ?? ends[0]! - starts[0]!;
+    let length = this.uniformLength ?? ends[0] - starts[0];
     let isPacked = true;
     let previousEnd = low;
     for (let i = 0; i < count; i++) {
-      const start = starts[i]!;
-      const end = ends[i]!;
+      const start = starts[i];
+      const end = ends[i];
       if (start < low) low = start;
       if (end > high) high = end;
       if (start !== previousEnd) isPacked = false;
@@ -64,8 +64,8 @@ export class ByteHeap implements ByteSlices {
     const shift = this.sizeBytes - low;
     const { starts, ends } = this;
     for (let i = 0, at = this.count; i < count; i++, at++) {
-      starts[at] = slices.starts[i]! + shift;
-      ends[at] = slices.ends[i]! + shift;
+      starts[at] = slices.starts[i] + shift;
+      ends[at] = slices.ends[i] + shift;
     }
     this.sizeBytes += high - low;
   }
@@ -76,9 +76,9 @@ export class ByteHeap implements ByteSlices {
     const from = slices.bytes;
     let to = this.sizeBytes;
     for (let i = 0, at = this.count; i < count; i++, at++) {
-      const end = slices.ends[i]!;
+      const end = slices.ends[i];
       starts[at] = to;
-      for (let source = slices.starts[i]!; source < end; source++) bytes[to++] = from[source]!;
+      for (let source = slices.starts[i]; source < end; source++) bytes[to++] = from[source]!;
       ends[at] = to;
     }
     this.sizeBytes = to;

@@ -63,7 +63,7 @@ export function decodeCheckedText(
     throw corrupted(file, offset, `${body.length} bytes follow the first line, not ${sizeText}`);
   }
   const version = Number(versionText);
-  if (headerOf(magic!, version, body) !== line) {
+  if (headerOf(magic, version, body) !== line) {
     throw corrupted(file, lineEnd + 1, "the checksum does not match");
   }
   if (version < 1 || version > format.version) {

@@ -85,7 +85,7 @@ export function decideRecovery(
   // Unreadable metadata may hide commits.
   const mayRepeatOutput = skipped.some((found) => found.metadata?.hasCommittables ?? true);
   if (checkpoint === undefined || (mayRepeatOutput && !restorePrevious)) {
-    return { kind: "refuse", error: refusal(skipped[0]!, checkpoint) };
+    return { kind: "refuse", error: refusal(skipped[0], checkpoint) };
   }
   return { kind: "use", checkpoint, skipped, mayRepeatOutput };
 }

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { OxbowError } from "../errors.ts";
 import { SimWorld, type SimProcess } from "../testing/sim-env.ts";
 import {
   recoverCheckpointStore,
@@ -382,11 +381,11 @@ describe("checkpoint store under crashes", () => {
           assert.ok(decision.kind !== "refuse", `${kind} ${stop}: ${JSON.stringify(decision)}`);
           assert.ok(
             found >= (done.at(-1) ?? 0),
-            `${kind} ${stop}: completed ${done}, found ${found}`,
+            `${kind} ${stop}: completed ${done.join()}, found ${found}`,
           );
           const isNamed = new Set(
             store.completed.flatMap((kept) =>
-              kept.operators[0]!.subtasks[0]!.segments.map((handle) => handle.file),
+              kept.operators[0].subtasks[0].segments.map((handle) => handle.file),
             ),
           );
           await world.scheduler.runUntil(store.settled());

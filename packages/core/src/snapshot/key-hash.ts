@@ -13,17 +13,16 @@ export function murmur3(bytes: Uint8Array, start: number, end: number, seed: num
   const wordsEnd = start + ((end - start) & ~3);
   let at = start;
   for (; at < wordsEnd; at += 4) {
-    const word =
-      bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+    const word = bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
     hash = mixWord(hash, word);
   }
   let tail = 0;
   switch (end - at) {
     case 3:
-      tail = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16);
+      tail = bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16);
       break;
     case 2:
-      tail = bytes[at]! | (bytes[at + 1]! << 8);
+      tail = bytes[at] | (bytes[at + 1] << 8);
       break;
     case 1:
       tail = bytes[at]!;
@@ -37,7 +36,7 @@ export function murmur3(bytes: Uint8Array, start: number, end: number, seed: num
 export function murmur3OfWords(words: Int32Array, index: number, count: number): number {
   let hash = HASH_SEED_HIGH;
   const start = index * count;
-  for (let at = start; at < start + count; at++) hash = mixWord(hash, words[at]!);
+  for (let at = start; at < start + count; at++) hash = mixWord(hash, words[at]);
   return finish(hash, 4 * count);
 }
 

@@ -1,12 +1,16 @@
 /**
- * CheckpointMetadata: what `_metadata` says, as plain data. Format on disk: `docs/formats/metadata.md`.
+ * CheckpointMetadata: what `_metadata` says, as plain data. Format on disk:
+ * `docs/formats/metadata.md`.
  */
 import type { CheckpointId } from "../state/barrier.ts";
 import type { OperatorStateSnapshot } from "../state/operator-state.ts";
 
 /** A file of rows. Immutable once written. See `docs/formats/segment.md`. */
 export interface SegmentHandle {
-  /** Path relative to the run directory (`shared/…`, `chk-7/…`), or to the snapshot's own directory for savepoints. */
+  /**
+   * Path relative to the run directory (`shared/…`, `chk-7/…`), or to the snapshot's own directory
+   * for savepoints.
+   */
   readonly file: string;
   readonly sizeBytes: number;
   /** CRC-32 of the whole file. */
@@ -40,7 +44,10 @@ export interface OperatorSnapshot {
   readonly kind: string;
   readonly parallelism: number;
   readonly maxParallelism: number;
-  /** Schemas of all declared states: name → versioned description (`types/schema.ts`), as the backend wrote them. */
+  /**
+   * Schemas of all declared states: name → versioned description (`types/schema.ts`), as the
+   * backend wrote them.
+   */
   readonly stateSchemas: Readonly<Record<string, unknown>>;
   /** Split enumerator's state (sources only), plain data. */
   readonly enumerator: unknown;
@@ -61,6 +68,9 @@ export interface CheckpointMetadata {
   readonly operators: readonly OperatorSnapshot[];
   /** Edges of the graph as plain data, for judging restores. */
   readonly edges: readonly unknown[];
-  /** Whether any sink has committables in it: after this checkpoint completed, exactly-once output may have become visible. */
+  /**
+   * Whether any sink has committables in it: after this checkpoint completed, exactly-once output
+   * may have become visible.
+   */
   readonly hasCommittables: boolean;
 }

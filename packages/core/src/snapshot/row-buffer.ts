@@ -83,7 +83,7 @@ export class RowBuffer {
       assert(rows.mapKeys !== undefined, () => `rows of ${this.table} lack map keys`);
       this.mapKeys.append(rows.mapKeys, count);
     }
-    for (let i = 0; i < this.columns.length; i++) this.#appendColumn(i, rows.columns[i]!, count);
+    for (let i = 0; i < this.columns.length; i++) this.#appendColumn(i, rows.columns[i], count);
     this.count += count;
   }
 
@@ -96,7 +96,7 @@ export class RowBuffer {
     else for (let row = 0; row < count; row++) words[2 * row] = row;
     sortKeys.sort();
     const order = new Uint32Array(count);
-    for (let i = 0; i < count; i++) order[i] = words[2 * i]! & (RUN_ROWS_MAX - 1);
+    for (let i = 0; i < count; i++) order[i] = words[2 * i] & (RUN_ROWS_MAX - 1);
     this.#repairTies(words, order);
     return order;
   }
@@ -109,8 +109,8 @@ export class RowBuffer {
     for (let row = 0; row < count; row++) {
       const hash = areWords
         ? murmur3OfWords(keyWords, row, width / 4)
-        : murmur3(keys.bytes, keys.starts[row]!, keys.ends[row]!, HASH_SEED_HIGH);
-      words[2 * row + 1] = (keyGroups[row]! << 16) | (hash >>> 16);
+        : murmur3(keys.bytes, keys.starts[row], keys.ends[row], HASH_SEED_HIGH);
+      words[2 * row + 1] = (keyGroups[row] << 16) | (hash >>> 16);
       words[2 * row] = ((hash >>> 4) << ROW_BITS) | row;
     }
   }
@@ -123,7 +123,7 @@ export class RowBuffer {
       while (
         end < count &&
         words[2 * end + 1] === words[2 * from + 1] &&
-        words[2 * end]! >>> ROW_BITS === words[2 * from]! >>> ROW_BITS
+        words[2 * end] >>> ROW_BITS === words[2 * from] >>> ROW_BITS
       ) {
         end++;
       }
@@ -138,8 +138,7 @@ export class RowBuffer {
       return this.#compareHashes(a, b) || compareSlices(keys, a, b);
     }
     if (starts !== undefined && ends !== undefined) {
-      const byNamespace =
-        compareNumbers(starts[a]!, starts[b]!) || compareNumbers(ends[a]!, ends[b]!);
+      const byNamespace = compareNumbers(starts[a], starts[b]) || compareNumbers(ends[a], ends[b]);
       if (byNamespace !== 0) return byNamespace;
     }
     return (mapKeys === undefined ? 0 : compareSlices(mapKeys, a, b)) || a - b;
@@ -148,15 +147,15 @@ export class RowBuffer {
   #compareHashes(a: number, b: number): number {
     const { bytes, starts, ends } = this.keys;
     for (const seed of [HASH_SEED_HIGH, HASH_SEED_LOW]) {
-      const hashOfA = murmur3(bytes, starts[a]!, ends[a]!, seed);
-      const hashOfB = murmur3(bytes, starts[b]!, ends[b]!, seed);
+      const hashOfA = murmur3(bytes, starts[a], ends[a], seed);
+      const hashOfB = murmur3(bytes, starts[b], ends[b], seed);
       if (hashOfA !== hashOfB) return hashOfA - hashOfB;
     }
     return 0;
   }
 
   #appendColumn(index: number, values: ColumnValues, count: number): void {
-    const column = this.columns[index]!;
+    const column = this.columns[index];
     assert(
       column.name === values.name,
       () => `${this.table}: ${values.name} is not ${column.name}`,
@@ -201,13 +200,13 @@ function compareNumbers(a: number, b: number): number {
 /** Unsigned bytes; where one begins the other, the shorter is first. */
 export function compareSlices(slices: ByteSlices, a: number, b: number): number {
   const { bytes, starts, ends } = slices;
-  const startA = starts[a]!;
-  const startB = starts[b]!;
-  const lengthA = ends[a]! - startA;
-  const lengthB = ends[b]! - startB;
+  const startA = starts[a];
+  const startB = starts[b];
+  const lengthA = ends[a] - startA;
+  const lengthB = ends[b] - startB;
   const common = Math.min(lengthA, lengthB);
   for (let i = 0; i < common; i++) {
-    const difference = bytes[startA + i]! - bytes[startB + i]!;
+    const difference = bytes[startA + i] - bytes[startB + i];
     if (difference !== 0) return difference;
   }
   return lengthA - lengthB;

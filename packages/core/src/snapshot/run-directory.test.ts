@@ -249,3 +249,53 @@ describe("run directory under races and crashes", () => {
     assert.ok(opened > 500 && refused > 100, `opened ${opened}, refused ${refused}`);
   });
 });
+
+describe("run directory under a crash at every event", () => {
+  for (const kind of ["kill", "power loss"] as const) {
+    it(`can be opened again, with new epoch and ids, after a ${kind}`, async () => {
+      let opened = 0;
+      for (let stop = 0; stop < 60; stop++) {
+        for (let seed = 0; seed < 5; seed++) {
+          const world = new SimWorld({ seed });
+          const model = new Model();
+          for (let crash = 0; crash < 3; crash++) {
+            const process = world.startProcess();
+            void life(process, model);
+            for (let i = 0; i < stop + crash; i++) await world.scheduler.runNext();
+            if (kind === "kill") process.kill();
+            else world.crashMachine();
+          }
+          const last = world.startProcess();
+          const run = await world.scheduler.runUntil(open(last));
+          model.take(last, run);
+          model.use(await world.scheduler.runUntil(run.allocateCheckpointId()));
+          opened += model.opened;
+          assert.equal(model.refused, 0, "a dead holder refuses nobody");
+          const left = world.disk.paths().filter((path) => path.includes(".tmp-"));
+          assert.deepEqual(left, [], "nothing half-written is left");
+        }
+      }
+      assert.ok(opened > 60 * 5 + 100, `only ${opened} lives got as far as opening`);
+    });
+  }
+
+  it("detects every changed byte of run.json and of the lock", () =>
+    inWorld(11, async (world) => {
+      const process = world.startProcess();
+      const run = await open(process);
+      process.kill();
+      for (const path of [`${run.directory}/run.json`, `${run.directory}/lock/epoch-0000000001`]) {
+        const { length } = world.disk.content(path);
+        for (let at = 0; at < length; at++) {
+          world.disk.corrupt(path, at, 1 << (at & 7));
+          const other = world.startProcess();
+          await assert.rejects(open(other), (error: OxbowError) => {
+            assert.equal(error.code, "METADATA_CORRUPTED", `byte ${at} of ${path}`);
+            return error.details["file"] === path;
+          });
+          other.kill();
+          world.disk.corrupt(path, at, 1 << (at & 7));
+        }
+      }
+    }));
+});

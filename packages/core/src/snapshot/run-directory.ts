@@ -22,7 +22,7 @@ import { readRunRecord, writeRunRecord, type RunRecord, type RunStatus } from ".
 export const CHECKPOINT_IDS_RESERVED_COUNT = 32;
 
 /** Runs of one job name in one directory; more means that something starts new runs in a loop. */
-const GENERATIONS_LIMIT = 100_000;
+const RUNS_PER_NAME_LIMIT = 100_000;
 
 const JOB_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 
@@ -45,9 +45,9 @@ export type RunOpening =
   | { readonly kind: "ended"; readonly directory: string; readonly record: RunRecord };
 
 /** Id of the nth run of a job name: 32 hex digits, stable for ever. */
-export function deriveJobId(jobName: string, generation = 0): string {
+export function deriveJobId(jobName: string, ordinal = 0): string {
   return createHash("sha256")
-    .update(`oxbow-run\n${generation}\n${jobName}`)
+    .update(`oxbow-run\n${ordinal}\n${jobName}`)
     .digest("hex")
     .slice(0, 32);
 }
@@ -236,16 +236,16 @@ async function chooseJobId(env: Env, request: RunRequest): Promise<string> {
     throw oxbowError("RUN_EXISTS", message, { jobId, directory: checkpointDirectory });
   }
   let record: RunRecord | undefined;
-  for (let generation = 0; generation < GENERATIONS_LIMIT; generation++) {
-    const id = deriveJobId(jobName, generation);
+  for (let ordinal = 0; ordinal < RUNS_PER_NAME_LIMIT; ordinal++) {
+    const id = deriveJobId(jobName, ordinal);
     const next = await readRunRecord(env.files, `${checkpointDirectory}/${id}`);
     if (next === undefined) {
       const isNew = record === undefined || beginsAnother(record);
-      return isNew ? id : deriveJobId(jobName, generation - 1);
+      return isNew ? id : deriveJobId(jobName, ordinal - 1);
     }
     record = next;
   }
-  const message = `${checkpointDirectory} holds ${GENERATIONS_LIMIT} runs of "${jobName}"; clean up.`;
+  const message = `${checkpointDirectory} holds ${RUNS_PER_NAME_LIMIT} runs of "${jobName}"; clean up.`;
   throw oxbowError("RUN_EXISTS", message, { jobName, directory: checkpointDirectory });
 }
 

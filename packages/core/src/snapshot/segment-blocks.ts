@@ -28,7 +28,7 @@ export function blockColumns(buffer: RowBuffer, rows: Uint32Array): EncodableCol
   if (buffer.kind !== "dropped") {
     const groups = new Int32Array(count);
     const { keyGroups } = buffer;
-    for (let i = 0; i < count; i++) groups[i] = keyGroups[rows[i]!]!;
+    for (let i = 0; i < count; i++) groups[i] = keyGroups[rows[i]]!;
     add("g", int32Column(groups, count));
     addSlices("k", buffer.keys, rows, add);
   }
@@ -50,7 +50,7 @@ function addSlices(name: string, heap: ByteHeap, rows: Uint32Array, add: Add): v
     const words = new Int32Array(heap.bytes.buffer, 0, heap.count * width);
     for (let word = 0; word < width; word++) {
       const values = new Int32Array(rows.length);
-      for (let i = 0; i < rows.length; i++) values[i] = words[rows[i]! * width + word]!;
+      for (let i = 0; i < rows.length; i++) values[i] = words[rows[i] * width + word]!;
       add(`${name}.${word}`, int32Column(values, rows.length));
     }
     return;
@@ -63,10 +63,10 @@ function gatherSlices(heap: ByteHeap, rows: Uint32Array, presence: Presence): Sl
   const starts = new Int32Array(count);
   const ends = new Int32Array(count);
   for (let i = 0; i < count; i++) {
-    const row = rows[i]!;
+    const row = rows[i];
     const isThere = presence === undefined || presence[i] !== IS_ABSENT;
-    starts[i] = isThere ? heap.starts[row]! : 0;
-    ends[i] = isThere ? heap.ends[row]! : 0;
+    starts[i] = isThere ? heap.starts[row] : 0;
+    ends[i] = isThere ? heap.ends[row] : 0;
   }
   return { kind: "slices", count, presence, bytes: heap.bytes, starts, ends };
 }
@@ -81,22 +81,22 @@ function gatherColumn(column: ColumnBuffer, rows: Uint32Array): Column | SlicesC
   }
   if (fixed instanceof Int32Array) {
     const values = new Int32Array(count);
-    for (let i = 0; i < count; i++) values[i] = fixed[rows[i]!]!;
+    for (let i = 0; i < count; i++) values[i] = fixed[rows[i]]!;
     return int32Column(values, count, presence);
   }
   if (fixed instanceof BigInt64Array) {
     const values = new BigInt64Array(count);
-    for (let i = 0; i < count; i++) values[i] = fixed[rows[i]!]!;
+    for (let i = 0; i < count; i++) values[i] = fixed[rows[i]]!;
     return bigintColumn(values, count, presence);
   }
   const values = new Uint8Array(count);
-  for (let i = 0; i < count; i++) values[i] = fixed[rows[i]!]!;
+  for (let i = 0; i < count; i++) values[i] = fixed[rows[i]]!;
   return boolColumn(values, count, presence);
 }
 
 function gatherFloat64(from: Float64Array, rows: Uint32Array): Float64Array {
   const values = new Float64Array(rows.length);
-  for (let i = 0; i < rows.length; i++) values[i] = from[rows[i]!]!;
+  for (let i = 0; i < rows.length; i++) values[i] = from[rows[i]]!;
   return values;
 }
 
@@ -105,7 +105,7 @@ function gatherPresence(present: Uint8Array | undefined, rows: Uint32Array): Pre
   const presence = new Uint8Array(rows.length);
   let absentCount = 0;
   for (let i = 0; i < rows.length; i++) {
-    if (present[rows[i]!] !== 0) continue;
+    if (present[rows[i]] !== 0) continue;
     presence[i] = IS_ABSENT;
     absentCount++;
   }
@@ -224,7 +224,7 @@ function slicesOf(block: Block, name: string, part: Part): ByteSlices {
   const count = part.end - part.start;
   const woven = new Int32Array(count * width);
   for (let word = 0; word < width; word++) {
-    const values = words[word]!;
+    const values = words[word];
     for (let i = 0; i < count; i++) woven[i * width + word] = values[part.start + i]!;
   }
   const starts = new Int32Array(count);

@@ -132,7 +132,7 @@ export class SegmentReader {
     for (let kind = 0; kind < ROW_KINDS.length; kind++) {
       const isRanged = ROW_KINDS[kind] !== "dropped";
       for (let i = 0; i < this.#index.length; i++) {
-        const entry = this.#index[i]!;
+        const entry = this.#index[i];
         if (entry.kind !== kind) continue;
         if (isRanged && (entry.last < start || entry.first >= end)) continue;
         const rows = await this.#read(i, { start, end });
@@ -158,8 +158,8 @@ export class SegmentReader {
   }
 
   async #read(position: number, wanted: KeyGroups): Promise<RowColumns> {
-    const entry = this.#index[position]!;
-    const kind = ROW_KINDS[entry.kind]!;
+    const entry = this.#index[position];
+    const kind = ROW_KINDS[entry.kind];
     const table = this.footer.tables[entry.table];
     const { offset, size } = entry;
     // Blocks are followed by zeros up to the next one, or up to the index.
@@ -193,7 +193,7 @@ function firstAtLeast(sorted: Int32Array, count: number, bound: number): number 
   let high = count;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (sorted[middle]! < bound) low = middle + 1;
+    if (sorted[middle] < bound) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -210,12 +210,12 @@ function readIndex(path: string, bytes: Uint8Array, offset: number): IndexEntry[
     const columns = INDEX_COLUMNS.map(valuesOf);
     const offsets = valuesOf("offset");
     return Array.from({ length: block.rowCount }, (_, row) => {
-      const [kind, table, run, first, last, size, rows] = columns.map((values) => values[row]!);
-      const at = offsets[row]!;
-      if (at % 8 !== 0 || at < SEGMENT_HEADER_BYTES || at + size! > offset) {
+      const [kind, table, run, first, last, size, rows] = columns.map((values) => values[row]);
+      const at = offsets[row];
+      if (at % 8 !== 0 || at < SEGMENT_HEADER_BYTES || at + size > offset) {
         throw new RangeError(`block ${row} of the index lies outside of the file's rows`);
       }
-      return { kind, table, run, first, last, size, rows, offset: at } as IndexEntry;
+      return { kind, table, run, first, last, size, rows, offset: at };
     });
   } catch (error) {
     throw segmentCorrupted(path, offset, reasonOf(error), error);

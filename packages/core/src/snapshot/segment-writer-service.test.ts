@@ -41,7 +41,7 @@ function chunkOf(pool: ChunkPool, from: number, count: number): RowChunk {
   const floats = new Float64Array(buffer);
   for (let i = 0; i < count; i++) {
     floats[(i * recordBytes + LAYOUT.keyOffset) / 8] = from + i;
-    floats[(i * recordBytes + LAYOUT.columns[0]!.offset) / 8] = 10 * (from + i);
+    floats[(i * recordBytes + LAYOUT.columns[0].offset) / 8] = 10 * (from + i);
   }
   return { layoutIndex: 0, kind: "puts", count, recordBytes, buffer, heapStart: buffer.byteLength };
 }
@@ -52,9 +52,9 @@ async function readBack(process: SimProcess, handle: SegmentHandle): Promise<Map
   for await (const { keys, columns, count } of reader.rows()) {
     const view = new DataView(keys.bytes.buffer, keys.bytes.byteOffset);
     for (let i = 0; i < count; i++) {
-      const key = view.getBigInt64(keys.starts[i]!, true);
+      const key = view.getBigInt64(keys.starts[i], true);
       assert.ok(!found.has(key));
-      found.set(key, (columns[0]!.values as Float64Array)[i]!);
+      found.set(key, (columns[0].values as Float64Array)[i]);
     }
   }
   await reader.close();

@@ -43,6 +43,9 @@ export const RUN_BYTES_MAX = 32 * 1024 * 1024;
 /** Bytes that are handed to the file at once. */
 const WRITE_BYTES = 1024 * 1024;
 
+/** First size of the two output buffers, which grow: most segments are small. */
+const WRITER_BYTES_MIN = 32 * 1024;
+
 /** Rows of a block never go below this, however long they are. */
 const BLOCK_ROWS_MIN = 16;
 
@@ -95,8 +98,8 @@ export class SegmentWriter {
   #rowsCount = 0;
   #tombstonesCount = 0;
   #file: WritableFile | undefined;
-  #writer = new ByteWriter(WRITE_BYTES + BLOCK_BYTES_GOAL);
-  #spare = new ByteWriter(WRITE_BYTES + BLOCK_BYTES_GOAL);
+  #writer = new ByteWriter(WRITER_BYTES_MIN);
+  #spare = new ByteWriter(WRITER_BYTES_MIN);
   #writing: Promise<void> = Promise.resolve();
   /** File offset of `#writer`'s first byte. */
   #offset = 0;
@@ -219,8 +222,8 @@ export class SegmentWriter {
         kind,
         table,
         run: this.#runs,
-        first: buffer.keyGroups[rows[0]!]!,
-        last: buffer.keyGroups[rows.at(-1)!]!,
+        first: buffer.keyGroups[rows[0]],
+        last: buffer.keyGroups[rows.at(-1)!],
         offset: this.#offset + at,
         size: this.#writer.position - at,
         rows: rows.length,

@@ -32,5 +32,5 @@ export function survivingContent(
 /** XORs `length` bytes with `mask`; offsets beyond the end are ignored. */
 export function flipBytes(bytes: Uint8Array, offset: number, mask: number, length: number): void {
   const end = Math.min(bytes.length, offset + length);
-  for (let i = offset; i < end; i++) bytes[i] = bytes[i]! ^ mask;
+  for (let i = offset; i < end; i++) bytes[i] = bytes[i] ^ mask;
 }

@@ -189,7 +189,7 @@ export class SimDisk {
 
   /** Power loss: what is not durable survives or not, as `random` decides. */
   loseUnsynced(random: Random): void {
-    const survivalRate = [0, 1, 0.5, 0.9][random.int(4)]!;
+    const survivalRate = [0, 1, 0.5, 0.9][random.int(4)];
     const survivors = new Set<number>();
     const fates = new Map<number, boolean>();
     for (const { group, requires } of this.#changes) {

@@ -229,7 +229,7 @@ export class SimFiles implements Files {
           }
           resolve(operation.apply());
         } catch (error) {
-          reject(error);
+          reject(error instanceof Error ? error : new Error(String(error)));
         }
       };
       scheduler.schedule({

@@ -186,7 +186,7 @@ function pushHeap(heap: QueuedEvent[], event: QueuedEvent): void {
   let index = heap.push(event) - 1;
   while (index > 0) {
     const parent = (index - 1) >> 1;
-    if (compareEvents(heap[parent]!, event) <= 0) break;
+    if (compareEvents(heap[parent], event) <= 0) break;
     heap[index] = heap[parent]!;
     index = parent;
   }
@@ -200,8 +200,8 @@ function popHeap(heap: QueuedEvent[]): void {
   for (;;) {
     let child = 2 * index + 1;
     if (child >= heap.length) break;
-    if (child + 1 < heap.length && compareEvents(heap[child + 1]!, heap[child]!) < 0) child++;
-    if (compareEvents(heap[child]!, last) >= 0) break;
+    if (child + 1 < heap.length && compareEvents(heap[child + 1], heap[child]) < 0) child++;
+    if (compareEvents(heap[child], last) >= 0) break;
     heap[index] = heap[child]!;
     index = child;
   }
