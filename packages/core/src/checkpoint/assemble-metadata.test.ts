@@ -53,7 +53,7 @@ function content(acknowledgements: readonly Acknowledgement[]): CheckpointConten
   };
 }
 
-test("every operator gets the parts of its subtasks in order, and a source its enumerator's state", () => {
+test("operators get their subtasks' parts in order, sources their enumerator's state", () => {
   const acks = [ack(0, 0, ["read"]), ack(1, 0, ["count", "out"]), ack(1, 1, ["count", "out"])];
   const metadata = assembleMetadata(JOB, content(acks), 150);
   assert.deepEqual(

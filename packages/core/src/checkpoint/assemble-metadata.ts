@@ -1,8 +1,8 @@
 /*
  * Puts the parts of a complete checkpoint together into what `_metadata` says. Pure.
  *
- * The graph's facts (operators, edges, identity of the run) come from the job master; the state comes
- * from the acknowledgements, which are keyed by uid.
+ * The graph's facts (operators, edges, identity of the run) come from the job master; the state
+ * comes from the acknowledgements, which are keyed by uid.
  */
 import { assert } from "../assert.ts";
 import type {

@@ -2,8 +2,8 @@
  * Flink's configuration keys for checkpoints (`-D execution.checkpointing.…`) as options.
  *
  * Configuration wins over what the program says, so that an operator can change a job without its
- * code. Every key of Flink 2.x is either read, accepted where it asks for what Oxbow does anyway, or
- * refused with `SETTING_NOT_SUPPORTED`; an unknown key under the prefix is `SETTING_INVALID`.
+ * code. Every key of Flink 2.x is either read, accepted where it asks for what Oxbow does anyway,
+ * or refused with `SETTING_NOT_SUPPORTED`; an unknown key under the prefix is `SETTING_INVALID`.
  * Reference: `docs/semantics/checkpoints.md`.
  */
 import type { CheckpointMode, CheckpointOptions, Retention } from "../graph/checkpoint-options.ts";

@@ -1,5 +1,6 @@
 /*
- * Settings of checkpointing as data: what a program writes, validated once into what the engine uses.
+ * Settings of checkpointing as data: what a program writes, validated once into what the engine
+ * uses.
  *
  * Owns: defaults (Flink's, but for the two named below), bounds and refusals. Does not read
  * configuration keys (`checkpoint-config.ts`). Reference: `docs/semantics/checkpoints.md`.
@@ -49,8 +50,8 @@ const MODES: readonly CheckpointMode[] = ["exactly-once", "at-least-once"];
 const RETENTIONS: readonly Retention[] = ["keep", "delete"];
 
 /**
- * Validates options. Errors: `SETTING_INVALID`, `DURATION_INVALID`; `SETTING_NOT_SUPPORTED` for what
- * this version cannot do.
+ * Validates options. Errors: `SETTING_INVALID`, `DURATION_INVALID`; `SETTING_NOT_SUPPORTED` for
+ * what this version cannot do.
  *
  * @example
  * checkpointSettings({ interval: "10s", minPause: "1s" }).timeoutMs; // 600_000

@@ -1,10 +1,11 @@
 /*
  * CheckpointTrigger: the triggering phase of one request at a time, in this order: an id from the
- * durable counter, the pending checkpoint with its timeout, its place in the storage, the enumerators'
- * state, the barrier to the sources. The enumerators come before the tasks: that makes the assignment of splits exactly-once.
+ * durable counter, the pending checkpoint with its timeout, its place in the storage, the
+ * enumerators' state, the barrier to the sources. The enumerators come before the tasks: that makes
+ * the assignment of splits exactly-once.
  *
- * Owns: the order, and what happens when a step fails or the trigger is given up meanwhile. Does not
- * decide what starts (`coordinator.ts`).
+ * Owns: the order, and what happens when a step fails or the trigger is given up meanwhile. Does
+ * not decide what starts (`coordinator.ts`).
  *
  * I1. Every request that was started ends exactly once: here while it has no id, else with its
  *     pending checkpoint.

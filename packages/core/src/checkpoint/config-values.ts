@@ -1,8 +1,9 @@
 /*
  * Reads the text values of configuration keys (`-D key=value`) in Flink's spelling.
  *
- * Owns: the syntax of numbers, booleans, choices and durations in configuration. Does not know which
- * keys exist; see `checkpoint-config.ts` and `restart-strategy.ts`. Every error names the key.
+ * Owns: the syntax of numbers, booleans, choices and durations in configuration. Does not know
+ * which keys exist; see `checkpoint-config.ts` and `restart-strategy.ts`. Every error names the
+ * key.
  */
 import { oxbowError } from "../errors.ts";
 import { parseDuration } from "../time/duration.ts";

@@ -73,7 +73,8 @@ export interface Decline extends SubtaskRef {
  * What became of an acknowledgement.
  * - `success`: it counts.
  * - `duplicate`: the subtask had acknowledged before; ignored.
- * - `unknown`: of another attempt, or of a subtask that the checkpoint does not wait for; discarded.
+ * - `unknown`: of another attempt, or of a subtask that the checkpoint does not wait for;
+ *   discarded.
  * - `discarded`: the checkpoint has ended (or never was); discarded.
  */
 export type AcknowledgeOutcome = "success" | "duplicate" | "unknown" | "discarded";
@@ -156,20 +157,22 @@ export interface AbortedNotice {
 /** What the coordinator needs from the job master. See the file header. */
 export interface CheckpointHost {
   /**
-   * Whether every task of the current attempt runs (or has ended and stays). False from the moment the
-   * attempt fails or is canceled until the next one runs.
+   * Whether every task of the current attempt runs (or has ended and stays). False from the moment
+   * the attempt fails or is canceled until the next one runs.
    */
   areTasksRunning(): boolean;
 
-  /** The next id of the run's durable counter: greater than every earlier one, never given twice. */
+  /**
+   * The next id of the run's durable counter: greater than every earlier one, never given twice.
+   */
   reserveId(): Promise<CheckpointId>;
 
   /** Makes the place where the checkpoint's files go. A rejection counts as a failed checkpoint. */
   prepareStorage(barrier: Barrier): Promise<void>;
 
   /**
-   * Asks every enumerator for its state, by uid, and holds back its messages to each reader until that
-   * reader has taken the barrier (acknowledged) or the checkpoint has ended.
+   * Asks every enumerator for its state, by uid, and holds back its messages to each reader until
+   * that reader has taken the barrier (acknowledged) or the checkpoint has ended.
    */
   snapshotEnumerators(barrier: Barrier): Promise<Readonly<Record<string, unknown>>>;
 
@@ -177,13 +180,15 @@ export interface CheckpointHost {
   triggerSources(barrier: Barrier): void;
 
   /**
-   * Registers the shared segments of an acknowledgement, before its fate is known, so that a segment
-   * that nothing will refer to is found and deleted. Only files under `shared/` count: a savepoint's
-   * late acknowledgement may come here too, and has none.
+   * Registers the shared segments of an acknowledgement, before its fate is known, so that a
+   * segment that nothing will refer to is found and deleted. Only files under `shared/` count: a
+   * savepoint's late acknowledgement may come here too, and has none.
    */
   registerShared(acknowledgement: Acknowledgement): void;
 
-  /** Deletes what only this acknowledgement refers to. Runs in the background, reports for itself. */
+  /**
+   * Deletes what only this acknowledgement refers to. Runs in the background, reports for itself.
+   */
   discardAcknowledgement(acknowledgement: Acknowledgement): void;
 
   /**
@@ -193,9 +198,10 @@ export interface CheckpointHost {
   finalize(content: CheckpointContent): Promise<CompletedCheckpoint>;
 
   /**
-   * Adds a completed checkpoint (never a savepoint) to the store, which drops the oldest ones in the
-   * background, counted by `cleaningCount`. Segments that a checkpoint in `pinnedBases` refers to must
-   * stay: pending checkpoints build on them. Returns the newest checkpoint dropped. Must not throw.
+   * Adds a completed checkpoint (never a savepoint) to the store, which drops the oldest ones in
+   * the background, counted by `cleaningCount`. Segments that a checkpoint in `pinnedBases` refers
+   * to must stay: pending checkpoints build on them. Returns the newest checkpoint dropped. Must
+   * not throw.
    */
   addCompleted(
     checkpoint: CompletedCheckpoint,

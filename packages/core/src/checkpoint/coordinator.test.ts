@@ -12,7 +12,7 @@ function reasonOf(outcome: CheckpointOutcome): string {
   return outcome.kind === "failed" ? outcome.reason : outcome.kind;
 }
 
-test("the first periodic checkpoint comes after a random delay in [minPause, interval]", async () => {
+test("the first tick comes after a random delay in [minPause, interval]", async () => {
   for (const [drawn, delayMs] of [
     [0, 30],
     [0.5, 65],
@@ -42,7 +42,7 @@ test("ticks keep to the planned times, at max(interval, minPause)", async () => 
   assert.equal(times.length, 3);
 });
 
-test("no periodic checkpoint without an interval, and none before RUNNING or after it", async () => {
+test("no ticks without an interval, before RUNNING or after it", async () => {
   const without = await new ScriptedHost().start();
   await without.pass(1_000_000_000);
   assert.equal(without.log(), "");
@@ -81,7 +81,7 @@ test("a trigger goes in order: id, storage, enumerators, sources", async () => {
   assert.deepEqual(host.contents[0].enumerators, { source: 1 });
 });
 
-test("nothing starts while another trigger is in its triggering phase, forced ones included", async () => {
+test("nothing, forced or not, starts while another trigger is in its triggering phase", async () => {
   const host = new ScriptedHost({ ...EVERY_100, maxConcurrent: 5 });
   host.held.add("snapshotEnumerators");
   await host.start();
@@ -136,7 +136,7 @@ test("the pause runs from the completion, and the next tick comes when it is ove
   assert.equal(host.barriers[1].timestamp - EPOCH_MS, 260);
 });
 
-test("what a user asks for does not wait for the pause; a savepoint's completion starts it too", async () => {
+test("a user's request ignores the pause; a savepoint's completion starts it too", async () => {
   const host = await new ScriptedHost({ interval: 1_000, minPause: 1_000 }).start();
   void host.coordinator.trigger();
   await drainPromises();
@@ -151,7 +151,7 @@ test("what a user asks for does not wait for the pause; a savepoint's completion
   assert.equal(host.barriers.length, 3);
 });
 
-test("deletion holds back triggers while more than maxConcurrent checkpoints are being deleted", async () => {
+test("more than maxConcurrent checkpoints being deleted hold back triggers", async () => {
   const host = await new ScriptedHost({ ...EVERY_100, maxConcurrent: 2 }).start();
   host.cleaning = 3;
   await host.pass(250);

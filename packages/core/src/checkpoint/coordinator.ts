@@ -2,14 +2,14 @@
  * CheckpointCoordinator: the job master's door to checkpoints. A state machine without threads; the
  * clock, randomness and every effect (`CheckpointHost`) are given to it.
  *
- * Owns: when a checkpoint begins. How it is triggered is `checkpoint-trigger.ts`, what becomes of it
- * `pending-checkpoints.ts`. Does not write files, keep completed checkpoints, or restart (host).
+ * Owns: when a checkpoint begins. How it is triggered is `checkpoint-trigger.ts`, what becomes of
+ * it `pending-checkpoints.ts`. Does not write files, keep completed checkpoints, or restart (host).
  *
  * I1. Ids strictly increase. At most `maxConcurrent` checkpoints are pending, forced ones apart.
  * I2. One trigger at a time; none while more than `maxConcurrent` checkpoints are being deleted.
- * I3. A barrier's base is the newest checkpoint that was complete when it was made, in this attempt or
- *     the one restored from; never a savepoint; none while a full one is owed. It never goes back
- *     within an attempt.
+ * I3. A barrier's base is the newest checkpoint that was complete when it was made, in this attempt
+ *     or the one restored from; never a savepoint; none while a full one is owed. It never goes
+ *     back within an attempt.
  * I4. Every request ends exactly once.
  * Semantics: `docs/semantics/checkpoints.md`.
  */
@@ -130,7 +130,9 @@ export class CheckpointCoordinator {
     this.#ticks?.startAfter(minPauseMs + Math.floor(this.#random.next() * (spreadMs + 1)));
   }
 
-  /** The job is in any other status: all that waits or is pending ends, but for what is finalizing. */
+  /**
+   * The job is in any other status: all that waits or is pending ends, but for what is finalizing.
+   */
   stopScheduler(): void {
     this.#stop("CHECKPOINT_COORDINATOR_SUSPEND");
   }
@@ -158,8 +160,9 @@ export class CheckpointCoordinator {
   }
 
   /**
-   * All tasks have ended: takes a checkpoint at once. Resolves when a checkpoint triggered from now on
-   * has completed (where this one fails, the next periodic one serves), or when the scheduler stops.
+   * All tasks have ended: takes a checkpoint at once. Resolves when a checkpoint triggered from now
+   * on has completed (where this one fails, the next periodic one serves), or when the scheduler
+   * stops.
    */
   triggerFinal(): Promise<CheckpointOutcome> {
     assert(this.#isRunning && this.#settleFinal === undefined, "one final checkpoint per attempt");
@@ -174,7 +177,9 @@ export class CheckpointCoordinator {
     return this.#checkpoints.acknowledge(acknowledgement);
   }
 
-  /** A subtask declines: the checkpoint is aborted. Returns whether it was pending in its attempt. */
+  /**
+   * A subtask declines: the checkpoint is aborted. Returns whether it was pending in its attempt.
+   */
   decline(decline: Decline): boolean {
     return this.#checkpoints.decline(decline);
   }

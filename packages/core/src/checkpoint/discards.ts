@@ -1,9 +1,10 @@
 /*
  * Discards: removes what aborted checkpoints left, in the background, and counts what is under way.
  *
- * I1. A discard after a failed finalization is *uncertain*: `_metadata` may be there, so until it ends
- *     nobody can say which checkpoint is the newest durable one. If it fails, the job must fail, and
- *     the next attempt asks the storage. Any other failed discard leaves garbage and is reported.
+ * I1. A discard after a failed finalization is *uncertain*: `_metadata` may be there, so until it
+ *     ends nobody can say which checkpoint is the newest durable one. If it fails, the job must
+ *     fail, and the next attempt asks the storage. Any other failed discard leaves garbage and is
+ *     reported.
  */
 import { oxbowError } from "../errors.ts";
 import type { CheckpointContent, CheckpointHost } from "./coordinator-host.ts";

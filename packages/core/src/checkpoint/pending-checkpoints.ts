@@ -1,16 +1,17 @@
 /*
  * PendingCheckpoints: follows every checkpoint from its id to its one end: completed or aborted.
  *
- * Owns: acknowledgements, declines, expiry, finalization, subsumption, the base of the next barrier,
- * and failure accounting. Does not admit or trigger (`coordinator.ts`).
+ * Owns: acknowledgements, declines, expiry, finalization, subsumption, the base of the next
+ * barrier, and failure accounting. Does not admit or trigger (`coordinator.ts`).
  *
- * I1. Every pending checkpoint ends exactly once; `onEnded` hears of it, after tasks and enumerators.
+ * I1. Every pending checkpoint ends exactly once; `onEnded` hears of it, after tasks and
+ *     enumerators.
  * I2. Finalizing is serial, cannot be aborted, and goes on while the job restarts; so completed ids
  *     increase, and who waits for `settled` sees every checkpoint that is durable.
  * I3. `baseId` is the newest completed checkpoint of the attempt, or the one it was restored from.
  * I4. Shared segments of every acknowledgement are registered before its fate is looked at.
- * I5. Between `finalize` resolving and the store knowing of it nothing else runs, so that no barrier
- *     is made on a base that is being dropped.
+ * I5. Between `finalize` resolving and the store knowing of it nothing else runs, so that no
+ *     barrier is made on a base that is being dropped.
  * Semantics: `docs/semantics/checkpoints.md`.
  */
 import { assert } from "../assert.ts";

@@ -1,8 +1,8 @@
 /*
  * PeriodicTicks: the timer of periodic checkpoints.
  *
- * I1. A tick is planned one interval after the previous *planned* one, so that delays do not add up;
- *     a clock that stood still (a suspended machine) gives one tick for all it missed.
+ * I1. A tick is planned one interval after the previous *planned* one, so that delays do not add
+ *     up; a clock that stood still (a suspended machine) gives one tick for all it missed.
  * I2. No tick after `stop`.
  */
 import { assert } from "../assert.ts";

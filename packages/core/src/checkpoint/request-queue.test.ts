@@ -26,7 +26,7 @@ const FREE: AdmissionSituation = {
   pauseLeftMs: 0,
 };
 
-test("savepoints go first, then forced ones, then a user's, then periodic ones, then by arrival", () => {
+test("savepoints go first, then forced, then a user's, then periodic requests", () => {
   const periodic = request({ isPeriodic: true });
   const mine = request();
   const mineLater = request();
@@ -84,7 +84,7 @@ test("only one periodic request waits", () => {
   assert.equal(queue.offer(second), second);
 });
 
-test("whatever is offered, the queue stays in order and within its bound, and loses nothing", () => {
+test("the queue keeps its order and its bound, and loses nothing", () => {
   const wish = fc.record({
     kind: fc.constantFrom("checkpoint" as const, "savepoint" as const),
     isPeriodic: fc.boolean(),

@@ -6,8 +6,8 @@
  *
  * I1. Order: savepoints, then forced ones, then what a user asked for, then periodic ones; among
  *     equals the earlier request.
- * I2. At most one periodic request waits: a further one adds nothing to it (Flink queues every tick,
- *     so that a slow checkpoint is followed by a burst).
+ * I2. At most one periodic request waits: a further one adds nothing to it (Flink queues every
+ *     tick, so that a slow checkpoint is followed by a burst).
  * I3. At most `MAX_QUEUED_REQUESTS` wait; a request by a user is never dropped for a periodic one.
  * Semantics: `docs/semantics/checkpoints.md`, "Admission".
  */

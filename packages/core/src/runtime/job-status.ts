@@ -24,9 +24,9 @@ export const JOB_STATUSES = [
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
 /**
- * What may follow. INITIALIZING: the master is being set up; CREATED: the graph stands, nothing runs;
- * RESTARTING: an attempt failed and another will follow; SUSPENDED: this process lets go of the job,
- * another may go on with it; RECONCILING: a master came back and looks for running tasks.
+ * What may follow. INITIALIZING: the master is being set up; CREATED: the graph stands, nothing
+ * runs; RESTARTING: an attempt failed and another will follow; SUSPENDED: this process lets go of
+ * the job, another may go on with it; RECONCILING: a master came back and looks for running tasks.
  */
 export const JOB_TRANSITIONS: Readonly<Record<JobStatus, readonly JobStatus[]>> = {
   INITIALIZING: ["CREATED", "FAILED", "CANCELLING", "CANCELED", "SUSPENDED", "RECONCILING"],

@@ -4,12 +4,13 @@
  * Owns: the catalogue (Flink's names), the layout, and the block that a thread writes. Reading,
  * rates and text formats are `metric-reader.ts`. Reference: `docs/metrics.md`.
  *
- * A *block* is the values of one scope (the job, a subtask, an operator in a subtask): float64 slots,
- * one per metric of the scope's kind, in the order of the catalogue.
- * I1. The layout is a function of the scopes: every thread that knows the graph computes the same one.
+ * A *block* is the values of one scope (the job, a subtask, an operator in a subtask): float64
+ * slots, one per metric of the scope's kind, in the order of the catalogue.
+ * I1. The layout is a function of the scopes: every thread that knows the graph computes the same
+ *     one.
  * I2. Each block has one writer, and begins on a cache line of its own. The writer stores plainly:
- *     `block.values[TASK_SLOTS.numRecordsIn] += n`. A reader may see a value that is a little old, but
- *     never half a value on the 64-bit machines that Node runs on.
+ *     `block.values[TASK_SLOTS.numRecordsIn] += n`. A reader may see a value that is a little old,
+ *     but never half a value on the 64-bit machines that Node runs on.
  * I3. A gauge without a value yet is NaN. Counters are exact up to 2^53.
  */
 import { assert } from "../assert.ts";
@@ -141,7 +142,9 @@ export function metricsOf(kind: MetricScope["kind"]): Readonly<Record<string, Me
   }
 }
 
-/** The layout of a job: its own block, then per vertex and subtask the task's and its operators'. */
+/**
+ * The layout of a job: its own block, then per vertex and subtask the task's and its operators'.
+ */
 export function metricLayout(vertices: readonly MetricVertex[]): MetricLayout {
   const scopes: MetricScope[] = [{ kind: "job" }];
   for (const { index, parallelism, nodes } of vertices) {
@@ -192,8 +195,8 @@ export function blockValues(memory: SharedArrayBuffer, block: MetricBlockSpec): 
 }
 
 /**
- * Puts a block back to its start: what a new attempt does with the gauges of its tasks. Counters stay
- * if `keepCounters`, since rates and dashboards expect them to grow over restarts of the job.
+ * Puts a block back to its start: what a new attempt does with the gauges of its tasks. Counters
+ * stay if `keepCounters`, since rates and dashboards expect them to grow over restarts of the job.
  */
 export function resetBlock(
   memory: SharedArrayBuffer,

@@ -89,7 +89,7 @@ test("jitter varies a delay by up to a tenth, within the first and the greatest 
   assert.deepEqual(delays(options, [0, 1, 2], 0.999_999), [110, 1_100, 11_000]);
 });
 
-test("after an hour without a failure the delay starts over; time before RUNNING does not count", () => {
+test("after a healthy hour the delay starts over; time before RUNNING does not count", () => {
   const kind = "exponential-delay";
   const healthy = [0, 1_000 + HOUR_MS, 1_001 + HOUR_MS];
   assert.deepEqual(delays({ kind }, healthy), [1_000, 1_000, 1_500]);
@@ -170,7 +170,7 @@ test("settings that cannot work are refused with their name", () => {
   for (const [options, message] of cases) assert.throws(() => restartSettings(options), message);
 });
 
-test("configuration keys of Flink win over the program, and keys of another strategy are idle", () => {
+test("Flink's keys win over the program, and keys of another strategy are idle", () => {
   assert.equal(withRestartConfig(undefined, { "other.key": "1" }), undefined);
   assert.deepEqual(
     withRestartConfig(

@@ -3,9 +3,9 @@
  * RestartBackoffTimeStrategy).
  *
  * Owns: settings and the arithmetic of delays. Does not wait or restart (job master), nor read
- * configuration keys (`restart-config.ts`); it is told the time. The kind of an error decides first: one that
- * comes again every time (`invalid`, `data`, `conflict`) and what was asked for (`canceled`) never
- * restart. Semantics: `docs/semantics/failures.md`.
+ * configuration keys (`restart-config.ts`); it is told the time. The kind of an error decides
+ * first: one that comes again every time (`invalid`, `data`, `conflict`) and what was asked for
+ * (`canceled`) never restart. Semantics: `docs/semantics/failures.md`.
  */
 import { assert } from "../assert.ts";
 import type { Range } from "../checkpoint/config-values.ts";
@@ -52,7 +52,10 @@ export const MAX_FAILURES_IN_INTERVAL = 10_000;
 export const RESTARTS_RANGE: Range = { min: 1, max: UNLIMITED_RESTARTS };
 const POSITIVE_MS = { minMs: 1 };
 
-/** Validates options, filling in Flink's defaults. Errors: `SETTING_INVALID`, `DURATION_INVALID`, naming the field. */
+/**
+ * Validates options, filling in Flink's defaults. Errors: `SETTING_INVALID`, `DURATION_INVALID`,
+ * naming the field.
+ */
 export function restartSettings(options: RestartOptions): RestartSettings {
   switch (options.kind) {
     case "none":

@@ -22,8 +22,9 @@ export const TASK_STATUSES = [
 export type TaskStatus = (typeof TASK_STATUSES)[number];
 
 /**
- * What may follow. INITIALIZING: deployed, restoring its state. A subtask that has ended stays RUNNING
- * until it closes (it still takes barriers). One that was not deployed yet is CANCELED at once.
+ * What may follow. INITIALIZING: deployed, restoring its state. A subtask that has ended stays
+ * RUNNING until it closes (it still takes barriers). One that was not deployed yet is CANCELED at
+ * once.
  */
 export const TASK_TRANSITIONS: Readonly<Record<TaskStatus, readonly TaskStatus[]>> = {
   CREATED: ["SCHEDULED", "CANCELED", "FAILED"],
