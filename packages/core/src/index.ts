@@ -74,7 +74,7 @@ export { collect } from "./connectors/collect.ts";
 export type { Source, SourceReader, Split, SplitEnumerator } from "./connectors/source.ts";
 export type { Committer, Sink, SinkWriter } from "./connectors/sink.ts";
 
-export type { CheckpointOptions } from "./checkpoint/checkpoint-settings.ts";
+export type { CheckpointOptions } from "./graph/checkpoint-options.ts";
 export type { RestartOptions } from "./graph/restart-options.ts";
 
 export { runJob, startJob } from "./driver/run-job.ts";

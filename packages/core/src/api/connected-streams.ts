@@ -1,5 +1,6 @@
 /**
- * ConnectedStreams: two streams of different types for one operator with two inputs, with or without keys.
+ * ConnectedStreams: two streams of different types for one operator with two inputs, with or
+ * without keys.
  */
 import { KeyedProcessLogic } from "../operators/keyed-process-operator.ts";
 import type { KeyedProcessFunctions } from "../operators/keyed-process-operator.ts";
@@ -36,7 +37,10 @@ export class ConnectedStreams<A, B> {
     const functions = {
       operatorState,
       open: definition.open?.bind(definition),
-      process: [definition.processFirst.bind(definition), definition.processSecond.bind(definition)],
+      process: [
+        definition.processFirst.bind(definition),
+        definition.processSecond.bind(definition),
+      ],
       end: definition.end?.bind(definition),
     } as unknown as ProcessFunctions;
     const { builder } = this.#first;
@@ -67,7 +71,10 @@ export class ConnectedKeyedStreams<A, B, K> {
     this.#second = second;
   }
 
-  /** Runs a process function with an input for each stream, and state of the current key that both share. */
+  /**
+   * Runs a process function with an input for each stream, and state of the current key that both
+   * share.
+   */
   process<R, S extends StateDescriptors = Record<never, never>>(
     uid: string,
     definition: KeyedCoProcessFunction<K, A, B, R, S>,
@@ -75,7 +82,10 @@ export class ConnectedKeyedStreams<A, B, K> {
   ): DataStream<R> {
     const states: StateDescriptors = definition.state ?? {};
     const functions = {
-      process: [definition.processFirst.bind(definition), definition.processSecond.bind(definition)],
+      process: [
+        definition.processFirst.bind(definition),
+        definition.processSecond.bind(definition),
+      ],
       onTimer: definition.onTimer?.bind(definition),
     } as unknown as KeyedProcessFunctions;
     const { builder } = this.#first.place;
@@ -94,8 +104,11 @@ export class ConnectedKeyedStreams<A, B, K> {
         body: {
           kind: "operator",
           create: (context) =>
-            new KeyedOperator(context, keys, (keyType) =>
-              new KeyedProcessLogic(context, backendFor(context, keyType, states), functions),
+            new KeyedOperator(
+              context,
+              keys,
+              (keyType) =>
+                new KeyedProcessLogic(context, backendFor(context, keyType, states), functions),
             ),
         },
       }),

@@ -35,7 +35,10 @@ export class DataStream<T> {
    * @example
    * env.source("n", collection([1, 2])).map((n) => n + 1).sink("out", print());
    */
-  map<R>(fn: (record: T) => R, options: OperatorOptions & { readonly type?: Type<R> } = {}): DataStream<R> {
+  map<R>(
+    fn: (record: T) => R,
+    options: OperatorOptions & { readonly type?: Type<R> } = {},
+  ): DataStream<R> {
     const node = this.place.builder.add(
       draftNode({
         uid: options.uid,
@@ -67,7 +70,11 @@ export class DataStream<T> {
         },
       }),
     );
-    return new DataStream<T>({ builder: this.place.builder, node, recordType: this.place.recordType });
+    return new DataStream<T>({
+      builder: this.place.builder,
+      node,
+      recordType: this.place.recordType,
+    });
   }
 
   /** Turns each record into any number of records. */
@@ -83,7 +90,8 @@ export class DataStream<T> {
         inputs: edgesFrom(this.place, 0),
         body: {
           kind: "operator",
-          create: (context) => new FlatMapOperator(context, fn as (record: unknown) => Iterable<unknown>),
+          create: (context) =>
+            new FlatMapOperator(context, fn as (record: unknown) => Iterable<unknown>),
         },
       }),
     );
@@ -120,21 +128,25 @@ export class DataStream<T> {
   }
 
   /**
-   * Groups records by key: a field by name, or a function of the record. Records of equal keys meet in one subtask. The type of
-   * the keys comes from the record type, from `type`, or from the first record.
+   * Groups records by key: a field by name, or a function of the record. Records of equal keys meet
+   * in one subtask. The type of the keys comes from the record type, from `type`, or from the first
+   * record.
    */
   keyBy<F extends KeyField<T>>(field: F): KeyedStream<T, T[F]>;
   keyBy<K>(fn: (record: T) => K, type?: Type<K>): KeyedStream<T, K>;
   keyBy(by: string | ((record: T) => unknown), type?: Type<unknown>): KeyedStream<T, unknown> {
     const declared = typeof by === "string" ? fieldType(this.place.recordType, by) : type;
-    const key: KeySpec = Object.freeze({ by: by as KeySpec["by"], type: declared });
+    const key: KeySpec = Object.freeze({ by: by, type: declared });
     return new KeyedStream<T, unknown>(this.place, key);
   }
 
   /** Puts streams of the same type together; records of different streams have no order. */
   union(...others: readonly DataStream<T>[]): DataStream<T> {
     const places = others.map((other) => other.place);
-    return new DataStream<T>({ ...this.place, others: [...(this.place.others ?? []), ...places.flatMap(flatten)] });
+    return new DataStream<T>({
+      ...this.place,
+      others: [...(this.place.others ?? []), ...places.flatMap(flatten)],
+    });
   }
 
   /** Puts two streams of any types side by side for an operator with two inputs. */
@@ -165,14 +177,21 @@ export class DataStream<T> {
   /** The records that the operator before emitted into a side output. */
   sideOutput<R>(tag: SideOutputTag<R>): DataStream<R> {
     if (this.place.tag !== undefined || this.place.others !== undefined) {
-      refuse(`sideOutput("${tag.name}") must follow the operator that emits into it.`, { tag: tag.name });
+      refuse(`sideOutput("${tag.name}") must follow the operator that emits into it.`, {
+        tag: tag.name,
+      });
     }
-    return new DataStream<R>({ builder: this.place.builder, node: this.place.node, tag: tag.name, recordType: undefined });
+    return new DataStream<R>({
+      builder: this.place.builder,
+      node: this.place.node,
+      tag: tag.name,
+      recordType: undefined,
+    });
   }
 
   /**
-   * Assigns timestamps and makes watermarks here instead of in the source. Prefer the source: only there each split has a watermark
-   * of its own.
+   * Assigns timestamps and makes watermarks here instead of in the source. Prefer the source: only
+   * there each split has a watermark of its own.
    */
   watermarks(settings: WatermarkSettings<T>, options: OperatorOptions = {}): DataStream<T> {
     const name = options.uid ?? "watermarks";
@@ -185,7 +204,11 @@ export class DataStream<T> {
         body: { kind: "watermarks", watermarks: watermarkStrategy(settings, name) },
       }),
     );
-    return new DataStream<T>({ builder: this.place.builder, node, recordType: this.place.recordType });
+    return new DataStream<T>({
+      builder: this.place.builder,
+      node,
+      recordType: this.place.recordType,
+    });
   }
 
   /** Ends the stream in a sink. `uid` names its state (pending transactions) in snapshots. */
@@ -217,7 +240,8 @@ function flatten<T>(place: StreamPlace<T>): StreamPlace<T>[] {
 /** A stream that comes straight from a source. */
 export class SourceStream<T> extends DataStream<T> {
   /**
-   * Says where the event time of a record is and how late records may come. Each split gets a watermark of its own.
+   * Says where the event time of a record is and how late records may come. Each split gets a
+   * watermark of its own.
    *
    * @example
    * env.source("clicks", clicks).watermarks({ timestamp: "at", outOfOrderness: "5s", idleAfter: "1m" });
@@ -226,7 +250,8 @@ export class SourceStream<T> extends DataStream<T> {
     const { builder, node } = this.place;
     const { body, uid } = builder.node(node);
     if (body.kind !== "source") refuse(`"${uid}" is no source.`, { uid });
-    if (body.watermarks !== undefined) refuse(`The source "${uid}" has watermarks already.`, { uid });
+    if (body.watermarks !== undefined)
+      refuse(`The source "${uid}" has watermarks already.`, { uid });
     builder.replace(node, { body: { ...body, watermarks: watermarkStrategy(settings, uid) } });
     return new DataStream<T>(this.place);
   }

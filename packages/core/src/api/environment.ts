@@ -1,7 +1,8 @@
 /**
- * StreamEnvironment: what a job's program gets: sources, settings of the job, and what it was started with.
+ * StreamEnvironment: what a job's program gets: sources, settings of the job, and what it was
+ * started with.
  */
-import type { CheckpointOptions } from "../checkpoint/checkpoint-settings.ts";
+import type { CheckpointOptions } from "../graph/checkpoint-options.ts";
 import type { Source, Split } from "../connectors/source.ts";
 import { explain, explainText } from "../graph/explain.ts";
 import type { Explained } from "../graph/explain.ts";
@@ -51,7 +52,8 @@ export class StreamEnvironment {
   }
 
   /**
-   * Begins a stream at a source. `uid` names its state (splits and positions) in snapshots; GRAPH_INVALID if it is used twice.
+   * Begins a stream at a source. `uid` names its state (splits and positions) in snapshots;
+   * GRAPH_INVALID if it is used twice.
    *
    * @example
    * env.source("orders", files("orders/*.jsonl", json(Order)));
@@ -71,7 +73,10 @@ export class StreamEnvironment {
     return new SourceStream<T>({ builder: this.#builder, node, recordType: source.recordType });
   }
 
-  /** Settings of checkpoints; keys given at the start of the job go first. Later calls replace earlier ones. */
+  /**
+   * Settings of checkpoints; keys given at the start of the job go first. Later calls replace
+   * earlier ones.
+   */
   checkpoint(options: CheckpointOptions): this {
     this.#settings.checkpoint = options;
     return this;
@@ -89,7 +94,10 @@ export class StreamEnvironment {
     return this;
   }
 
-  /** Number of key groups, 1 to 32 768; it stays for the life of the state. Default: Flink's formula. */
+  /**
+   * Number of key groups, 1 to 32 768; it stays for the life of the state. Default: Flink's
+   * formula.
+   */
   maxParallelism(maxParallelism: number): this {
     this.#settings.maxParallelism = maxParallelism;
     return this;

@@ -1,6 +1,6 @@
 /**
- * job: how a program declares a job. A job is a name and a function that builds the graph; the function runs on the master and on
- * every worker thread, and must build the same graph each time.
+ * job: how a program declares a job. A job is a name and a function that builds the graph; the
+ * function runs on the master and on every worker thread, and must build the same graph each time.
  */
 import { oxbowError } from "../errors.ts";
 import type { StreamEnvironment } from "./environment.ts";
@@ -15,8 +15,8 @@ export interface Job {
 const NAME_LENGTH_MAX = 200;
 
 /**
- * Declares a job. `build` only describes streams; nothing runs in it. The name is part of the run's identity: the same command
- * resumes the run of that name.
+ * Declares a job. `build` only describes streams; nothing runs in it. The name is part of the run's
+ * identity: the same command resumes the run of that name.
  *
  * Errors: GRAPH_INVALID for an empty or overlong name.
  *

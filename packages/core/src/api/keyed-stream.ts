@@ -73,8 +73,11 @@ export class KeyedStream<T, K> {
         body: {
           kind: "operator",
           create: (context) =>
-            new KeyedOperator(context, [this.key], (keyType) =>
-              new KeyedProcessLogic(context, backendFor(context, keyType, states), functions),
+            new KeyedOperator(
+              context,
+              [this.key],
+              (keyType) =>
+                new KeyedProcessLogic(context, backendFor(context, keyType, states), functions),
             ),
         },
       }),
@@ -107,7 +110,7 @@ export class KeyedStream<T, K> {
     spec: S,
     options: Omit<OperatorOptions, "uid"> = {},
   ): DataStream<KeyedAggregate<K, S>> {
-    return this.#aggregate<KeyedAggregate<K, S>>(uid, spec as AggregateSpec<never>, {
+    return this.#aggregate<KeyedAggregate<K, S>>(uid, spec, {
       ...options,
       kind: "aggregate",
       recordType: undefined,
@@ -145,14 +148,20 @@ export class KeyedStream<T, K> {
         body: {
           kind: "operator",
           create: (context) =>
-            new KeyedOperator(context, [this.key], (keyType) =>
-              new AggregateLogic(context, backendFor(context, keyType, {}), plan),
+            new KeyedOperator(
+              context,
+              [this.key],
+              (keyType) => new AggregateLogic(context, backendFor(context, keyType, {}), plan),
             ),
         },
       }),
     );
     const recordType = options.recordType ?? keyedResultType(this.key.type, plan.resultType);
-    return new DataStream<R>({ builder: this.place.builder, node, recordType: recordType as Type<R> | undefined });
+    return new DataStream<R>({
+      builder: this.place.builder,
+      node,
+      recordType: recordType as Type<R> | undefined,
+    });
   }
 
   #edges(): ReturnType<typeof edgesFrom> {
@@ -166,5 +175,5 @@ export function keyedResultType(
   result: Type<unknown> | undefined,
 ): Type<unknown> | undefined {
   if (key === undefined || result?.kind !== "struct") return undefined;
-  return t.struct({ key, ...(result as StructType<unknown>).fields }) as Type<unknown>;
+  return t.struct({ key, ...(result as StructType<unknown>).fields });
 }

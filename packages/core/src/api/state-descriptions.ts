@@ -26,12 +26,16 @@ export function describeOperatorStates(states: OperatorStateDescriptors): StateD
 }
 
 function typeOf(descriptor: StateDescriptor): Type<unknown> {
-  return descriptor.type as Type<unknown>;
+  return descriptor.type;
 }
 
 /** The accumulators of aggregates, column by column. */
 export function describePlan(plan: AggregatePlan): StateDescription[] {
-  const columns = plan.columns.map(({ name, type }) => ({ name, kind: "aggregating", schema: schemaOf(type) }));
+  const columns = plan.columns.map(({ name, type }) => ({
+    name,
+    kind: "aggregating",
+    schema: schemaOf(type),
+  }));
   const children = plan.children.map((child) => ({
     name: child.name,
     kind: `aggregating-${child.kind}`,

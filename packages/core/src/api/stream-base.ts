@@ -1,6 +1,6 @@
 /**
- * StreamBase: what all stream handles share: the graph being built and the place in it where the handle stands.
- * Handles are immutable; every method adds to the graph and returns a new handle.
+ * StreamBase: what all stream handles share: the graph being built and the place in it where the
+ * handle stands. Handles are immutable; every method adds to the graph and returns a new handle.
  */
 import { oxbowError } from "../errors.ts";
 import type { GraphBuilder, NodeDraft } from "../graph/graph-builder.ts";
@@ -58,7 +58,10 @@ export function draftNode(
 }
 
 /** The declared type of a field of the records, if the records' type is known. */
-export function fieldType(recordType: Type<unknown> | undefined, field: string): Type<unknown> | undefined {
+export function fieldType(
+  recordType: Type<unknown> | undefined,
+  field: string,
+): Type<unknown> | undefined {
   if (recordType?.kind !== "struct") return undefined;
   const { fields } = recordType as StructType<unknown>;
   return Object.hasOwn(fields, field) ? fields[field] : undefined;

@@ -18,8 +18,14 @@ import { describePlan } from "./state-descriptions.ts";
 import { draftNode, edgesFrom } from "./stream-base.ts";
 import type { OperatorOptions, StreamPlace } from "./stream-base.ts";
 
-/** The result of a window without a function of the user: key, window, and one property per aggregate. */
-export type WindowResult<K, S> = { readonly key: K; readonly window: TimeWindow } & AggregateResult<S>;
+/**
+ * The result of a window without a function of the user: key, window, and one property per
+ * aggregate.
+ */
+export type WindowResult<K, S> = {
+  readonly key: K;
+  readonly window: TimeWindow;
+} & AggregateResult<S>;
 
 interface WindowDraft<T> {
   readonly place: StreamPlace<T>;
@@ -45,18 +51,25 @@ export class WindowedStream<T, K> {
     return new WindowedStream<T, K>({ ...this.#draft, trigger });
   }
 
-  /** How long after its end a window still takes late records, and gives its result anew for each. Event time only. */
+  /**
+   * How long after its end a window still takes late records, and gives its result anew for each.
+   * Event time only.
+   */
   allowedLateness(lateness: Duration): WindowedStream<T, K> {
     return new WindowedStream<T, K>({ ...this.#draft, allowedLateness: lateness });
   }
 
-  /** Where records go that come too late for all their windows; without it they are counted and dropped. */
+  /**
+   * Where records go that come too late for all their windows; without it they are counted and
+   * dropped.
+   */
   lateOutput(tag: SideOutputTag<T>): WindowedStream<T, K> {
     return new WindowedStream<T, K>({ ...this.#draft, lateTag: tag });
   }
 
   /**
-   * Aggregates per key and window, record by record. Emits `{ key, window, …aggregates }`, or what `result` makes of the aggregates.
+   * Aggregates per key and window, record by record. Emits `{ key, window, …aggregates }`, or what
+   * `result` makes of the aggregates.
    *
    * @example
    * flights.keyBy("origin").window(tumbling("1h")).aggregate("hourly", { flights: count() });
@@ -77,7 +90,10 @@ export class WindowedStream<T, K> {
     return this.#add(uid, { aggregate: spec, result, options });
   }
 
-  /** Combines the records of a key and window two by two. Emits what `result` makes of it; default: the combined record. */
+  /**
+   * Combines the records of a key and window two by two. Emits what `result` makes of it; default:
+   * the combined record.
+   */
   reduce(uid: string, fn: (left: T, right: T) => T): DataStream<T>;
   reduce<R>(
     uid: string,
@@ -91,10 +107,17 @@ export class WindowedStream<T, K> {
     result: WindowFunction<K, never, R> = (value, _info, emit) => emit(value),
     options: Options<R> = {},
   ): DataStream<R> {
-    return this.#add(uid, { aggregate: reducing(fn, this.#draft.place.recordType), result, options });
+    return this.#add(uid, {
+      aggregate: reducing(fn, this.#draft.place.recordType),
+      result,
+      options,
+    });
   }
 
-  /** Runs a function over all records of a key and window at once. They are kept until the window ends: prefer `aggregate`. */
+  /**
+   * Runs a function over all records of a key and window at once. They are kept until the window
+   * ends: prefer `aggregate`.
+   */
   process<R>(
     uid: string,
     fn: WindowFunction<K, readonly T[], R>,
@@ -137,8 +160,14 @@ export class WindowedStream<T, K> {
         body: {
           kind: "operator",
           create: (context) =>
-            new KeyedOperator(context, [key], (keyType) =>
-              new WindowLogic(context, backendFor(context, keyType, {}), { plan, lateTag: lateTag?.name }),
+            new KeyedOperator(
+              context,
+              [key],
+              (keyType) =>
+                new WindowLogic(context, backendFor(context, keyType, {}), {
+                  plan,
+                  lateTag: lateTag?.name,
+                }),
             ),
         },
       }),
@@ -146,4 +175,3 @@ export class WindowedStream<T, K> {
     return new DataStream<R>({ builder: place.builder, node, recordType: what.options.type });
   }
 }
-

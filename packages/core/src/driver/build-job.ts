@@ -1,5 +1,6 @@
 /**
- * build-job: runs a job's program and gives the graph and the settings that it declares. The same on the master and on every worker.
+ * build-job: runs a job's program and gives the graph and the settings that it declares. The same
+ * on the master and on every worker.
  */
 import { StreamEnvironment } from "../api/environment.ts";
 import type { DeclaredSettings, JobParameters } from "../api/environment.ts";
@@ -51,4 +52,3 @@ export async function loadJob(module: string): Promise<Job> {
     { module },
   );
 }
-

@@ -1,10 +1,13 @@
 /**
- * run-job: runs a job in this process: settings, the run directory, workers, the job master. The door of the library and of `oxbow run`.
+ * run-job: runs a job in this process: settings, the run directory, workers, the job master. The
+ * door of the library and of `oxbow run`.
  *
- * - A module (path or URL) runs on worker threads, one per subtask index, and is imported by each of them.
+ * - A module (path or URL) runs on worker threads, one per subtask index, and is imported by each
+ *   of them.
  * - A `Job` object runs on this thread, unless `module` says where worker threads find it.
  *
- * With a checkpoint directory a run is resumable: the same call goes on where the last one ended; see `docs/semantics/failures.md`.
+ * With a checkpoint directory a run is resumable: the same call goes on where the last one ended;
+ * see `docs/semantics/failures.md`.
  */
 import { defaultCheckpointInterval } from "./default-settings.ts";
 import type { Job } from "../api/job.ts";
@@ -40,15 +43,22 @@ export interface RunOptions {
   /** Subtasks per operator; goes before what the program declares. */
   readonly parallelism?: number;
   /**
-   * URL of the module whose default export is this job, so that a `Job` object runs on worker threads too. A module that starts its
-   * own job gives `import.meta.url`, and starts it only on the main thread.
+   * URL of the module whose default export is this job, so that a `Job` object runs on worker
+   * threads too. A module that starts its own job gives `import.meta.url`, and starts it only on
+   * the main thread.
    */
   readonly module?: string;
   /** Arguments that the program sees as `env.args`. */
   readonly args?: readonly string[];
-  /** Configuration by key, as `-D key=value`; keys under Flink's names go before what the program declares. */
+  /**
+   * Configuration by key, as `-D key=value`; keys under Flink's names go before what the program
+   * declares.
+   */
   readonly configuration?: Readonly<Record<string, string>>;
-  /** Where runs are kept; without it (and without the key `execution.checkpointing.dir`) nothing is kept. */
+  /**
+   * Where runs are kept; without it (and without the key `execution.checkpointing.dir`) nothing is
+   * kept.
+   */
   readonly checkpointDirectory?: string;
   /** Id of the run; derived from the job's name if not given. */
   readonly jobId?: string;
@@ -86,10 +96,13 @@ const DIRECTORY_KEY = "execution.checkpointing.dir";
 const PARALLELISM_KEY = "parallelism.default";
 
 /**
- * Starts a job. Rejects before anything runs with GRAPH_INVALID, SETTING_INVALID, RUN_LOCKED (another process runs it), RESTORE_MISMATCH,
- * CHECKPOINT_UNREADABLE and the like.
+ * Starts a job. Rejects before anything runs with GRAPH_INVALID, SETTING_INVALID, RUN_LOCKED
+ * (another process runs it), RESTORE_MISMATCH, CHECKPOINT_UNREADABLE and the like.
  */
-export async function startJob(job: Job | string | URL, options: RunOptions = {}): Promise<JobStart> {
+export async function startJob(
+  job: Job | string | URL,
+  options: RunOptions = {},
+): Promise<JobStart> {
   const env = options.env ?? nodeEnv();
   const configuration = options.configuration ?? {};
   const given = configuration[PARALLELISM_KEY];
@@ -100,7 +113,10 @@ export async function startJob(job: Job | string | URL, options: RunOptions = {}
   const built = buildJob(definition, parameters);
   const directory = options.checkpointDirectory ?? configuration[DIRECTORY_KEY];
   const settings = jobSettings(built, configuration, directory !== undefined);
-  const run = directory === undefined ? undefined : await holdRun({ env, built, options, settings, directory });
+  const run =
+    directory === undefined
+      ? undefined
+      : await holdRun({ env, built, options, settings, directory });
   if (run?.kind === "over") return run;
   const workersCount = Math.max(...built.job.vertices.map((vertex) => vertex.parallelism));
   const metrics = new JobMetrics(built.job);
@@ -120,11 +136,15 @@ export async function startJob(job: Job | string | URL, options: RunOptions = {}
     onEvent: options.onEvent ?? (() => undefined),
   });
   master.start();
-  return { kind: "started", job: handleOf({ env, master, launcher, metrics, run: run?.held.directory, built }) };
+  return {
+    kind: "started",
+    job: handleOf({ env, master, launcher, metrics, run: run?.held.directory, built }),
+  };
 }
 
 /**
- * Runs a job to its end. Rejects with the job's error if it failed, and with whatever `startJob` rejects with.
+ * Runs a job to its end. Rejects with the job's error if it failed, and with whatever `startJob`
+ * rejects with.
  *
  * @example
  * await runJob(job("hello", (env) => {
@@ -155,13 +175,16 @@ function jobSettings(
   );
   const declared = withCheckpointConfig(built.declared.checkpoint ?? {}, keys);
   const checkpoint = checkpointSettings(
-    isKept && declared.interval === undefined ? { ...declared, interval: defaultCheckpointInterval } : declared,
+    isKept && declared.interval === undefined
+      ? { ...declared, interval: defaultCheckpointInterval }
+      : declared,
   );
   const restart = withRestartConfig(built.declared.restart, configuration);
   const hasCheckpoints = isKept && checkpoint.intervalMs !== undefined;
   return {
     checkpoint,
-    restart: restart === undefined ? defaultRestartSettings(hasCheckpoints) : restartSettings(restart),
+    restart:
+      restart === undefined ? defaultRestartSettings(hasCheckpoints) : restartSettings(restart),
   };
 }
 

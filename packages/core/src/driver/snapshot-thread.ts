@@ -1,5 +1,6 @@
 /**
- * snapshot-thread: the module of the thread that writes segments for all workers of a job. It gets one port per worker.
+ * snapshot-thread: the module of the thread that writes segments for all workers of a job. It gets
+ * one port per worker.
  */
 import { parentThread, threadPort } from "../env/threads.ts";
 import { nodeEnv } from "../env/node-env.ts";

@@ -1,7 +1,8 @@
 /**
  * Workers on threads of their own, and one thread more that writes their segments.
  *
- * I1. Every attempt gets new worker threads; the thread that writes segments lives as long as the job, or until it dies.
+ * I1. Every attempt gets new worker threads; the thread that writes segments lives as long as the
+ *     job, or until it dies.
  */
 import type { JobParameters } from "../api/environment.ts";
 import { createPorts, startThread } from "../env/threads.ts";
@@ -54,6 +55,7 @@ export function threadLauncher(options: ThreadLauncherOptions): ThreadLauncher {
   };
   return {
     launch: ({ workerIndex, attempt }, events) => {
+      const onExit = (error: unknown): void => events.onExit(error);
       const [workerEnd, writerEnd] = createPorts();
       snapshotThread().port.post({ port: writerEnd } satisfies SnapshotThreadMessage, [writerEnd]);
       const data: WorkerThreadData = { ...options, attempt, writerPort: workerEnd };
@@ -62,14 +64,14 @@ export function threadLauncher(options: ThreadLauncherOptions): ThreadLauncher {
         name: `oxbow-worker-${workerIndex}`,
         data,
         transfer: [workerEnd],
-        onExit: (error) => events.onExit(error),
+        onExit,
       });
-      listeners.add(events.onExit);
+      listeners.add(onExit);
       thread.port.listen((message) => events.onMessage(message as WorkerMessage));
       return {
         post: (message) => thread.port.post(message),
         terminate: async () => {
-          listeners.delete(events.onExit);
+          listeners.delete(onExit);
           await thread.terminate();
         },
       };

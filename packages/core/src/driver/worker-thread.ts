@@ -1,6 +1,6 @@
 /**
- * worker-thread: the module of a worker thread. It runs the job's program, which builds the same graph as on the master, and hosts the
- * subtasks that it is given.
+ * worker-thread: the module of a worker thread. It runs the job's program, which builds the same
+ * graph as on the master, and hosts the subtasks that it is given.
  */
 import { nodeEnv } from "../env/node-env.ts";
 import { parentThread, threadData, threadPort, useSourceMaps } from "../env/threads.ts";
@@ -20,7 +20,13 @@ const master = parentThread();
 try {
   await start();
 } catch (error) {
-  master.post({ kind: "failed", attempt: data.attempt, vertex: -1, subtask: -1, error: toWire(error) });
+  master.post({
+    kind: "failed",
+    attempt: data.attempt,
+    vertex: -1,
+    subtask: -1,
+    error: toWire(error),
+  });
 }
 
 async function start(): Promise<void> {

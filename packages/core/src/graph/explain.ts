@@ -1,6 +1,6 @@
 /**
- * explain: the graph as plain data and as text, and its hash. The data holds all that two threads must agree on and all that a
- * snapshot records of the graph; nothing in it is a function.
+ * explain: the graph as plain data and as text, and its hash. The data holds all that two threads
+ * must agree on and all that a snapshot records of the graph; nothing in it is a function.
  */
 import { operatorId } from "../types/operator-id.ts";
 import { renderSchema } from "../types/schema.ts";
@@ -39,7 +39,9 @@ export interface Explained {
 
 /** The graph as plain data. */
 export function explain(job: JobGraph): Explained {
-  const operators = job.vertices.flatMap((vertex) => vertex.nodes.map((node) => explainNode(vertex, node)));
+  const operators = job.vertices.flatMap((vertex) =>
+    vertex.nodes.map((node) => explainNode(vertex, node)),
+  );
   const uids = job.graph.nodes.map((node) => node.uid);
   const edges = job.edges.map((edge) => ({
     name: edge.name,
@@ -76,12 +78,19 @@ export function graphHash(job: JobGraph): string {
 export function explainText(job: JobGraph): string {
   const lines = [`job "${job.graph.jobName}"`];
   for (const vertex of job.vertices) {
-    lines.push("", `vertex ${vertex.index}, parallelism ${vertex.parallelism} of at most ${vertex.maxParallelism}`);
+    lines.push(
+      "",
+      `vertex ${vertex.index}, parallelism ${vertex.parallelism} of at most ${vertex.maxParallelism}`,
+    );
     for (const edge of vertex.inputs) {
-      lines.push(`  <- ${job.graph.nodes[edge.edge.from].uid} [${partitionerText(edge.partitioner)}]`);
+      lines.push(
+        `  <- ${job.graph.nodes[edge.edge.from].uid} [${partitionerText(edge.partitioner)}]`,
+      );
     }
     for (const node of vertex.nodes) {
-      lines.push(`  ${node.uid} (${node.detail === "" ? node.kind : `${node.kind} ${node.detail}`})`);
+      lines.push(
+        `  ${node.uid} (${node.detail === "" ? node.kind : `${node.kind} ${node.detail}`})`,
+      );
       for (const state of node.states) {
         lines.push(`    state ${state.name}: ${state.kind} ${renderState(state)}`);
       }

@@ -1,6 +1,6 @@
 /**
- * GraphBuilder: collects nodes while a job's program runs and checks what can be checked at once (uids).
- * What needs the whole graph is in `validate.ts`.
+ * GraphBuilder: collects nodes while a job's program runs and checks what can be checked at once
+ * (uids). What needs the whole graph is in `validate.ts`.
  */
 import { assert } from "../assert.ts";
 import { oxbowError } from "../errors.ts";
@@ -81,7 +81,12 @@ export class GraphBuilder {
 }
 
 function checkUid(uid: string, kind: string): string {
-  if (typeof uid === "string" && uid.length > 0 && uid.length <= UID_LENGTH_MAX && !uid.includes("/")) {
+  if (
+    typeof uid === "string" &&
+    uid.length > 0 &&
+    uid.length <= UID_LENGTH_MAX &&
+    !uid.includes("/")
+  ) {
     return uid;
   }
   throw oxbowError(

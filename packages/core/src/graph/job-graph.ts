@@ -1,10 +1,11 @@
 /**
- * JobGraph: what is executed. Operators that can run in one task without an exchange between them are chained into a vertex;
- * a vertex has a parallelism, and its subtasks are what workers run.
+ * JobGraph: what is executed. Operators that can run in one task without an exchange between them
+ * are chained into a vertex; a vertex has a parallelism, and its subtasks are what workers run.
  *
- * An edge is chained if it is the only input of its consumer, both sides have the same parallelism, and its partitioner keeps a
- * record in the same subtask: forward; or, at parallelism 1, any but a second input. Watermark generators start a chain of their own.
- * Chaining never matters to state: that hangs on uids.
+ * An edge is chained if it is the only input of its consumer, both sides have the same parallelism,
+ * and its partitioner keeps a record in the same subtask: forward; or, at parallelism 1, any but a
+ * second input. Watermark generators start a chain of their own. Chaining never matters to state:
+ * that hangs on uids.
  */
 import { assert } from "../assert.ts";
 import { defaultMaxParallelism } from "../types/key.ts";
@@ -59,8 +60,9 @@ export function buildJobGraph(graph: StreamGraph): JobGraph {
       chains.push([node]);
     }
   }
-  const edges = graph.nodes.flatMap((node) => node.inputs).map(
-    (edge, index): JobEdge =>
+  const edges = graph.nodes
+    .flatMap((node) => node.inputs)
+    .map((edge, index): JobEdge =>
       Object.freeze({
         index,
         name: edgeName(graph, edge),
@@ -70,7 +72,7 @@ export function buildJobGraph(graph: StreamGraph): JobGraph {
         fromVertex: vertexOf[edge.from],
         toVertex: vertexOf[edge.to],
       }),
-  );
+    );
   const vertices = chains.map((nodes, index) => buildVertex({ graph, nodes, index, edges }));
   return Object.freeze({ graph, vertices: Object.freeze(vertices), edges: Object.freeze(edges) });
 }

@@ -1,5 +1,6 @@
 /**
- * RestartOptions: what a program says about failures, as data. Defaults and meaning: `docs/semantics/failures.md`.
+ * RestartOptions: what a program says about failures, as data. Defaults and meaning:
+ * `docs/semantics/failures.md`.
  */
 import type { Duration } from "../time/duration.ts";
 

@@ -1,10 +1,12 @@
 /**
- * StreamGraph: the logical graph that a job's program builds, as frozen plain data plus factories. One node per operator.
- * The program must build the same graph wherever it runs (every worker thread runs it); `graph-hash.ts` compares.
+ * StreamGraph: the logical graph that a job's program builds, as frozen plain data plus factories.
+ * One node per operator. The program must build the same graph wherever it runs (every worker
+ * thread runs it); `graph-hash.ts` compares.
  *
- * Identity: every source, sink and operator with state has the uid that the user gave; any other operator may have one, and
- * otherwise gets a path below its nearest upstream uid (`flights/map.0/filter.1`), which is stable as long as that part of the
- * program is. Edges are named `from uid[:tag] -> to uid[:input]`.
+ * Identity: every source, sink and operator with state has the uid that the user gave; any other
+ * operator may have one, and otherwise gets a path below its nearest upstream uid
+ * (`flights/map.0/filter.1`), which is stable as long as that part of the program is. Edges are
+ * named `from uid[:tag] -> to uid[:input]`.
  */
 import type { KeySpec } from "../columns/key-extractor.ts";
 import type { Sink } from "../connectors/sink.ts";
@@ -33,7 +35,10 @@ export type Partitioner =
   | { readonly kind: "forward" | "rebalance" | "rescale" | "broadcast" }
   | { readonly kind: "hash"; readonly key: KeySpec };
 
-/** What an edge is declared with. `auto` becomes forward or rebalance when the parallelisms are known. */
+/**
+ * What an edge is declared with. `auto` becomes forward or rebalance when the parallelisms are
+ * known.
+ */
 export type PartitionerSpec = Partitioner | { readonly kind: "auto" };
 
 /** One declared state, for explain and for judging a restore before anything runs. */

@@ -1,5 +1,6 @@
 /**
- * Checks of a whole graph, before anything runs. Each error names the operator by uid and says what to do.
+ * Checks of a whole graph, before anything runs. Each error names the operator by uid and says what
+ * to do.
  */
 import { oxbowError } from "../errors.ts";
 import { parallelismOf } from "./job-graph.ts";
@@ -27,7 +28,9 @@ function invalid(message: string, details: Readonly<Record<string, unknown>>): n
 function checkParallelism(graph: StreamGraph): void {
   const limit = graph.maxParallelism ?? PARALLELISM_MAX;
   if (!Number.isInteger(limit) || limit < 1 || limit > PARALLELISM_MAX) {
-    invalid(`The max parallelism ${limit} is not a whole number from 1 to ${PARALLELISM_MAX}.`, { limit });
+    invalid(`The max parallelism ${limit} is not a whole number from 1 to ${PARALLELISM_MAX}.`, {
+      limit,
+    });
   }
   for (const node of graph.nodes) {
     const parallelism = parallelismOf(graph, node);

@@ -1,8 +1,9 @@
 /**
- * AggregateLogic: running aggregates per key: after each record, the new result of its key goes out.
+ * AggregateLogic: running aggregates per key: after each record, the new result of its key goes
+ * out.
  *
- * The accumulators are columns of the backend's main table. A batch is folded in by one generated loop over the rows of its keys,
- * which are looked up all at once.
+ * The accumulators are columns of the backend's main table. A batch is folded in by one generated
+ * loop over the rows of its keys, which are looked up all at once.
  */
 import { BATCH_COUNT, Batch } from "../columns/batch.ts";
 import type { KeyColumn } from "../columns/key-column.ts";

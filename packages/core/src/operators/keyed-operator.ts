@@ -1,8 +1,10 @@
 /**
- * KeyedOperator: what all operators on keyed streams share: the keys of a batch, and a backend that exists as soon as the type of
- * the keys is known (declared, restored, or seen in the first record).
+ * KeyedOperator: what all operators on keyed streams share: the keys of a batch, and a backend that
+ * exists as soon as the type of the keys is known (declared, restored, or seen in the first
+ * record).
  *
- * I1. `logic` is made once, by the first of: construction with a declared key type, `useKeyType`, the first record.
+ * I1. `logic` is made once, by the first of: construction with a declared key type, `useKeyType`,
+ *     the first record.
  * I2. All inputs have keys of one type.
  */
 import { oxbowError } from "../errors.ts";
@@ -19,10 +21,16 @@ import { NO_WATERMARK } from "../time/timestamp.ts";
 import type { Operator, OperatorContext } from "./operator.ts";
 import { userFunctionFailed } from "./user-function.ts";
 
-/** What a keyed operator does, with a backend whose key type is known. The contract of `Operator` holds. */
+/**
+ * What a keyed operator does, with a backend whose key type is known. The contract of `Operator`
+ * holds.
+ */
 export interface KeyedLogic {
   readonly backend: KeyedBackend;
-  /** State has been restored, or is empty. `watermark` is the one that the operator starts from; `NO_WATERMARK` for none. */
+  /**
+   * State has been restored, or is empty. `watermark` is the one that the operator starts from;
+   * `NO_WATERMARK` for none.
+   */
   open(watermark: number): void;
   /** `keys` are those of the batch, valid during the call. */
   processKeyed(batch: Batch, keys: KeyColumn, input: number): void;
@@ -142,7 +150,14 @@ export class KeyedOperator implements Operator {
     } catch (error) {
       const { uid, subtaskIndex } = this.#context;
       throw userFunctionFailed(
-        { uid, subtaskIndex, what: "key", recordNumber: undefined, timestamp: undefined, record: undefined },
+        {
+          uid,
+          subtaskIndex,
+          what: "key",
+          recordNumber: undefined,
+          timestamp: undefined,
+          record: undefined,
+        },
         error,
       );
     }

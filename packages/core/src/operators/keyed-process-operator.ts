@@ -1,8 +1,10 @@
 /**
- * KeyedProcessLogic: process functions on keyed streams, over one input or two: state of the current key, both kinds of timers.
+ * KeyedProcessLogic: process functions on keyed streams, over one input or two: state of the
+ * current key, both kinds of timers.
  *
  * I1. The current key is set before each call of a user's function, and only read in it.
- * I2. Timers fire in the order of their timestamps; a timer registered while firing for a time that has been reached fires in the same advance.
+ * I2. Timers fire in the order of their timestamps; a timer registered while firing for a time that
+ *     has been reached fires in the same advance.
  */
 import type { Batch } from "../columns/batch.ts";
 import type { KeyColumn } from "../columns/key-column.ts";
@@ -84,7 +86,10 @@ export class KeyedProcessLogic implements KeyedLogic {
   }
 
   fire(budget: number): boolean {
-    const fired = this.#fireDue("event", this.backend.eventTimers, { upTo: this.#user.watermark, budget });
+    const fired = this.#fireDue("event", this.backend.eventTimers, {
+      upTo: this.#user.watermark,
+      budget,
+    });
     if (fired >= budget) return false;
     const rest = budget - fired;
     const due = { upTo: this.#processingTime, budget: rest };
@@ -101,7 +106,9 @@ export class KeyedProcessLogic implements KeyedLogic {
     due: { readonly upTo: number; readonly budget: number },
   ): number {
     if (timers.nextTimestamp() > due.upTo) return 0;
-    const fired = timers.popDue(due.upTo, due.budget, (timestamp) => this.#onTimer({ timestamp, time }));
+    const fired = timers.popDue(due.upTo, due.budget, (timestamp) =>
+      this.#onTimer({ timestamp, time }),
+    );
     this.#collectors.flush();
     return fired;
   }
@@ -115,7 +122,14 @@ export class KeyedProcessLogic implements KeyedLogic {
       const { uid, subtaskIndex } = this.#context;
       const what = `onTimer (key ${String(user.key)}, ${timer.time} time ${timer.timestamp})`;
       throw userFunctionFailed(
-        { uid, subtaskIndex, what, recordNumber: undefined, timestamp: timer.timestamp, record: undefined },
+        {
+          uid,
+          subtaskIndex,
+          what,
+          recordNumber: undefined,
+          timestamp: timer.timestamp,
+          record: undefined,
+        },
         error,
       );
     }

@@ -1,16 +1,21 @@
 /**
- * Operator: the contract between a chain and the operators in it. An operator is a synchronous state machine; it owns its logic
- * and its state, and knows nothing of channels, barriers' alignment, threads or files.
+ * Operator: the contract between a chain and the operators in it. An operator is a synchronous
+ * state machine; it owns its logic and its state, and knows nothing of channels, barriers'
+ * alignment, threads or files.
  *
- * Call order: `open` once (its state has been restored before); then any of the others in any order, never re-entrantly;
- * `endInput` once per input; `close` last, also after a failure.
+ * Call order: `open` once (its state has been restored before); then any of the others in any
+ * order, never re-entrantly; `endInput` once per input; `close` last, also after a failure.
  *
- * I1. `processBatch` processes the whole batch. Emitting never blocks and never refuses: the chain asked its outputs for room before.
- * I2. What an operator emits during a call it has handed over when the call returns (no output buffers between calls), except where
- *     `prepareBarrier` and `advanceWatermark` flush it (local aggregation).
- * I3. `advanceWatermark` and `advanceProcessingTime` only note the time; the work is done in `fire`, a bounded slice per call, until it returns
- *     true. The chain gives the operator no batch, barrier or later watermark before that.
- * I4. A user's function that throws makes the operator throw USER_FUNCTION_FAILED; the chain adds nothing.
+ * I1. `processBatch` processes the whole batch. Emitting never blocks and never refuses: the chain
+ *     asked its outputs for room before.
+ * I2. What an operator emits during a call it has handed over when the call returns (no output
+ *     buffers between calls), except where `prepareBarrier` and `advanceWatermark` flush it (local
+ *     aggregation).
+ * I3. `advanceWatermark` and `advanceProcessingTime` only note the time; the work is done in
+ *     `fire`, a bounded slice per call, until it returns true. The chain gives the operator no
+ *     batch, barrier or later watermark before that.
+ * I4. A user's function that throws makes the operator throw USER_FUNCTION_FAILED; the chain adds
+ *     nothing.
  */
 import { assert } from "../assert.ts";
 import type { Batch } from "../columns/batch.ts";
@@ -47,8 +52,8 @@ export interface OperatorContext {
 /** See the file header. */
 export interface Operator {
   /**
-   * Keyed state and timers, if it has any; snapshots and restores go through it. Undefined as long as the type of the keys is not
-   * known: see `useKeyType`.
+   * Keyed state and timers, if it has any; snapshots and restores go through it. Undefined as long
+   * as the type of the keys is not known: see `useKeyType`.
    */
   readonly keyed: KeyedBackend | undefined;
   /** Operator list and union state, if it has any. Valid from construction. */
@@ -68,13 +73,22 @@ export interface Operator {
   /** The earliest processing-time timer, ms; Infinity for none. */
   nextProcessingTimer(): number;
   endInput(input: number): void;
-  /** Right before the barrier passes on: hand over what is held back. `isEnd`: no batch will ever follow. */
+  /**
+   * Right before the barrier passes on: hand over what is held back. `isEnd`: no batch will ever
+   * follow.
+   */
   prepareBarrier(checkpointId: number, isEnd: boolean): void;
-  /** Resolves when what `prepareBarrier` set under way outside of the state (pending files) is durable; undefined: nothing is. */
+  /**
+   * Resolves when what `prepareBarrier` set under way outside of the state (pending files) is
+   * durable; undefined: nothing is.
+   */
   flushed(): Promise<void> | undefined;
   /** False while it can take no further batch (a sink whose buffers are full). */
   isReady(): boolean;
-  /** The checkpoint is complete: everything that it covers may become visible. Resolves when that is done. */
+  /**
+   * The checkpoint is complete: everything that it covers may become visible. Resolves when that is
+   * done.
+   */
   completed(checkpointId: number): Promise<void> | undefined;
   aborted(checkpointId: number): void;
   close(): Promise<void> | undefined;

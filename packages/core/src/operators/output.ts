@@ -3,7 +3,10 @@
  */
 import { BATCH_COUNT, Batch } from "../columns/batch.ts";
 
-/** One output of an operator. What it leads to (chained operators, edges to other tasks, nothing) is the chain's business. */
+/**
+ * One output of an operator. What it leads to (chained operators, edges to other tasks, nothing) is
+ * the chain's business.
+ */
 export interface Output {
   /** Hands a batch over. Never blocks, never refuses. The batch must not change afterwards. */
   emit(batch: Batch): void;

@@ -1,9 +1,11 @@
 /**
- * Process functions: what users write when map, aggregate and windows are not enough. Plain objects with functions; one object serves
- * all subtasks of a thread, so what must be kept goes into declared state, never into variables.
+ * Process functions: what users write when map, aggregate and windows are not enough. Plain objects
+ * with functions; one object serves all subtasks of a thread, so what must be kept goes into
+ * declared state, never into variables.
  *
- * Call order of the functions of one subtask: `open`, then `process` and `onTimer` in any order, `end` when the input has ended.
- * All run on the task's thread, one at a time. Throwing fails the attempt (USER_FUNCTION_FAILED); it restarts from the latest checkpoint.
+ * Call order of the functions of one subtask: `open`, then `process` and `onTimer` in any order,
+ * `end` when the input has ended. All run on the task's thread, one at a time. Throwing fails the
+ * attempt (USER_FUNCTION_FAILED); it restarts from the latest checkpoint.
  */
 import type { HandlesOf, StateDescriptors } from "../state/descriptors.ts";
 import type { OperatorStateDescriptors, OperatorStateHandles } from "../state/operator-state.ts";
@@ -43,12 +45,19 @@ export interface ProcessContext<Out> {
 }
 
 /** A context with operator state: lists that belong to the subtask, not to a key. */
-export interface OperatorStateContext<Out, O extends OperatorStateDescriptors> extends ProcessContext<Out> {
+export interface OperatorStateContext<
+  Out,
+  O extends OperatorStateDescriptors,
+> extends ProcessContext<Out> {
   readonly operatorState: OperatorStateHandles<O>;
 }
 
 /** A process function without keys. */
-export interface ProcessFunction<In, Out, O extends OperatorStateDescriptors = Record<never, never>> {
+export interface ProcessFunction<
+  In,
+  Out,
+  O extends OperatorStateDescriptors = Record<never, never>,
+> {
   /** Operator state by name: `operatorListState(…)`, `unionListState(…)`. */
   readonly operatorState?: O;
   open?(context: OperatorStateContext<Out, O>): void;
@@ -56,7 +65,9 @@ export interface ProcessFunction<In, Out, O extends OperatorStateDescriptors = R
   end?(context: OperatorStateContext<Out, O>): void;
 }
 
-/** Timers of the current key. A timer is there once, however often it is registered. Times in ms. */
+/**
+ * Timers of the current key. A timer is there once, however often it is registered. Times in ms.
+ */
 export interface Timers {
   registerEventTime(timestamp: number): void;
   registerProcessingTime(timestamp: number): void;
@@ -65,7 +76,11 @@ export interface Timers {
 }
 
 /** A context with a current key. */
-export interface KeyedProcessContext<K, S extends StateDescriptors, Out> extends ProcessContext<Out> {
+export interface KeyedProcessContext<
+  K,
+  S extends StateDescriptors,
+  Out,
+> extends ProcessContext<Out> {
   readonly key: K;
   /** The declared states, each bound to the current key. */
   readonly state: HandlesOf<S>;
@@ -79,7 +94,12 @@ export interface FiredTimer {
 }
 
 /** A process function on a keyed stream. */
-export interface KeyedProcessFunction<K, In, Out, S extends StateDescriptors = Record<never, never>> {
+export interface KeyedProcessFunction<
+  K,
+  In,
+  Out,
+  S extends StateDescriptors = Record<never, never>,
+> {
   /** Keyed state by name: `valueState(…)`, `listState(…)`, … */
   readonly state?: S;
   process(record: In, context: KeyedProcessContext<K, S, Out>): void;
@@ -87,7 +107,12 @@ export interface KeyedProcessFunction<K, In, Out, S extends StateDescriptors = R
 }
 
 /** A process function over two streams. */
-export interface CoProcessFunction<A, B, Out, O extends OperatorStateDescriptors = Record<never, never>> {
+export interface CoProcessFunction<
+  A,
+  B,
+  Out,
+  O extends OperatorStateDescriptors = Record<never, never>,
+> {
   readonly operatorState?: O;
   open?(context: OperatorStateContext<Out, O>): void;
   processFirst(record: A, context: OperatorStateContext<Out, O>): void;
@@ -96,7 +121,13 @@ export interface CoProcessFunction<A, B, Out, O extends OperatorStateDescriptors
 }
 
 /** A process function over two streams with the same key. */
-export interface KeyedCoProcessFunction<K, A, B, Out, S extends StateDescriptors = Record<never, never>> {
+export interface KeyedCoProcessFunction<
+  K,
+  A,
+  B,
+  Out,
+  S extends StateDescriptors = Record<never, never>,
+> {
   readonly state?: S;
   processFirst(record: A, context: KeyedProcessContext<K, S, Out>): void;
   processSecond(record: B, context: KeyedProcessContext<K, S, Out>): void;

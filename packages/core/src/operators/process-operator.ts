@@ -1,5 +1,6 @@
 /**
- * ProcessOperator: process functions without keys, over one input or two. The two are one operator: a function per input.
+ * ProcessOperator: process functions without keys, over one input or two. The two are one operator:
+ * a function per input.
  */
 import type { Batch } from "../columns/batch.ts";
 import { OperatorStateBackend } from "../state/operator-state.ts";
@@ -117,7 +118,14 @@ export class ProcessOperator extends StatelessOperator {
       fn(this.#user);
     } catch (error) {
       const { uid, subtaskIndex } = this.#context;
-      const call = { uid, subtaskIndex, what, recordNumber: undefined, timestamp: undefined, record: undefined };
+      const call = {
+        uid,
+        subtaskIndex,
+        what,
+        recordNumber: undefined,
+        timestamp: undefined,
+        record: undefined,
+      };
       throw userFunctionFailed(call, error);
     }
     this.#collectors.flush();

@@ -1,7 +1,8 @@
 /**
  * map, filter, flatMap: one record in, one, none or many out, without state.
  *
- * Each has a loop of its own, compiled with the operator's uid (see `user-function.ts`). Timestamps stay with their records.
+ * Each has a loop of its own, compiled with the operator's uid (see `user-function.ts`). Timestamps
+ * stay with their records.
  */
 import { BATCH_COUNT, Batch } from "../columns/batch.ts";
 import { StatelessOperator } from "./operator.ts";
@@ -12,7 +13,10 @@ import type { LoopPosition } from "./user-function.ts";
 
 type Records = readonly unknown[];
 
-/** What the three have in common: running a loop over a batch and naming the record at which it threw. */
+/**
+ * What the three have in common: running a loop over a batch and naming the record at which it
+ * threw.
+ */
 abstract class LoopOperator extends StatelessOperator {
   protected readonly context: OperatorContext;
   protected readonly position: LoopPosition = new Int32Array(1);
@@ -49,102 +53,80 @@ abstract class LoopOperator extends StatelessOperator {
   protected abstract run(batch: Batch, records: Records): void;
 }
 
-type MapLoop = (
-  records: Records,
-  count: number,
-  fn: (record: unknown) => unknown,
-  position: LoopPosition,
-) => unknown[];
-
 /** `map`. */
 export class MapOperator extends LoopOperator {
-  readonly #fn: (record: unknown) => unknown;
-  readonly #loop: MapLoop;
+  readonly #loop: (records: Records, count: number) => unknown[];
 
   constructor(context: OperatorContext, fn: (record: unknown) => unknown) {
     super(context, "map");
-    this.#fn = fn;
     this.#loop = compileLoop(
       context.uid,
-      ["records", "count", "fn", "position"],
-      `const out = [];
-      for (let i = 0; i < count; i++) { position[0] = i; out.push(fn(records[i])); }
-      return out;`,
-    ) as MapLoop;
+      { fn, position: this.position },
+      `(records, count) => {
+        const out = [];
+        for (let i = 0; i < count; i++) { position[0] = i; out.push(fn(records[i])); }
+        return out;
+      }`,
+    ) as typeof this.#loop;
   }
 
   protected run(batch: Batch, records: Records): void {
-    const out = this.#loop(records, batch.count, this.#fn, this.position);
+    const out = this.#loop(records, batch.count);
     this.context.output.emit(Batch.ofRecords(out, batch.count, batch.timestamps));
   }
 }
 
-type FilterLoop = (
-  records: Records,
-  count: number,
-  fn: (record: unknown) => boolean,
-  position: LoopPosition,
-  kept: Int32Array,
-) => number;
-
 /** `filter`. */
 export class FilterOperator extends LoopOperator {
-  readonly #fn: (record: unknown) => boolean;
-  readonly #loop: FilterLoop;
+  readonly #loop: (records: Records, count: number, kept: Int32Array) => number;
   #kept = new Int32Array(BATCH_COUNT);
 
   constructor(context: OperatorContext, fn: (record: unknown) => boolean) {
     super(context, "filter");
-    this.#fn = fn;
     this.#loop = compileLoop(
       context.uid,
-      ["records", "count", "fn", "position", "kept"],
-      `let n = 0;
-      for (let i = 0; i < count; i++) { position[0] = i; if (fn(records[i])) kept[n++] = i; }
-      return n;`,
-    ) as FilterLoop;
+      { fn, position: this.position },
+      `(records, count, kept) => {
+        let n = 0;
+        for (let i = 0; i < count; i++) { position[0] = i; if (fn(records[i])) kept[n++] = i; }
+        return n;
+      }`,
+    ) as typeof this.#loop;
   }
 
   protected run(batch: Batch, records: Records): void {
     if (this.#kept.length < batch.count) this.#kept = new Int32Array(batch.count);
-    const count = this.#loop(records, batch.count, this.#fn, this.position, this.#kept);
+    const count = this.#loop(records, batch.count, this.#kept);
     if (count === 0) return;
     this.context.output.emit(count === batch.count ? batch : batch.select(this.#kept, count));
   }
 }
 
-type FlatMapLoop = (
-  records: Records,
-  batch: Batch,
-  fn: (record: unknown) => Iterable<unknown>,
-  position: LoopPosition,
-  collector: RecordCollector,
-) => void;
-
 /** `flatMap`. Bursts leave in batches of `BATCH_COUNT`. */
 export class FlatMapOperator extends LoopOperator {
-  readonly #fn: (record: unknown) => Iterable<unknown>;
-  readonly #loop: FlatMapLoop;
+  readonly #loop: (records: Records, batch: Batch) => void;
   readonly #collector: RecordCollector;
 
   constructor(context: OperatorContext, fn: (record: unknown) => Iterable<unknown>) {
     super(context, "flatMap");
-    this.#fn = fn;
-    this.#collector = new RecordCollector(context.output);
+    const collector = new RecordCollector(context.output);
+    this.#collector = collector;
     this.#loop = compileLoop(
       context.uid,
-      ["records", "batch", "fn", "position", "collector"],
-      `const { count, timestamps } = batch;
-      for (let i = 0; i < count; i++) {
-        position[0] = i;
-        const timestamp = timestamps === undefined ? NaN : timestamps[i];
-        for (const result of fn(records[i])) collector.collect(result, timestamp);
+      { fn, position: this.position, collector },
+      `(records, batch) => {
+        const { count, timestamps } = batch;
+        for (let i = 0; i < count; i++) {
+          position[0] = i;
+          const timestamp = timestamps === undefined ? NaN : timestamps[i];
+          for (const result of fn(records[i])) collector.collect(result, timestamp);
+        }
       }`,
-    ) as FlatMapLoop;
+    ) as typeof this.#loop;
   }
 
   protected run(batch: Batch, records: Records): void {
-    this.#loop(records, batch, this.#fn, this.position, this.#collector);
+    this.#loop(records, batch);
     this.#collector.flush();
   }
 }

@@ -1,5 +1,6 @@
 /**
- * user-function: what happens when a function of the user throws, and how loops over user functions are generated.
+ * user-function: what happens when a function of the user throws, and how loops over user functions
+ * are generated.
  */
 import { errorCode, oxbowError } from "../errors.ts";
 import type { Batch } from "../columns/batch.ts";
@@ -13,20 +14,29 @@ export interface UserCall {
   readonly subtaskIndex: number;
   /** In words: `map`, `onTimer`. */
   readonly what: string;
-  /** Number of the record in the operator's input since the attempt began, from 0; undefined outside of a record. */
+  /**
+   * Number of the record in the operator's input since the attempt began, from 0; undefined outside
+   * of a record.
+   */
   readonly recordNumber: number | undefined;
   /** Event time of the record or timer, ms; undefined for none. */
   readonly timestamp: number | undefined;
   readonly record: unknown;
 }
 
-/** The error of a failed user function: names operator and record, keeps the cause with its stack. */
+/**
+ * The error of a failed user function: names operator and record, keeps the cause with its stack.
+ */
 export function userFunctionFailed(call: UserCall, cause: unknown): Error {
   // An error of the engine (a state access refused, a sum overflown) names its place itself.
   if (errorCode(cause) !== undefined) return cause as Error;
   const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
-  const at = call.timestamp === undefined || Number.isNaN(call.timestamp) ? "" : ` at ${time(call.timestamp)}`;
-  const where = call.recordNumber === undefined ? "" : ` on record ${call.recordNumber} of its input${at}`;
+  const at =
+    call.timestamp === undefined || Number.isNaN(call.timestamp)
+      ? ""
+      : ` at ${time(call.timestamp)}`;
+  const where =
+    call.recordNumber === undefined ? "" : ` on record ${call.recordNumber} of its input${at}`;
   const preview = call.recordNumber === undefined ? undefined : previewOf(call.record);
   return oxbowError(
     "USER_FUNCTION_FAILED",
@@ -52,7 +62,9 @@ function time(timestamp: number): string {
 export function previewOf(record: unknown): string {
   let text: string | undefined;
   try {
-    text = JSON.stringify(record, (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value));
+    text = JSON.stringify(record, (_, value: unknown) =>
+      typeof value === "bigint" ? `${value}n` : value,
+    );
   } catch {
     // A cyclic record has no JSON; its type is all that can be said.
     text = undefined;
@@ -65,12 +77,19 @@ export function previewOf(record: unknown): string {
 export type LoopPosition = Int32Array;
 
 /**
- * Compiles a loop of its own for one operator. V8 lets functions of identical source share code and type feedback, so twelve maps
- * with one loop would all be slow; the uid in the source keeps them apart.
+ * Compiles a loop of its own for one operator: `source` is a function expression that sees the
+ * bindings by name. V8 lets functions of identical source share code and type feedback, so twelve
+ * maps with one loop would all be slow; the uid in the source keeps them apart.
  */
-export function compileLoop(uid: string, parameters: readonly string[], body: string): unknown {
-  // eslint-disable-next-line no-new-func, typescript/no-implied-eval -- generated per operator, from constant text and the quoted uid.
-  return new Function(...parameters, `"use strict"; /* ${commentSafe(uid)} */\n${body}`);
+export function compileLoop(
+  uid: string,
+  bindings: Readonly<Record<string, unknown>>,
+  source: string,
+): unknown {
+  // Generated per operator, from constant text and the quoted uid.
+  const text = `"use strict"; /* ${commentSafe(uid)} */\nreturn ${source};`;
+  const make = new Function(...Object.keys(bindings), text) as (...bound: unknown[]) => unknown;
+  return make(...Object.values(bindings));
 }
 
 function commentSafe(uid: string): string {

@@ -1,5 +1,6 @@
 /**
- * WindowLogic: a window operator (`window/window-operator.ts`) as the logic of a keyed operator: outputs, late records, time.
+ * WindowLogic: a window operator (`window/window-operator.ts`) as the logic of a keyed operator:
+ * outputs, late records, time.
  *
  * I1. Results carry the last timestamp of their window, late records their own.
  */
@@ -14,7 +15,9 @@ import type { KeyedLogic } from "./keyed-operator.ts";
 import type { OperatorContext } from "./operator.ts";
 import { RecordCollector } from "./output.ts";
 
-/** The side output of late records, if one is connected, has the name that the user gave its tag. */
+/**
+ * The side output of late records, if one is connected, has the name that the user gave its tag.
+ */
 export interface WindowLogicOptions {
   readonly plan: WindowPlan;
   readonly lateTag: string | undefined;
@@ -28,11 +31,12 @@ export class WindowLogic implements KeyedLogic {
   readonly #operator: WindowOperator;
 
   constructor(context: OperatorContext, backend: KeyedBackend, options: WindowLogicOptions) {
-
     this.backend = backend;
     const results = new RecordCollector(context.output);
     const late =
-      options.lateTag === undefined ? undefined : new RecordCollector(context.sideOutput(options.lateTag));
+      options.lateTag === undefined
+        ? undefined
+        : new RecordCollector(context.sideOutput(options.lateTag));
     this.#results = results;
     this.#late = late;
     this.#operator = createWindowOperator(options.plan, backend, {

@@ -1,10 +1,12 @@
 /**
- * Attempt: one execution of the job from deployment to its end or first failure, as the job master sees it.
+ * Attempt: one execution of the job from deployment to its end or first failure, as the job master
+ * sees it.
  *
- * Owns: the workers of this attempt, the source coordinators, who is deployed, ended and finished. Does not own: checkpoints
- * (`job-master.ts` joins the coordinator to the attempt), restarts.
+ * Owns: the workers of this attempt, the source coordinators, who is deployed, ended and finished.
+ * Does not own: checkpoints (`job-master.ts` joins the coordinator to the attempt), restarts.
  *
- * I1. An attempt ends exactly once: by `finished`, by `failed`, or because the master stops it; after that nothing is heard of it.
+ * I1. An attempt ends exactly once: by `finished`, by `failed`, or because the master stops it;
+ *     after that nothing is heard of it.
  * I2. Messages of workers that carry another attempt number are dropped.
  */
 import { assert } from "../assert.ts";
@@ -127,9 +129,15 @@ export class Attempt {
     for (const coordinator of this.#coordinators.values()) coordinator.aborted(checkpointId);
   }
 
-  /** All have ended and the last checkpoint, if there are checkpoints, is complete: commit the rest and close. */
+  /**
+   * All have ended and the last checkpoint, if there are checkpoints, is complete: commit the rest
+   * and close.
+   */
   finish(): void {
-    assert(this.#phase === "running" && this.haveAllEnded, "an attempt finishes when all have ended");
+    assert(
+      this.#phase === "running" && this.haveAllEnded,
+      "an attempt finishes when all have ended",
+    );
     this.#phase = "finishing";
     this.#broadcast({ kind: "finish", attempt: this.#options.attempt });
   }
@@ -171,7 +179,10 @@ export class Attempt {
   #createChannels(): ChannelGrant[] {
     const { job, workersCount } = this.#options;
     return channelsOf(job)
-      .filter(({ producer, consumer }) => workerOf(producer, workersCount) !== workerOf(consumer, workersCount))
+      .filter(
+        ({ producer, consumer }) =>
+          workerOf(producer, workersCount) !== workerOf(consumer, workersCount),
+      )
       .map(({ edge, producer, consumer }) => ({
         edge: edge.index,
         producer,
@@ -180,7 +191,10 @@ export class Attempt {
       }));
   }
 
-  #deploy(workerIndex: number, shared: { channels: ChannelGrant[]; doorbells: SharedArrayBuffer }): void {
+  #deploy(
+    workerIndex: number,
+    shared: { channels: ChannelGrant[]; doorbells: SharedArrayBuffer },
+  ): void {
     const { job, attempt, workersCount, restored, metrics } = this.#options;
     const { runId, epoch, runDirectory, hasCheckpoints, isExactlyOnce } = this.#options;
     const isHere = (subtask: number): boolean => workerOf(subtask, workersCount) === workerIndex;
@@ -194,7 +208,9 @@ export class Attempt {
       workerIndex,
       workersCount,
       subtasks: subtaskRestores(job, restored).filter(({ subtask }) => isHere(subtask)),
-      channels: shared.channels.filter(({ producer, consumer }) => isHere(producer) || isHere(consumer)),
+      channels: shared.channels.filter(
+        ({ producer, consumer }) => isHere(producer) || isHere(consumer),
+      ),
       doorbells: shared.doorbells,
       metrics,
       restoredId: restored?.checkpointId,

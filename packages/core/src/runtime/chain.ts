@@ -1,12 +1,13 @@
 /**
- * Chain: the operators of one subtask and the record writers behind them, driven by the task. It is the part of a task that a
- * foreign host can drive without a gate.
+ * Chain: the operators of one subtask and the record writers behind them, driven by the task. It is
+ * the part of a task that a foreign host can drive without a gate.
  *
- * Owns: handing batches from operator to operator by reference; event and processing time as resumable work; the order in which
- * operators flush before a barrier and end. Does not own: input, snapshots, threads.
+ * Owns: handing batches from operator to operator by reference; event and processing time as
+ * resumable work; the order in which operators flush before a barrier and end. Does not own: input,
+ * snapshots, threads.
  *
- * I1. Operators stand in an order in which each comes after the one that feeds it, so work that goes through them by index
- *     emits into operators that have not had their turn yet.
+ * I1. Operators stand in an order in which each comes after the one that feeds it, so work that
+ *     goes through them by index emits into operators that have not had their turn yet.
  * I2. While `hasWork`, no batch, barrier or later time is given to the chain.
  * I3. A watermark leaves through the writers after its last firing, in all operators.
  */
@@ -20,7 +21,10 @@ import type { Operator } from "../operators/operator.ts";
 import type { Output } from "../operators/output.ts";
 import { NO_WATERMARK } from "../time/timestamp.ts";
 
-/** One operator in its chain. The head of a source chain has no operator: the source head emits into `output`. */
+/**
+ * One operator in its chain. The head of a source chain has no operator: the source head emits into
+ * `output`.
+ */
 export interface ChainMember {
   readonly uid: string;
   readonly operator: Operator | undefined;
@@ -44,7 +48,10 @@ export class ChainOutput implements Output {
 
   connect(operator: Operator, input: number): void {
     this.#operators.push({ operator, input });
-    this.#only = this.#operators.length === 1 && this.#writers.length === 0 && input === 0 ? operator : undefined;
+    this.#only =
+      this.#operators.length === 1 && this.#writers.length === 0 && input === 0
+        ? operator
+        : undefined;
   }
 
   connectWriter(writer: RecordWriter): void {
@@ -105,10 +112,14 @@ export class Chain {
     return this.#work !== undefined;
   }
 
-  /** Whether every output has room for what one more batch may emit, and every operator can take one. */
+  /**
+   * Whether every output has room for what one more batch may emit, and every operator can take
+   * one.
+   */
   isReady(): boolean {
     for (const writer of this.writers) if (!writer.hasRoom()) return false;
-    for (const { operator } of this.members) if (operator !== undefined && !operator.isReady()) return false;
+    for (const { operator } of this.members)
+      if (operator !== undefined && !operator.isReady()) return false;
     return true;
   }
 
@@ -198,6 +209,11 @@ export class Chain {
     for (const writer of this.writers) writer.flush();
   }
 
+  /** What operators have under way since `prepareBarrier`. */
+  flushed(): Promise<void>[] {
+    return this.members.flatMap(({ operator }) => operator?.flushed() ?? []);
+  }
+
   completed(checkpointId: number): Promise<void>[] {
     return this.members.flatMap(({ operator }) => operator?.completed(checkpointId) ?? []);
   }
@@ -208,9 +224,16 @@ export class Chain {
 
   /** Closes all operators even if some fail; the first failure is thrown. */
   async close(): Promise<void> {
-    const results = await Promise.allSettled(this.members.map(async ({ operator }) => operator?.close()));
+    const results = await Promise.allSettled(
+      this.members.map(async ({ operator }) => operator?.close()),
+    );
     const failed = results.find((result) => result.status === "rejected");
     if (failed === undefined) return;
-    throw oxbowError("OPERATOR_CLOSE_FAILED", "An operator could not be closed.", {}, failed.reason);
+    throw oxbowError(
+      "OPERATOR_CLOSE_FAILED",
+      "An operator could not be closed.",
+      {},
+      failed.reason,
+    );
   }
 }

@@ -1,5 +1,6 @@
 /**
- * ChannelTable: the ends of channels that one worker has: local channels between its own subtasks, ends of rings to other workers.
+ * ChannelTable: the ends of channels that one worker has: local channels between its own subtasks,
+ * ends of rings to other workers.
  */
 import { assert } from "../assert.ts";
 import type { Env } from "../env/env.ts";
@@ -30,7 +31,10 @@ export class ChannelTable {
   constructor(options: ChannelTableOptions) {
     this.#options = options;
     this.#grants = new Map(
-      options.deploy.channels.map((grant) => [channelKey(grant.edge, grant.producer, grant.consumer), grant]),
+      options.deploy.channels.map((grant) => [
+        channelKey(grant.edge, grant.producer, grant.consumer),
+        grant,
+      ]),
     );
   }
 
@@ -78,7 +82,10 @@ export class ChannelTable {
 
   #grant(edge: JobEdge, producer: number, consumer: number): ChannelGrant {
     const grant = this.#grants.get(channelKey(edge.index, producer, consumer));
-    assert(grant !== undefined, () => `the channel ${edge.name} ${producer} -> ${consumer} was granted`);
+    assert(
+      grant !== undefined,
+      () => `the channel ${edge.name} ${producer} -> ${consumer} was granted`,
+    );
     return grant;
   }
 

@@ -1,7 +1,8 @@
 /**
  * Doorbells as one worker sees them: how it wakes others, and how it parks until somebody wakes it.
  *
- * I1. No ring is lost: `observe` is called before the last look at the channels, and `park` returns at once if the bell has rung since.
+ * I1. No ring is lost: `observe` is called before the last look at the channels, and `park` returns
+ *     at once if the bell has rung since.
  */
 import type { Doorbell } from "../exchange/channel.ts";
 import { SharedDoorbell } from "../exchange/doorbell.ts";

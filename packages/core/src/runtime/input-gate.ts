@@ -1,13 +1,17 @@
 /**
- * InputGate: all input channels of a subtask as one stream of gate events, in an order that keeps event time and checkpoints right.
+ * InputGate: all input channels of a subtask as one stream of gate events, in an order that keeps
+ * event time and checkpoints right.
  *
- * Owns: fairness between channels, alignment of barriers (`docs/semantics/checkpoints.md`), the minimum of the watermarks and the
- * status over the channels, the end of inputs. Does not own: what the task does with an event.
+ * Owns: fairness between channels, alignment of barriers (`docs/semantics/checkpoints.md`), the
+ * minimum of the watermarks and the status over the channels, the end of inputs. Does not own: what
+ * the task does with an event.
  *
- * I1. Exactly-once: from a channel that has delivered the barrier of the current checkpoint nothing more is taken until all
- *     channels have delivered it or it was aborted.
- * I2. At-least-once: no channel is ever blocked; the barrier passes when the last channel has delivered it.
- * I3. One barrier event per checkpoint at most; ids of barrier events only grow. A barrier of an aborted checkpoint is swallowed.
+ * I1. Exactly-once: from a channel that has delivered the barrier of the current checkpoint nothing
+ *     more is taken until all channels have delivered it or it was aborted.
+ * I2. At-least-once: no channel is ever blocked; the barrier passes when the last channel has
+ *     delivered it.
+ * I3. One barrier event per checkpoint at most; ids of barrier events only grow. A barrier of an
+ *     aborted checkpoint is swallowed.
  * I4. A channel stays open after its end of data, for barriers.
  */
 import { assert } from "../assert.ts";
@@ -15,7 +19,11 @@ import type { Batch } from "../columns/batch.ts";
 import type { Clock } from "../env/env.ts";
 import type { InputChannel } from "../exchange/channel.ts";
 import type { Barrier, CheckpointId } from "../state/barrier.ts";
-import { STATUS_CHANGED, WATERMARK_CHANGED, WatermarkCombiner } from "../time/watermark-combiner.ts";
+import {
+  STATUS_CHANGED,
+  WATERMARK_CHANGED,
+  WatermarkCombiner,
+} from "../time/watermark-combiner.ts";
 
 /** What the gate hands to the task. */
 export type GateEvent =
@@ -102,7 +110,7 @@ export class InputGate {
   /** The next event, or undefined if no channel that may be read has anything. */
   poll(): GateEvent | undefined {
     const count = this.#channels.length;
-    for (let tried = 0; tried < count; ) {
+    for (let tried = 0; tried < count;) {
       const index = this.#next;
       if (this.#isBlocked[index] === 0) {
         const taken = this.#channels[index].channel.poll();
@@ -129,7 +137,10 @@ export class InputGate {
     if (this.#alignments.delete(checkpointId) && this.#isExactlyOnce) this.#isBlocked.fill(0);
   }
 
-  #take(index: number, element: NonNullable<ReturnType<InputChannel["poll"]>>): GateEvent | undefined {
+  #take(
+    index: number,
+    element: NonNullable<ReturnType<InputChannel["poll"]>>,
+  ): GateEvent | undefined {
     switch (element.kind) {
       case "data":
         // Fairness: one batch of a channel, then the next channel.
@@ -154,7 +165,7 @@ export class InputGate {
   #onEnd(index: number): GateEvent | undefined {
     assert(this.#hasEnded[index] === 0, "a channel ends once");
     this.#hasEnded[index] = 1;
-    const { input } = this.#channels[index]!;
+    const { input } = this.#channels[index];
     const open = this.#openCounts[input] - 1;
     this.#openCounts[input] = open;
     return open === 0 ? { kind: "end-input", input } : undefined;
@@ -178,12 +189,13 @@ export class InputGate {
       return { kind: "barrier", barrier, alignmentMs };
     }
     if (this.#isExactlyOnce) this.#isBlocked[index] = 1;
-    return superseded === undefined
-      ? undefined
-      : { kind: "superseded", checkpointId: superseded };
+    return superseded === undefined ? undefined : { kind: "superseded", checkpointId: superseded };
   }
 
-  /** A newer barrier ends an older alignment (exactly-once), or the oldest of too many (at-least-once). */
+  /**
+   * A newer barrier ends an older alignment (exactly-once), or the oldest of too many
+   * (at-least-once).
+   */
   #supersede(by: CheckpointId): CheckpointId | undefined {
     const [oldest] = this.#alignments.keys();
     if (oldest === undefined) return undefined;

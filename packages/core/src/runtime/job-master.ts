@@ -1,11 +1,14 @@
 /**
  * JobMaster: runs a job to its end: attempt after attempt, from checkpoint to checkpoint.
  *
- * Owns: the status of the job, the current attempt, restarts. Joins the checkpoint coordinator to the attempt and to the store
- * (`master-checkpoints.ts`). Does not own: how workers are started (`WorkerLauncher`), the run's lock (`run-job.ts`).
+ * Owns: the status of the job, the current attempt, restarts. Joins the checkpoint coordinator to
+ * the attempt and to the store (`master-checkpoints.ts`). Does not own: how workers are started
+ * (`WorkerLauncher`), the run's lock (`run-job.ts`).
  *
- * I1. At most one attempt lives; the next begins after the last has stopped and nothing is being finalized any more.
- * I2. An attempt starts from the newest completed checkpoint of the run, or from what the run began from.
+ * I1. At most one attempt lives; the next begins after the last has stopped and nothing is being
+ *     finalized any more.
+ * I2. An attempt starts from the newest completed checkpoint of the run, or from what the run began
+ *     from.
  */
 import { assert } from "../assert.ts";
 import { errorCode, oxbowError } from "../errors.ts";
@@ -37,8 +40,17 @@ export type JobEvent =
   | { readonly kind: "status"; readonly status: JobStatus; readonly error: unknown }
   | { readonly kind: "attempt"; readonly attempt: number; readonly restoredId: number | undefined }
   | { readonly kind: "restarting"; readonly delayMs: number; readonly error: unknown }
-  | { readonly kind: "checkpoint"; readonly id: number; readonly durationMs: number; readonly sizeBytes: number }
-  | { readonly kind: "checkpoint-failed"; readonly id: number | undefined; readonly message: string }
+  | {
+      readonly kind: "checkpoint";
+      readonly id: number;
+      readonly durationMs: number;
+      readonly sizeBytes: number;
+    }
+  | {
+      readonly kind: "checkpoint-failed";
+      readonly id: number | undefined;
+      readonly message: string;
+    }
   | { readonly kind: "warning"; readonly error: unknown };
 
 export interface JobMasterOptions {
@@ -254,7 +266,7 @@ export class JobMaster {
     );
   }
 
-  #setStatus(status: JobStatus, error: unknown = undefined): void {
+  #setStatus(status: JobStatus, error?: unknown): void {
     this.#status = nextJobStatus(this.#status, status);
     this.#options.onEvent({ kind: "status", status, error });
   }

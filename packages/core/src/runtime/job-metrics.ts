@@ -1,5 +1,6 @@
 /**
- * JobMetrics: the metrics of one job on the master's side: the shared memory, the job's own block, and reading.
+ * JobMetrics: the metrics of one job on the master's side: the shared memory, the job's own block,
+ * and reading.
  */
 import type { JobGraph } from "../graph/job-graph.ts";
 import { JOB_SLOTS, createMetricMemory, metricBlock, metricLayout, resetBlock } from "./metrics.ts";

@@ -1,8 +1,9 @@
 /**
- * Workers on the master's own thread: for tests, for jobs with closures that other threads cannot have, and for the simulator.
+ * Workers on the master's own thread: for tests, for jobs with closures that other threads cannot
+ * have, and for the simulator.
  *
- * Messages are delivered in order, each in a later turn; in verify mode they are cloned, so that nothing gets by that could not cross a
- * thread.
+ * Messages are delivered in order, each in a later turn; in verify mode they are cloned, so that
+ * nothing gets by that could not cross a thread.
  */
 import type { Env, Random } from "../env/env.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
@@ -25,7 +26,9 @@ export function localLauncher(options: LocalLauncherOptions): WorkerLauncher {
   const hosts: (WorkerHost | undefined)[] = [];
   return {
     launch: ({ workerIndex }, events) => {
-      const toMaster = new MessageQueue<WorkerMessage>(options.env, (message) => events.onMessage(message));
+      const toMaster = new MessageQueue<WorkerMessage>(options.env, (message) =>
+        events.onMessage(message),
+      );
       const host = new WorkerHost({
         env: options.env,
         job: options.job,
@@ -44,7 +47,11 @@ export function localLauncher(options: LocalLauncherOptions): WorkerLauncher {
   };
 }
 
-function connectionTo(host: WorkerHost, env: Env, toMaster: MessageQueue<WorkerMessage>): WorkerConnection {
+function connectionTo(
+  host: WorkerHost,
+  env: Env,
+  toMaster: MessageQueue<WorkerMessage>,
+): WorkerConnection {
   const toWorker = new MessageQueue<MasterMessage>(env, (message) => host.handle(message));
   return {
     post: (message) => toWorker.post(message),

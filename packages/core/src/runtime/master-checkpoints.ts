@@ -1,6 +1,6 @@
 /**
- * MasterCheckpoints: joins the checkpoint coordinator to the current attempt (barriers, enumerators, notices) and to the store of the
- * run (ids, `_metadata`, subsuming).
+ * MasterCheckpoints: joins the checkpoint coordinator to the current attempt (barriers,
+ * enumerators, notices) and to the store of the run (ids, `_metadata`, subsuming).
  */
 import { assert } from "../assert.ts";
 
@@ -9,7 +9,11 @@ import type { JobFacts } from "../checkpoint/assemble-metadata.ts";
 import type { CheckpointSettings } from "../checkpoint/checkpoint-settings.ts";
 import type { CheckpointStatisticsSnapshot } from "../checkpoint/checkpoint-statistics.ts";
 import { CheckpointCoordinator } from "../checkpoint/coordinator.ts";
-import type { CheckpointContent, CheckpointEvent, CheckpointHost } from "../checkpoint/coordinator-host.ts";
+import type {
+  CheckpointContent,
+  CheckpointEvent,
+  CheckpointHost,
+} from "../checkpoint/coordinator-host.ts";
 import type { Env } from "../env/env.ts";
 import { explain } from "../graph/explain.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
@@ -118,9 +122,11 @@ export class MasterCheckpoints {
       },
       triggerSources: (barrier) => attempt()?.trigger(barrier),
       registerShared: (ack) => {
-        for (const { segments } of Object.values(ack.operators)) store.register(ack.checkpointId, segments);
+        for (const { segments } of Object.values(ack.operators))
+          store.register(ack.checkpointId, segments);
       },
-      // Segments of an acknowledgement are in the registry; they go when nothing refers to them any more.
+      // Segments of an acknowledgement are in the registry; they go when nothing refers to them any
+      // more.
       discardAcknowledgement: () => undefined,
       finalize: async (content) => this.#finalize(content),
       addCompleted: (_checkpoint, pinnedBases) => store.subsume(pinnedBases),
@@ -133,7 +139,9 @@ export class MasterCheckpoints {
     };
   }
 
-  async #finalize(content: CheckpointContent): Promise<Awaited<ReturnType<CheckpointHost["finalize"]>>> {
+  async #finalize(
+    content: CheckpointContent,
+  ): Promise<Awaited<ReturnType<CheckpointHost["finalize"]>>> {
     const { env, run } = this.#options;
     const metadata = assembleMetadata(this.#facts, content, env.clock.now());
     await run.store.complete(metadata);
@@ -188,9 +196,10 @@ function jobFacts({ job, run }: MasterCheckpointsOptions): JobFacts {
       kind: operator.kind,
       parallelism: operator.parallelism,
       maxParallelism: operator.maxParallelism,
-      stateSchemas: Object.fromEntries(operator.states.map(({ name, kind, schema }) => [name, { kind, schema }])),
+      stateSchemas: Object.fromEntries(
+        operator.states.map(({ name, kind, schema }) => [name, { kind, schema }]),
+      ),
       vertex: operator.vertex,
     })),
   };
 }
-

@@ -1,9 +1,11 @@
 /**
- * Messages between the job master and its workers: the whole protocol, as plain structured-clonable data. Delivery between two
- * ends is in order and not lost while both live. Every message carries the attempt; both ends drop those of another attempt.
+ * Messages between the job master and its workers: the whole protocol, as plain structured-clonable
+ * data. Delivery between two ends is in order and not lost while both live. Every message carries
+ * the attempt; both ends drop those of another attempt.
  *
- * Life of an attempt, as the worker sees it: `deploy` → (restores state) `deployed` → `start` → `ended` per subtask →
- * `finish` (commit what is left) → `finished` per subtask → `close`. `failed` at any time ends the attempt.
+ * Life of an attempt, as the worker sees it: `deploy` → (restores state) `deployed` → `start` →
+ * `ended` per subtask → `finish` (commit what is left) → `finished` per subtask → `close`. `failed`
+ * at any time ends the attempt.
  */
 import type { DeclineReason } from "../checkpoint/failure-reason.ts";
 import type { Split } from "../connectors/source.ts";
@@ -58,9 +60,17 @@ export type MasterMessage =
   | { readonly kind: "trigger"; readonly attempt: number; readonly barrier: Barrier }
   | { readonly kind: "completed"; readonly attempt: number; readonly checkpointId: CheckpointId }
   | { readonly kind: "aborted"; readonly attempt: number; readonly checkpointId: CheckpointId }
-  | ({ readonly kind: "splits"; readonly attempt: number; readonly splits: readonly Split[] } & SubtaskId)
+  | ({
+      readonly kind: "splits";
+      readonly attempt: number;
+      readonly splits: readonly Split[];
+    } & SubtaskId)
   | ({ readonly kind: "no-more-splits"; readonly attempt: number } & SubtaskId)
-  | ({ readonly kind: "align"; readonly attempt: number; readonly watermarkMax: number } & SubtaskId)
+  | ({
+      readonly kind: "align";
+      readonly attempt: number;
+      readonly watermarkMax: number;
+    } & SubtaskId)
   | { readonly kind: "finish"; readonly attempt: number }
   | { readonly kind: "close"; readonly attempt: number };
 
@@ -96,14 +106,21 @@ export type WorkerMessage =
       readonly reason: DeclineReason;
       readonly error: WireError | undefined;
     } & SubtaskId)
-  /** A source subtask has taken the barrier; what is assigned to it from now on is not in that checkpoint. */
+  /**
+   * A source subtask has taken the barrier; what is assigned to it from now on is not in that
+   * checkpoint.
+   */
   | ({
       readonly kind: "barrier-taken";
       readonly attempt: number;
       readonly checkpointId: CheckpointId;
     } & SubtaskId)
   | ({ readonly kind: "split-request"; readonly attempt: number } & SubtaskId)
-  | ({ readonly kind: "reader-watermark"; readonly attempt: number; readonly watermark: number } & SubtaskId)
+  | ({
+      readonly kind: "reader-watermark";
+      readonly attempt: number;
+      readonly watermark: number;
+    } & SubtaskId)
   | ({ readonly kind: "ended"; readonly attempt: number } & SubtaskId)
   | ({ readonly kind: "finished"; readonly attempt: number } & SubtaskId)
   | { readonly kind: "closed"; readonly attempt: number; readonly workerIndex: number }

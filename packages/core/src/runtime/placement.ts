@@ -1,5 +1,6 @@
 /**
- * Placement: which worker runs which subtask, and which channels there are. Pure, so that the master and every worker agree.
+ * Placement: which worker runs which subtask, and which channels there are. Pure, so that the
+ * master and every worker agree.
  */
 import { targetsOf } from "../exchange/partitioner.ts";
 import type { JobEdge, JobGraph } from "../graph/job-graph.ts";
@@ -32,11 +33,13 @@ export function channelsOf(job: JobGraph): ChannelPlace[] {
     const { parallelism } = job.vertices[edge.fromVertex];
     const targetParallelism = job.vertices[edge.toVertex].parallelism;
     return Array.from({ length: parallelism }, (_, subtaskIndex) =>
-      targetsOf(partitioner.kind, { subtaskIndex, parallelism, targetParallelism }).map((consumer) => ({
-        edge,
-        producer: subtaskIndex,
-        consumer,
-      })),
+      targetsOf(partitioner.kind, { subtaskIndex, parallelism, targetParallelism }).map(
+        (consumer) => ({
+          edge,
+          producer: subtaskIndex,
+          consumer,
+        }),
+      ),
     ).flat();
   });
 }

@@ -1,15 +1,24 @@
 /**
- * restore-plan: which subtask starts from which part of a checkpoint. Pure: it reads `_metadata` and the graph, before anything runs.
+ * restore-plan: which subtask starts from which part of a checkpoint. Pure: it reads `_metadata`
+ * and the graph, before anything runs.
  *
- * State is matched by operator uid. So far every operator of the checkpoint must be in the graph with the same parallelism and max
- * parallelism; an operator that is only in the graph starts empty.
+ * State is matched by operator uid. So far every operator of the checkpoint must be in the graph
+ * with the same parallelism and max parallelism; an operator that is only in the graph starts
+ * empty.
  */
 import { oxbowError } from "../errors.ts";
 import type { JobGraph, Vertex } from "../graph/job-graph.ts";
-import type { CheckpointMetadata, OperatorSnapshot, OperatorSubtaskSnapshot } from "../snapshot/metadata.ts";
+import type {
+  CheckpointMetadata,
+  OperatorSnapshot,
+  OperatorSubtaskSnapshot,
+} from "../snapshot/metadata.ts";
 import type { SubtaskRestore } from "./messages.ts";
 
-/** Throws RESTORE_MISMATCH if the checkpoint cannot be restored into the graph; names operator and remedy. */
+/**
+ * Throws RESTORE_MISMATCH if the checkpoint cannot be restored into the graph; names operator and
+ * remedy.
+ */
 export function checkRestore(job: JobGraph, restored: CheckpointMetadata): void {
   for (const operator of restored.operators) {
     const vertex = vertexOfUid(job, operator.uid);
@@ -26,7 +35,10 @@ export function checkRestore(job: JobGraph, restored: CheckpointMetadata): void 
 }
 
 /** One entry per subtask of the job; without a checkpoint all start empty. */
-export function subtaskRestores(job: JobGraph, restored: CheckpointMetadata | undefined): SubtaskRestore[] {
+export function subtaskRestores(
+  job: JobGraph,
+  restored: CheckpointMetadata | undefined,
+): SubtaskRestore[] {
   const byUid = new Map(restored?.operators.map((operator) => [operator.uid, operator]));
   return job.vertices.flatMap((vertex) =>
     Array.from({ length: vertex.parallelism }, (_, subtask): SubtaskRestore => {
@@ -63,7 +75,8 @@ function vertexOfUid(job: JobGraph, uid: string): Vertex | undefined {
 function hasState(operator: OperatorSnapshot): boolean {
   if (operator.enumerator !== undefined && operator.enumerator !== null) return true;
   return operator.subtasks.some(
-    ({ segments, states }) => segments.length > 0 || states.some(({ elements }) => elements.length > 0),
+    ({ segments, states }) =>
+      segments.length > 0 || states.some(({ elements }) => elements.length > 0),
   );
 }
 

@@ -1,8 +1,9 @@
 /**
- * SegmentHistory: which segments make up the keyed state of one operator's subtask at each checkpoint, and whether the next
- * checkpoint writes a base or a delta.
+ * SegmentHistory: which segments make up the keyed state of one operator's subtask at each
+ * checkpoint, and whether the next checkpoint writes a base or a delta.
  *
- * A full base is written when the deltas on top of the last one exceed it in bytes or `DELTAS_COUNT_MAX` in number.
+ * A full base is written when the deltas on top of the last one exceed it in bytes or
+ * `DELTAS_COUNT_MAX` in number.
  */
 import type { SegmentHandle } from "../snapshot/metadata.ts";
 import type { Barrier, CheckpointId } from "../state/barrier.ts";
@@ -12,7 +13,9 @@ export const DELTAS_COUNT_MAX = 32;
 
 /** See the file header. */
 export class SegmentHistory {
-  /** Segments, oldest first, by checkpoint; only checkpoints that a barrier may still name as base. */
+  /**
+   * Segments, oldest first, by checkpoint; only checkpoints that a barrier may still name as base.
+   */
   readonly #byCheckpoint = new Map<CheckpointId, readonly SegmentHandle[]>();
 
   /** What `checkpointId` consists of (after a restore, or when a snapshot was written). */

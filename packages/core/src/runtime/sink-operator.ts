@@ -1,8 +1,9 @@
 /**
  * SinkOperator: a sink's writer, its pending transactions and its committer as one operator.
  *
- * Transactions (`connectors/sink.ts`): prepared before a barrier, kept in operator state until their checkpoint is complete, then
- * committed in order. A completion covers all earlier ones, so one that was never heard of is made up by the next.
+ * Transactions (`connectors/sink.ts`): prepared before a barrier, kept in operator state until
+ * their checkpoint is complete, then committed in order. A completion covers all earlier ones, so
+ * one that was never heard of is made up by the next.
  *
  * I1. A committable is in every snapshot from the one that prepared it until it has been committed.
  * I2. Commits run one after another, in the order of their checkpoints.
@@ -87,13 +88,17 @@ export class SinkOperator extends StatelessOperator {
   override prepareBarrier(checkpointId: CheckpointId, isEnd: boolean): void {
     const writer = this.#opened;
     const prepared = writer.prepareCommit(checkpointId, isEnd);
-    assert(prepared.length === 0 || this.#committer !== undefined, "a sink with committables has a committer");
+    assert(
+      prepared.length === 0 || this.#committer !== undefined,
+      "a sink with committables has a committer",
+    );
     for (const committable of prepared) this.#pending.push({ checkpointId, committable });
     const state = writer.snapshot(checkpointId);
     this.states.handles[WRITER_STATE].update(state === undefined ? [] : [state]);
     this.states.handles[PENDING_STATE].update(this.#pending);
     this.#flushed = writer.flushed();
-    // A rejection is reported by whoever waits for the snapshot; without one it must not be unhandled.
+    // A rejection is reported by whoever waits for the snapshot; without one it must not be
+    // unhandled.
     this.#flushed.catch(() => undefined);
   }
 

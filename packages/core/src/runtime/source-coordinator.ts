@@ -1,12 +1,15 @@
 /**
- * SourceCoordinator: the split enumerator of one source in the job master, and the gate between it and the readers.
+ * SourceCoordinator: the split enumerator of one source in the job master, and the gate between it
+ * and the readers.
  *
- * Owns: exactly-once assignment. What an enumerator assigns after its snapshot for checkpoint n must not be in the reader's snapshot
- * for n, and what it had assigned before must be. See `docs/semantics/checkpoints.md`, "Split assignment".
+ * Owns: exactly-once assignment. What an enumerator assigns after its snapshot for checkpoint n
+ * must not be in the reader's snapshot for n, and what it had assigned before must be. See
+ * `docs/semantics/checkpoints.md`, "Split assignment".
  *
- * I1. From the enumerator's snapshot for n on, nothing is sent to a reader until it has taken the barrier of n, or n has aborted.
- * I2. Splits that are held back when a further snapshot is taken are neither in the enumerator nor in a reader: they are in the
- *     coordinator's part of that snapshot.
+ * I1. From the enumerator's snapshot for n on, nothing is sent to a reader until it has taken the
+ *     barrier of n, or n has aborted.
+ * I2. Splits that are held back when a further snapshot is taken are neither in the enumerator nor
+ *     in a reader: they are in the coordinator's part of that snapshot.
  */
 import { assert } from "../assert.ts";
 import type { Source, Split, SplitEnumerator } from "../connectors/source.ts";
@@ -23,7 +26,9 @@ export interface SourceCoordinatorOptions {
   readonly uid: string;
   readonly source: Source<unknown>;
   readonly parallelism: number;
-  /** What `snapshot` of an earlier coordinator of this source returned; undefined for a fresh start. */
+  /**
+   * What `snapshot` of an earlier coordinator of this source returned; undefined for a fresh start.
+   */
   readonly restored: unknown;
   readonly send: (subtaskIndex: number, message: ReaderMessage) => void;
   readonly fail: (error: unknown) => void;
@@ -84,14 +89,20 @@ export class SourceCoordinator {
     this.#guard(() => this.#enumerator.handleSplitRequest(subtaskIndex));
   }
 
-  /** State of the source for a checkpoint; closes the gate of every reader until it has taken the barrier. */
+  /**
+   * State of the source for a checkpoint; closes the gate of every reader until it has taken the
+   * barrier.
+   */
   snapshot(checkpointId: CheckpointId): unknown {
     const held = this.#gates.flatMap((gate, subtask) =>
       gate.held.flatMap((message) =>
         message.kind === "splits" ? [{ subtask, splits: message.splits }] : [],
       ),
     );
-    const snapshot: CoordinatorSnapshot = { enumerator: this.#enumerator.snapshot(checkpointId), held };
+    const snapshot: CoordinatorSnapshot = {
+      enumerator: this.#enumerator.snapshot(checkpointId),
+      held,
+    };
     for (const gate of this.#gates) gate.awaited.add(checkpointId);
     return snapshot;
   }
@@ -102,7 +113,8 @@ export class SourceCoordinator {
   }
 
   aborted(checkpointId: CheckpointId): void {
-    for (let subtask = 0; subtask < this.#gates.length; subtask++) this.#release(subtask, checkpointId);
+    for (let subtask = 0; subtask < this.#gates.length; subtask++)
+      this.#release(subtask, checkpointId);
   }
 
   completed(checkpointId: CheckpointId): void {

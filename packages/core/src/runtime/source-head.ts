@@ -1,15 +1,25 @@
 /**
- * SourceHead: the head of a source chain. It polls the reader, stamps records with event time, and makes the watermark of the subtask.
+ * SourceHead: the head of a source chain. It polls the reader, stamps records with event time, and
+ * makes the watermark of the subtask.
  *
- * Owns: the reader, the timestamps, the watermarks of the splits, the splits' part of snapshots, watermark alignment of the reader.
- * Does not own: assignment of splits (`source-coordinator.ts`), barriers.
+ * Owns: the reader, the timestamps, the watermarks of the splits, the splits' part of snapshots,
+ * watermark alignment of the reader. Does not own: assignment of splits (`source-coordinator.ts`),
+ * barriers.
  *
- * I1. A split's watermark generator state is stored with the split, so it moves where the split moves.
- * I2. A watermark leaves only when it has grown, after at most `WATERMARK_BATCHES` batches or when the reader has nothing.
+ * I1. A split's watermark generator state is stored with the split, so it moves where the split
+ *     moves.
+ * I2. A watermark leaves only when it has grown, after at most `WATERMARK_BATCHES` batches or when
+ *     the reader has nothing.
  */
 import { assert } from "../assert.ts";
 import { Batch } from "../columns/batch.ts";
-import type { MalformedRecord, ReaderOutput, Source, SourceReader, Split } from "../connectors/source.ts";
+import type {
+  MalformedRecord,
+  ReaderOutput,
+  Source,
+  SourceReader,
+  Split,
+} from "../connectors/source.ts";
 import type { Clock } from "../env/env.ts";
 import type { OperatorContext } from "../operators/operator.ts";
 import { SourceWatermarks } from "../time/source-watermarks.ts";
@@ -19,7 +29,10 @@ import { MAX_WATERMARK, NO_WATERMARK } from "../time/timestamp.ts";
 import type { WatermarkStrategy } from "../time/watermark-strategy.ts";
 import type { ChainOutput } from "./chain.ts";
 
-/** Batches between two watermarks of a busy source: few enough for windows to fire early, many enough to cost nothing. */
+/**
+ * Batches between two watermarks of a busy source: few enough for windows to fire early, many
+ * enough to cost nothing.
+ */
 const WATERMARK_BATCHES = 4;
 
 /** A split and the state of its watermark generator: what a source snapshots per split. */
@@ -64,7 +77,8 @@ export class SourceHead implements ReaderOutput {
     this.#clock = context.env.clock;
     const now = this.#clock.monotonicMs();
     this.#watermarks = strategy === undefined ? undefined : new SourceWatermarks(strategy, now);
-    this.#extract = strategy === undefined ? undefined : timestampExtractor(strategy.timestamp, context.uid);
+    this.#extract =
+      strategy === undefined ? undefined : timestampExtractor(strategy.timestamp, context.uid);
     this.#reader = source.createReader({
       env: context.env,
       uid: context.uid,
@@ -137,7 +151,9 @@ export class SourceHead implements ReaderOutput {
     return result;
   }
 
-  /** A watermark to emit now, or undefined; `isPressing` when the reader has nothing more for now. */
+  /**
+   * A watermark to emit now, or undefined; `isPressing` when the reader has nothing more for now.
+   */
   takeWatermark(isPressing: boolean): number | undefined {
     this.#batchesSinceWatermark += 1;
     if (!isPressing && this.#batchesSinceWatermark < WATERMARK_BATCHES) return undefined;
@@ -155,7 +171,10 @@ export class SourceHead implements ReaderOutput {
     return this.#isIdle;
   }
 
-  /** To be called often: looks at idleness and reports for alignment when it is time. Ms until the next look; Infinity for none. */
+  /**
+   * To be called often: looks at idleness and reports for alignment when it is time. Ms until the
+   * next look; Infinity for none.
+   */
   tick(): number {
     const { strategy } = this.#options;
     if (strategy === undefined || this.#watermarks === undefined || this.#hasEnded) return Infinity;
@@ -169,7 +188,10 @@ export class SourceHead implements ReaderOutput {
       this.#lastReportMs = now;
       this.#options.requests.reportWatermark(this.isIdle ? MAX_WATERMARK : this.watermark);
     }
-    const needsTicks = strategy.idleAfterMs !== undefined || strategy.policy.kind === "custom" || alignment !== undefined;
+    const needsTicks =
+      strategy.idleAfterMs !== undefined ||
+      strategy.policy.kind === "custom" ||
+      alignment !== undefined;
     return needsTicks ? strategy.intervalMs : Infinity;
   }
 

@@ -1,5 +1,6 @@
 /**
- * state-restore: fills an operator's keyed state from the segments of a checkpoint, base first, then deltas.
+ * state-restore: fills an operator's keyed state from the segments of a checkpoint, base first,
+ * then deltas.
  */
 import { assert } from "../assert.ts";
 import type { Files } from "../env/files.ts";

@@ -1,5 +1,6 @@
 /**
- * SubtaskMetrics: what one subtask counts, as plain stores into its blocks of shared memory (`metrics.ts`).
+ * SubtaskMetrics: what one subtask counts, as plain stores into its blocks of shared memory
+ * (`metrics.ts`).
  */
 import type { JobGraph } from "../graph/job-graph.ts";
 import type { OperatorMetrics } from "../operators/output.ts";
@@ -53,7 +54,8 @@ export class SubtaskMetrics {
     const waitedMs = beganMs - (this.#accountedMs ?? beganMs);
     // Between two steps a task that progressed waits for its turn on the thread: that is busy time.
     if (this.#lastResult === "idle") values[TASK_SLOTS.accumulateIdleTimeMs] += waitedMs;
-    else if (this.#lastResult === "blocked") values[TASK_SLOTS.accumulateBackPressuredTimeMs] += waitedMs;
+    else if (this.#lastResult === "blocked")
+      values[TASK_SLOTS.accumulateBackPressuredTimeMs] += waitedMs;
     else values[TASK_SLOTS.accumulateBusyTimeMs] += waitedMs;
     values[TASK_SLOTS.accumulateBusyTimeMs] += endedMs - beganMs;
     this.#accountedMs = endedMs;

@@ -1,6 +1,6 @@
 /**
- * task-builder: makes the tasks of one worker out of the job graph and the master's deployment: channels, writers, operators, chains,
- * gates, and the state that they start from.
+ * task-builder: makes the tasks of one worker out of the job graph and the master's deployment:
+ * channels, writers, operators, chains, gates, and the state that they start from.
  */
 import { assert } from "../assert.ts";
 import type { DeclineReason } from "../checkpoint/failure-reason.ts";
@@ -68,7 +68,9 @@ const SPLITS_STATE = "splits";
 /** Builds and restores all tasks of this worker. Rejects if state cannot be restored. */
 export async function buildTasks(options: TaskBuilderOptions): Promise<HostedTask[]> {
   const channels = new ChannelTable(options);
-  const builders = options.deploy.subtasks.map((restore) => new SubtaskBuilder(options, channels, restore));
+  const builders = options.deploy.subtasks.map(
+    (restore) => new SubtaskBuilder(options, channels, restore),
+  );
   const tasks: HostedTask[] = [];
   for (const builder of builders) tasks.push(await builder.build());
   return tasks;
@@ -117,7 +119,9 @@ class SubtaskBuilder {
       source.open((splits?.handles[SPLITS_STATE].get() ?? []) as readonly SplitSnapshot[]);
     }
     const head: TaskHead =
-      source === undefined ? { kind: "gate", gate: this.#createGate() } : { kind: "source", source };
+      source === undefined
+        ? { kind: "gate", gate: this.#createGate() }
+        : { kind: "source", source };
     const task = new Task({
       env,
       name: `${this.#vertex.name} (${this.#id.subtask + 1}/${this.#vertex.parallelism})`,
@@ -164,12 +168,14 @@ class SubtaskBuilder {
     const metrics = this.#metrics;
     const freeze = this.#options.env.verify;
     for (const node of this.#vertex.nodes) {
-      const count = metrics.operator(node.uid).countRecordsOut;
+      const operator = metrics.operator(node.uid);
+      const count = (n: number): void => operator.countRecordsOut(n);
       this.#outputs.set(outputKey(node.index, undefined), new ChainOutput(count, freeze));
     }
     for (const { edge } of [...this.#vertex.chained, ...this.#vertex.outputs]) {
       const key = outputKey(edge.from, edge.tag);
-      const count = metrics.operator(this.#uid(edge.from)).countRecordsOut;
+      const operator = metrics.operator(this.#uid(edge.from));
+      const count = (n: number): void => operator.countRecordsOut(n);
       if (!this.#outputs.has(key)) this.#outputs.set(key, new ChainOutput(count, freeze));
     }
   }
@@ -271,7 +277,11 @@ class SubtaskBuilder {
           send({ kind: "reader-watermark", attempt: deploy.attempt, ...this.#id, watermark }),
       },
     });
-    this.#members.push({ uid: node.uid, operator: undefined, output: this.#output(node.index, undefined) });
+    this.#members.push({
+      uid: node.uid,
+      operator: undefined,
+      output: this.#output(node.index, undefined),
+    });
     this.#snapshotMembers.push({
       uid: node.uid,
       operatorId: operatorId(node.uid),
@@ -290,7 +300,8 @@ class SubtaskBuilder {
     const context = this.#context(node);
     const operator = this.#operatorOf(node, context);
     const restored = this.#restore.operators[node.uid];
-    if (restored !== undefined && operator.states !== undefined) operator.states.restore(restored.states);
+    if (restored !== undefined && operator.states !== undefined)
+      operator.states.restore(restored.states);
     this.#members.push({ uid: node.uid, operator, output: this.#output(node.index, undefined) });
     this.#snapshotMembers.push({
       uid: node.uid,
@@ -355,7 +366,13 @@ class SubtaskBuilder {
       if (restored === undefined || restored.segments.length === 0) continue;
       assert(runDirectory !== undefined, "segments are restored from a run directory");
       assert(operator !== undefined, "only operators have keyed state");
-      await restoreKeyed({ files: env.files, directory: runDirectory, operator, segments: restored.segments, restoredId });
+      await restoreKeyed({
+        files: env.files,
+        directory: runDirectory,
+        operator,
+        segments: restored.segments,
+        restoredId,
+      });
       snapshots.restored(restoredId, uid, restored.segments);
     }
   }

@@ -1,9 +1,9 @@
 /**
  * TaskSnapshots: the snapshots in flight of one subtask, from the barrier to the acknowledgement.
  *
- * At the barrier (`begin`) every operator's state is frozen, which is quick; then slices of rows are copied between batches and go to
- * the segment writer on another thread; when all segments are durable, and what operators flush outside of state is too, the
- * subtask acknowledges.
+ * At the barrier (`begin`) every operator's state is frozen, which is quick; then slices of rows
+ * are copied between batches and go to the segment writer on another thread; when all segments are
+ * durable, and what operators flush outside of state is too, the subtask acknowledges.
  *
  * I1. Nothing is acknowledged before everything that it names is durable.
  * I2. A snapshot that fails is declined once, with its reason; the task goes on.
@@ -50,7 +50,11 @@ export interface TaskSnapshotsOptions {
   /** The run directory. */
   readonly directory: string;
   /** Who writes; with operator and checkpoint it makes file names unique in the run. */
-  readonly author: { readonly epoch: number; readonly attempt: number; readonly subtaskIndex: number };
+  readonly author: {
+    readonly epoch: number;
+    readonly attempt: number;
+    readonly subtaskIndex: number;
+  };
   readonly acknowledge: (result: SnapshotResult) => void;
   readonly decline: (checkpointId: CheckpointId, error: unknown) => void;
   readonly barrierTaken: (checkpointId: CheckpointId) => void;
@@ -115,7 +119,7 @@ export class TaskSnapshots {
       parts: members.flatMap((member) => this.#freeze(member, barrier)),
       states: new Map(members.map((member) => [member.uid, member.states(barrier.id)])),
       hasCommittables: members.some((member) => member.hasCommittables()),
-      flushed: Promise.all(members.map((member) => member.flushed())),
+      flushed: Promise.all(members.flatMap((member) => member.flushed() ?? [])),
       written: [],
       syncMs: clock.monotonicMs() - beganMs,
     };
@@ -230,7 +234,12 @@ export class TaskSnapshots {
       operators[uid] = { segments, states, watermark: point.watermark, hasEnded: point.hasEnded };
     }
     const figures = this.#figures(inFlight, written, [...segmentsOf.values()].flat());
-    this.#options.acknowledge({ checkpointId: id, operators, hasCommittables: inFlight.hasCommittables, figures });
+    this.#options.acknowledge({
+      checkpointId: id,
+      operators,
+      hasCommittables: inFlight.hasCommittables,
+      figures,
+    });
   }
 
   #figures(

@@ -1,11 +1,15 @@
 /**
- * Task: one subtask of a vertex as a state machine. `step` is synchronous and bounded; it takes one thing at a time from its head (an
- * input gate or a source reader), drives the chain with it, and copies a slice of the snapshots in flight.
+ * Task: one subtask of a vertex as a state machine. `step` is synchronous and bounded; it takes one
+ * thing at a time from its head (an input gate or a source reader), drives the chain with it, and
+ * copies a slice of the snapshots in flight.
  *
- * Owns: the order of these things. Does not own: threads, waiting, messages (`worker-host.ts`), what operators do.
+ * Owns: the order of these things. Does not own: threads, waiting, messages (`worker-host.ts`),
+ * what operators do.
  *
- * I1. A batch is taken only while every output has room and the chain has no work left (design: flow control).
- * I2. The sequence of a barrier is atomic with respect to records: flush operators, send the barrier on, freeze state.
+ * I1. A batch is taken only while every output has room and the chain has no work left (design:
+ *     flow control).
+ * I2. The sequence of a barrier is atomic with respect to records: flush operators, send the
+ *     barrier on, freeze state.
  * I3. After the end of its input a task stays and takes barriers, until it is closed.
  */
 import { assert } from "../assert.ts";
@@ -19,7 +23,10 @@ import type { SubtaskMetrics } from "./subtask-metrics.ts";
 import type { SourceHead } from "./source-head.ts";
 import type { TaskSnapshots } from "./task-snapshots.ts";
 
-/** What one step came to. `blocked`: outputs are full. `idle`: there is nothing to do before a wake-up. */
+/**
+ * What one step came to. `blocked`: outputs are full. `idle`: there is nothing to do before a
+ * wake-up.
+ */
 export type StepResult = "progressed" | "idle" | "blocked";
 
 export type TaskHead =
@@ -92,7 +99,10 @@ export class Task {
     return this.#hasEnded;
   }
 
-  /** Processing time, ms, at which the task wants to be stepped even if nothing else happens; Infinity for never. */
+  /**
+   * Processing time, ms, at which the task wants to be stepped even if nothing else happens;
+   * Infinity for never.
+   */
   nextDeadline(): number {
     return Math.min(this.#chain.nextProcessingTimer(), this.#nextTickMs);
   }
@@ -118,7 +128,9 @@ export class Task {
       chain.advanceProcessingTime(this.#options.env.clock.now());
       if (chain.hasWork) return "progressed";
     }
-    return this.#head.kind === "source" ? this.#stepSource(this.#head.source) : this.#stepGate(this.#head.gate);
+    return this.#head.kind === "source"
+      ? this.#stepSource(this.#head.source)
+      : this.#stepGate(this.#head.gate);
   }
 
   #stepGate(gate: InputGate): StepResult {
@@ -238,12 +250,15 @@ export class Task {
     this.#chain.aborted(checkpointId);
   }
 
-  /** Everything has ended. Without checkpoints the sinks commit now; with them they did on the last one. */
+  /**
+   * Everything has ended. Without checkpoints the sinks commit now; with them they did on the last
+   * one.
+   */
   async finish(hasCheckpoints: boolean): Promise<void> {
     assert(this.#hasEnded, "only a task that has ended finishes");
     if (!hasCheckpoints) {
       this.#chain.prepareBarrier(MAX_WATERMARK, true);
-      await Promise.all(this.#chain.members.map(({ operator }) => operator?.flushed()));
+      await Promise.all(this.#chain.flushed());
       for (const commit of this.#chain.completed(MAX_WATERMARK)) this.#track(commit);
     }
     await Promise.all(this.#commits);

@@ -1,9 +1,10 @@
 /**
- * WatermarksOperator: timestamps and watermarks in the middle of a stream, for streams whose source could not make them. It is the head
- * of its chain; what it makes replaces the watermarks that come in, but for the end of time.
+ * WatermarksOperator: timestamps and watermarks in the middle of a stream, for streams whose source
+ * could not make them. It is the head of its chain; what it makes replaces the watermarks that come
+ * in, but for the end of time.
  *
- * The subtask's whole input is one split for the generator; its state is not part of snapshots (after a restore it starts from the
- * restored watermark, which never goes back).
+ * The subtask's whole input is one split for the generator; its state is not part of snapshots
+ * (after a restore it starts from the restored watermark, which never goes back).
  */
 import type { Batch } from "../columns/batch.ts";
 import { StatelessOperator } from "../operators/operator.ts";

@@ -1,5 +1,6 @@
 /**
- * The way between the job master and its workers, whatever they run on: threads, the master's own thread, or the simulator.
+ * The way between the job master and its workers, whatever they run on: threads, the master's own
+ * thread, or the simulator.
  */
 import type { MasterMessage, WorkerMessage } from "./messages.ts";
 

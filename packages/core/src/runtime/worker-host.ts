@@ -1,9 +1,10 @@
 /**
- * WorkerHost: the subtasks of one worker, and the loop that drives them. The same code runs in a worker thread, on the master's own
- * thread and in the simulator; what differs (the way to the master, how to park) is given to it.
+ * WorkerHost: the subtasks of one worker, and the loop that drives them. The same code runs in a
+ * worker thread, on the master's own thread and in the simulator; what differs (the way to the
+ * master, how to park) is given to it.
  *
- * One turn: step what is runnable until the slice ends, then let the event loop have its turn. When no task has anything to do, park
- * until a message, a wake-up or a deadline.
+ * One turn: step what is runnable until the slice ends, then let the event loop have its turn. When
+ * no task has anything to do, park until a message, a wake-up or a deadline.
  *
  * I1. Messages are handled between slices, in order, never inside a step.
  * I2. A failure of any task fails the attempt; after that no task is stepped.
@@ -32,7 +33,10 @@ export interface WorkerHostOptions {
   readonly send: (message: WorkerMessage) => void;
   /** The bells of an attempt, made when its shared memory is known. */
   readonly createDoorbells: (deploy: DeployMessage) => DoorbellPanel;
-  /** The simulator's choice of the next task and of the length of slices; undefined: round robin, by time. */
+  /**
+   * The simulator's choice of the next task and of the length of slices; undefined: round robin, by
+   * time.
+   */
   readonly chaos: Random | undefined;
   /** Every channel between tasks of this worker encodes what it carries; for tests. */
   readonly encodesLocalChannels: boolean;
@@ -58,7 +62,9 @@ export class WorkerHost {
   handle(message: MasterMessage): void {
     if (this.#isOver) return;
     if (message.kind === "deploy") {
-      this.#onDeploy(message).catch((error: unknown) => this.#fail({ vertex: -1, subtask: -1 }, error));
+      this.#onDeploy(message).catch((error: unknown) =>
+        this.#fail({ vertex: -1, subtask: -1 }, error),
+      );
       return;
     }
     if (message.attempt !== this.#deploy?.attempt) return;
@@ -123,7 +129,8 @@ export class WorkerHost {
         this.#isStarted = true;
         break;
       case "trigger":
-        for (const { task, source } of this.#tasks) if (source !== undefined) task.trigger(message.barrier);
+        for (const { task, source } of this.#tasks)
+          if (source !== undefined) task.trigger(message.barrier);
         break;
       case "completed":
         for (const { task } of this.#tasks) task.completed(message.checkpointId);
@@ -150,8 +157,13 @@ export class WorkerHost {
   }
 
   #source(id: SubtaskId): NonNullable<HostedTask["source"]> {
-    const hosted = this.#tasks.find((task) => task.id.vertex === id.vertex && task.id.subtask === id.subtask);
-    assert(hosted?.source !== undefined, () => `subtask ${id.vertex}/${id.subtask} is a source here`);
+    const hosted = this.#tasks.find(
+      (task) => task.id.vertex === id.vertex && task.id.subtask === id.subtask,
+    );
+    assert(
+      hosted?.source !== undefined,
+      () => `subtask ${id.vertex}/${id.subtask} is a source here`,
+    );
     return hosted.source;
   }
 
@@ -170,7 +182,14 @@ export class WorkerHost {
     const attempt = this.#deploy?.attempt ?? 0;
     const workerIndex = this.#deploy?.workerIndex ?? 0;
     if (failed === undefined) this.#options.send({ kind: "closed", attempt, workerIndex });
-    else this.#options.send({ kind: "failed", attempt, vertex: -1, subtask: -1, error: toWire(failed.reason) });
+    else
+      this.#options.send({
+        kind: "failed",
+        attempt,
+        vertex: -1,
+        subtask: -1,
+        error: toWire(failed.reason),
+      });
   }
 
   #slice(): void {
@@ -181,7 +200,10 @@ export class WorkerHost {
     else if (!this.#isOver) this.#park();
   }
 
-  /** Steps tasks until the slice ends (true: there may be more to do) or nothing is runnable (false). */
+  /**
+   * Steps tasks until the slice ends (true: there may be more to do) or nothing is runnable
+   * (false).
+   */
   #stepUntilEnd(): boolean {
     const { clock } = this.#options.env;
     const { chaos } = this.#options;
@@ -237,7 +259,12 @@ export class WorkerHost {
 
   #fail(id: SubtaskId, error: unknown): void {
     if (this.#isOver) return;
-    this.#send({ kind: "failed", attempt: this.#deploy?.attempt ?? 0, ...id, error: toWire(error) });
+    this.#send({
+      kind: "failed",
+      attempt: this.#deploy?.attempt ?? 0,
+      ...id,
+      error: toWire(error),
+    });
     this.kill();
   }
 }
