@@ -81,7 +81,7 @@ test("a trigger goes in order: id, storage, enumerators, sources", async () => {
   assert.deepEqual(host.contents[0].enumerators, { source: 1 });
 });
 
-test("nothing, forced or not, starts while another trigger is in its triggering phase", async () => {
+test("nothing starts, forced or not, while another is in its triggering phase", async () => {
   const host = new ScriptedHost({ ...EVERY_100, maxConcurrent: 5 });
   host.held.add("snapshotEnumerators");
   await host.start();
