@@ -72,13 +72,34 @@ export interface AggregatingStateDescriptor<I, A, O> {
   readonly ttl: Ttl | undefined;
 }
 
+/** Any `ReducingStateDescriptor`. */
+export interface AnyReducingStateDescriptor {
+  readonly kind: "reducing";
+  readonly type: Type<unknown>;
+  readonly reduce: (left: never, right: never) => unknown;
+  readonly ttl: Ttl | undefined;
+}
+
+/** Any `AggregatingStateDescriptor`. */
+export interface AnyAggregatingStateDescriptor {
+  readonly kind: "aggregating";
+  readonly type: Type<unknown>;
+  readonly aggregate: {
+    readonly create: () => unknown;
+    readonly add: (accumulator: never, value: never) => unknown;
+    readonly result: (accumulator: never) => unknown;
+    readonly merge?: (left: never, right: never) => unknown;
+  };
+  readonly ttl: Ttl | undefined;
+}
+
 /** Any descriptor, types forgotten. */
 export type StateDescriptor =
   | ValueStateDescriptor<unknown, unknown>
   | ListStateDescriptor<unknown>
   | MapStateDescriptor<MapKey, unknown>
-  | ReducingStateDescriptor<never>
-  | AggregatingStateDescriptor<never, never, unknown>;
+  | AnyReducingStateDescriptor
+  | AnyAggregatingStateDescriptor;
 
 /** What stands in an operator's `state`: name → descriptor. */
 export type StateDescriptors = Readonly<Record<string, StateDescriptor>>;

@@ -3,15 +3,15 @@
  */
 import type {
   AggregatingState,
-  AggregatingStateDescriptor,
+  AnyAggregatingStateDescriptor,
+  AnyReducingStateDescriptor,
   ReducingState,
-  ReducingStateDescriptor,
   ValueState,
 } from "./descriptors.ts";
 
 /** A reducing or aggregating state over the value state that holds its value or accumulator. */
 export function foldHandle(
-  descriptor: ReducingStateDescriptor<never> | AggregatingStateDescriptor<never, never, unknown>,
+  descriptor: AnyReducingStateDescriptor | AnyAggregatingStateDescriptor,
   value: ValueState<unknown, unknown>,
 ): ReducingState<unknown> | AggregatingState<unknown, unknown> {
   if (descriptor.kind === "reducing") {
