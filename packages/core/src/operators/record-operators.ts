@@ -53,9 +53,11 @@ abstract class LoopOperator extends StatelessOperator {
   protected abstract run(batch: Batch, records: Records): void;
 }
 
+type MapLoop = (records: Records, count: number) => unknown[];
+
 /** `map`. */
 export class MapOperator extends LoopOperator {
-  readonly #loop: (records: Records, count: number) => unknown[];
+  readonly #loop: MapLoop;
 
   constructor(context: OperatorContext, fn: (record: unknown) => unknown) {
     super(context, "map");
@@ -67,7 +69,7 @@ export class MapOperator extends LoopOperator {
         for (let i = 0; i < count; i++) { position[0] = i; out.push(fn(records[i])); }
         return out;
       }`,
-    ) as typeof this.#loop;
+    ) as MapLoop;
   }
 
   protected run(batch: Batch, records: Records): void {
@@ -76,9 +78,11 @@ export class MapOperator extends LoopOperator {
   }
 }
 
+type FilterLoop = (records: Records, count: number, kept: Int32Array) => number;
+
 /** `filter`. */
 export class FilterOperator extends LoopOperator {
-  readonly #loop: (records: Records, count: number, kept: Int32Array) => number;
+  readonly #loop: FilterLoop;
   #kept = new Int32Array(BATCH_COUNT);
 
   constructor(context: OperatorContext, fn: (record: unknown) => boolean) {
@@ -91,7 +95,7 @@ export class FilterOperator extends LoopOperator {
         for (let i = 0; i < count; i++) { position[0] = i; if (fn(records[i])) kept[n++] = i; }
         return n;
       }`,
-    ) as typeof this.#loop;
+    ) as FilterLoop;
   }
 
   protected run(batch: Batch, records: Records): void {
@@ -102,9 +106,11 @@ export class FilterOperator extends LoopOperator {
   }
 }
 
+type FlatMapLoop = (records: Records, batch: Batch) => void;
+
 /** `flatMap`. Bursts leave in batches of `BATCH_COUNT`. */
 export class FlatMapOperator extends LoopOperator {
-  readonly #loop: (records: Records, batch: Batch) => void;
+  readonly #loop: FlatMapLoop;
   readonly #collector: RecordCollector;
 
   constructor(context: OperatorContext, fn: (record: unknown) => Iterable<unknown>) {
@@ -122,7 +128,7 @@ export class FlatMapOperator extends LoopOperator {
           for (const result of fn(records[i])) collector.collect(result, timestamp);
         }
       }`,
-    ) as typeof this.#loop;
+    ) as FlatMapLoop;
   }
 
   protected run(batch: Batch, records: Records): void {
