@@ -6,6 +6,7 @@ import {
   type CheckpointStore,
   type CheckpointStoreOptions,
 } from "./checkpoint-store.ts";
+import { errorCode } from "../errors.ts";
 import type { RecoveryDecision } from "./checkpoint-inventory.ts";
 import type { CheckpointMetadata, SegmentHandle } from "./metadata.ts";
 
@@ -330,6 +331,29 @@ describe("recovery", () => {
       await assert.rejects(recover(process), { code: "FILE_IO" });
     }));
 
+  it("makes the checkpoint that it uses durable before it deletes an older one", async () => {
+    for (let seed = 0; seed < 16; seed++) {
+      await withWorld(seed, async (world) => {
+        const process = world.startProcess();
+        const { store } = await recover(process);
+        await checkpoint(process, store, { id: 1, segments: [segment(1, "a")] });
+        const sync = { operation: "syncDirectory", path: /chk-2$/ } as const;
+        process.env.files.inject({ ...sync, kind: "slow", delayMs: 1e9, afterCount: 1 });
+        void checkpoint(process, store, { id: 2, segments: [segment(2, "b")] });
+        await new Promise<void>((resolve) => {
+          world.scheduler.schedule({ delayMs: 1e4, label: "kill", owner: undefined, run: resolve });
+        });
+        process.kill();
+        const { store: found } = await recover(world.startProcess());
+        assert.equal(found.latest?.checkpointId, 2);
+        await found.settled();
+        world.crashMachine();
+        const { decision } = await recover(world.startProcess());
+        assert.ok(decision.kind === "use" && decision.checkpoint.checkpointId === 2, `${seed}`);
+      });
+    }
+  });
+
   it("removes only what no checkpoint names", () =>
     withWorld(6, async (world) => {
       await twoCheckpoints(world, true);
@@ -403,3 +427,65 @@ describe("checkpoint store under crashes", () => {
     });
   }
 });
+
+describe("checkpoint store on failing storage", () => {
+  it("completes what it says and takes back what it does not, 300 seeds", async () => {
+    let failed = 0;
+    let uncertain = 0;
+    let completed = 0;
+    for (let seed = 0; seed < 300; seed++) {
+      const world = new SimWorld({ seed: `failing ${seed}` });
+      const done: number[] = [];
+      const takenBack = new Set<number>();
+      for (let life = 0; life < 4; life++) {
+        const process = world.startProcess();
+        const { store, decision } = await world.scheduler.runUntil(recover(process));
+        const found = decision.kind === "use" ? decision.checkpoint.checkpointId : 0;
+        assert.ok(decision.kind !== "refuse", `seed ${seed}: ${JSON.stringify(decision)}`);
+        assert.ok(found >= (done.at(-1) ?? 0), `seed ${seed}: ${done.join()}, found ${found}`);
+        assert.ok(!takenBack.has(found), `seed ${seed}: ${found} was taken back`);
+        const random = world.random.fork(`life ${life}`);
+        const faults = ["sync", "syncDirectory", "rename", "remove", "write", "read"] as const;
+        for (let i = 0; i < 3; i++) {
+          const operation = faults[random.int(faults.length)];
+          const count = 1 + random.int(3);
+          process.env.files.inject({ operation, kind: "io", afterCount: random.int(30), count });
+        }
+        const outcome = takeSome(process, store, { from: 100 * life + 1, done, takenBack });
+        for (let i = random.int(200); i > 0; i--) await world.scheduler.runNext();
+        if (random.int(2) === 0) process.kill();
+        else world.crashMachine();
+        uncertain += (await Promise.race([outcome, Promise.resolve(false)])) ? 1 : 0;
+      }
+      completed += done.length;
+      failed += takenBack.size;
+    }
+    assert.ok(completed > 1000 && failed > 100, `${completed} completed, ${failed} failed`);
+    assert.ok(uncertain > 0, "some are uncertain");
+  });
+});
+
+interface Outcomes {
+  readonly from: number;
+  readonly done: number[];
+  readonly takenBack: Set<number>;
+}
+
+/** Takes checkpoints until one is uncertain, as a job does that restarts after failures. */
+async function takeSome(
+  process: SimProcess,
+  store: CheckpointStore,
+  outcomes: Outcomes,
+): Promise<boolean> {
+  for (let id = outcomes.from; ; id++) {
+    const segments = [segment(id, `s${id}`)];
+    try {
+      await checkpoint(process, store, { id, segments, hasCommittables: true });
+      outcomes.done.push(id);
+    } catch (error) {
+      if (errorCode(error) === "CHECKPOINT_UNCERTAIN") return true;
+      await store.abort(id).catch(() => undefined);
+      outcomes.takenBack.add(id);
+    }
+  }
+}

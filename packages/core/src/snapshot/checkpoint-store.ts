@@ -291,6 +291,12 @@ export async function recoverCheckpointStore(
   const { files, directory } = options;
   await createDirectoryDurably(files, `${directory}/${SHARED_NAME}`);
   const inventory = await takeInventory(files, directory);
+  // A process that was killed may not have come to this. What is found must not vanish with the power
+  // after transactions were committed on it or older checkpoints deleted.
+  await files.syncDirectory(`${directory}/${SHARED_NAME}`);
+  for (const found of inventory.complete) {
+    await files.syncDirectory(`${directory}/${found.directory}`);
+  }
   const decision = decideRecovery(inventory.complete, restorePrevious);
   const store = new CheckpointStore(options);
   await store.adopt(inventory, decision);
