@@ -1,1 +1,3 @@
-export { OxbowError } from "oxbow";
+/** Parquet files as an Oxbow source. */
+export { parquet } from "./parquet.ts";
+export type { ParquetOptions, ParquetSplit } from "./parquet.ts";

@@ -39,7 +39,10 @@ function writerOf(sink: Sink<never>, on: Env, parallelism = 1): SinkWriter {
 
 test("forEach gives the function every record of a batch, in order, and no more than its count", async () => {
   const seen: number[] = [];
-  const writer = writerOf(forEach((record: number) => seen.push(record)), env);
+  const writer = writerOf(
+    forEach((record: number) => seen.push(record)),
+    env,
+  );
   writer.open();
   writer.write(Batch.ofRecords([1, 2, 3], 2));
   writer.write(Batch.ofRecords([4]));

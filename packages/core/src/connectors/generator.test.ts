@@ -13,8 +13,7 @@ const make = (index: number): { id: number; half: number } => ({ id: index, half
 for (const splits of [1, 3, 5]) {
   const setup = {
     name: `generator of ${splits} split(s)`,
-    make: () =>
-      Promise.resolve({ env, source: generator({ count: 10_001, splits, make }) }),
+    make: () => Promise.resolve({ env, source: generator({ count: 10_001, splits, make }) }),
     expected: Array.from({ length: 10_001 }, (_, index) => make(index)),
   };
   for (const check of sourceChecks(setup)) test(check.title, check.run);
@@ -30,7 +29,12 @@ const columnar = {
         splits: 2,
         makeBatch: (first, count) => ({
           names: ["id"],
-          columns: [int32Column(Int32Array.from({ length: count }, (_, i) => first + i), count)],
+          columns: [
+            int32Column(
+              Int32Array.from({ length: count }, (_, i) => first + i),
+              count,
+            ),
+          ],
         }),
       }),
     }),

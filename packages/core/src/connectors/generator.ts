@@ -107,7 +107,8 @@ class GeneratorCursor implements SplitCursor<GeneratorSplit> {
     this.#options = options;
     this.#position = split.position;
     const { ratePerSecond } = generate;
-    if (ratePerSecond !== undefined) this.#pace = new Pace(context, ratePerSecond / split.splitsCount);
+    if (ratePerSecond !== undefined)
+      this.#pace = new Pace(context, ratePerSecond / split.splitsCount);
   }
 
   poll(output: ReaderOutput): "more" | "idle" | "finished" {

@@ -22,7 +22,9 @@ import { assertSame, type ConformanceCheck } from "./source-conformance.ts";
 export interface SinkUnderTest {
   readonly env: Env;
   readonly sink: Sink<unknown>;
-  /** Runs asynchronous work that only goes on when it is pushed (virtual time). Default: awaits it. */
+  /**
+   * Runs asynchronous work that only goes on when it is pushed (virtual time). Default: awaits it.
+   */
   readonly settle?: <R>(work: Promise<R>) => Promise<R>;
   /** The records that readers of the output see now. */
   readonly visible: () => Promise<readonly unknown[]>;

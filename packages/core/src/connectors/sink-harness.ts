@@ -2,8 +2,8 @@
  * SinkHarness: drives a sink outside of a job, as the engine does: writers, checkpoints, committer,
  * attempts that die and are restored. For conformance tests of connectors.
  *
- * What an engine keeps durable is the `SinkLedger`; a test may stop a harness anywhere, throw it away
- * without closing it, and make the next attempt from the same ledger.
+ * What an engine keeps durable is the `SinkLedger`; a test may stop a harness anywhere, throw it
+ * away without closing it, and make the next attempt from the same ledger.
  */
 import { assert } from "../assert.ts";
 import { Batch } from "../columns/batch.ts";
@@ -139,12 +139,18 @@ export interface SinkJob {
   readonly checkpointEvery: number;
 }
 
-/** Writes what the ledger does not cover yet, with checkpoints. False: the attempt died on the way. */
-export async function writeAll(harness: SinkHarness, job: SinkJob, ledger: SinkLedger): Promise<boolean> {
+/**
+ * Writes what the ledger does not cover yet, with checkpoints. False: the attempt died on the way.
+ */
+export async function writeAll(
+  harness: SinkHarness,
+  job: SinkJob,
+  ledger: SinkLedger,
+): Promise<boolean> {
   const { records, batchCount, checkpointEvery } = job;
   await harness.start();
   let batches = 0;
-  for (let position = ledger.position; position < records.length; ) {
+  for (let position = ledger.position; position < records.length;) {
     const end = Math.min(position + batchCount, records.length);
     await harness.write(records.slice(position, end));
     position = end;

@@ -1,14 +1,19 @@
 /**
- * Sink: the contract of a connector that takes records out. A *writer* per subtask, and for exactly-once a *committer*.
+ * Sink: the contract of a connector that takes records out. A *writer* per subtask, and for
+ * exactly-once a *committer*.
  *
- * Life of a transaction (Flink's SinkWriter and Committer): before a barrier passes, the engine calls `prepareCommit`; the
- * committables it returns go into the snapshot. The task acknowledges only after `flushed()` has resolved. When the checkpoint is
- * complete (its `_metadata` is durable and was read back), the engine calls `commit` for all committables of that and of earlier
- * checkpoints, in order; after a restore it calls it again for all restored ones. So `commit` must be idempotent.
+ * Life of a transaction (Flink's SinkWriter and Committer): before a barrier passes, the engine
+ * calls `prepareCommit`; the committables it returns go into the snapshot. The task acknowledges
+ * only after `flushed()` has resolved. When the checkpoint is complete (its `_metadata` is durable
+ * and was read back), the engine calls `commit` for all committables of that and of earlier
+ * checkpoints, in order; after a restore it calls it again for all restored ones. So `commit` must
+ * be idempotent.
  *
  * I1. Writer methods run on the task's thread, never re-entrantly, and return without waiting.
- * I2. `write` never refuses: the engine asks `isReady` before it takes an input batch, and the writer buffers one batch beyond.
- * I3. What a dead attempt left pending and no snapshot names is removed by the next attempt's writers (`open`), never what others wrote.
+ * I2. `write` never refuses: the engine asks `isReady` before it takes an input batch, and the
+ *     writer buffers one batch beyond.
+ * I3. What a dead attempt left pending and no snapshot names is removed by the next attempt's
+ *     writers (`open`), never what others wrote.
  */
 import type { Batch } from "../columns/batch.ts";
 import type { Env } from "../env/env.ts";
@@ -46,26 +51,43 @@ export interface SinkIdentity {
 }
 
 export interface WriterContext extends SinkIdentity {
-  /** The writer's own state, one entry per earlier writer whose share this one takes over; see `SinkWriter.snapshot`. */
+  /**
+   * The writer's own state, one entry per earlier writer whose share this one takes over; see
+   * `SinkWriter.snapshot`.
+   */
   readonly restored: readonly unknown[];
-  /** Committables restored from the snapshot; they are committed or discarded by the engine, the writer must not touch them. */
+  /**
+   * Committables restored from the snapshot; they are committed or discarded by the engine, the
+   * writer must not touch them.
+   */
   readonly pending: readonly Committable[];
-  /** Whether checkpoints are on; without them all committables are committed at the end of the job. */
+  /**
+   * Whether checkpoints are on; without them all committables are committed at the end of the job.
+   */
   readonly hasCheckpoints: boolean;
   /** Tells the task that `isReady` may have changed. */
   wake(): void;
   fail(error: unknown): void;
 }
 
-/** Call order: `open`; then `write`, `prepareCommit`, `snapshot`, `flushed` in any order; `close` last. */
+/**
+ * Call order: `open`; then `write`, `prepareCommit`, `snapshot`, `flushed` in any order; `close`
+ * last.
+ */
 export interface SinkWriter {
   open(): void;
   /** False while buffers are full; the engine then gives no batch until `wake`. */
   isReady(): boolean;
   write(batch: Batch): void;
-  /** Closes the current transactions; called right before a barrier passes and once more at the end of input (`isEnd`). */
+  /**
+   * Closes the current transactions; called right before a barrier passes and once more at the end
+   * of input (`isEnd`).
+   */
   prepareCommit(checkpointId: number, isEnd: boolean): readonly Committable[];
-  /** Plain data to be given to a later writer as `restored`; undefined for none. Called right after `prepareCommit`. */
+  /**
+   * Plain data to be given to a later writer as `restored`; undefined for none. Called right after
+   * `prepareCommit`.
+   */
   snapshot(checkpointId: number): unknown;
   /** Resolves when everything that was written before the last `prepareCommit` is durable. */
   flushed(): Promise<void>;
@@ -76,7 +98,10 @@ export interface SinkWriter {
 export interface CommitterContext extends SinkIdentity {}
 
 export interface Committer {
-  /** Makes the transactions visible, in order. Idempotent: what was committed before is left alone; what can never be committed throws. */
+  /**
+   * Makes the transactions visible, in order. Idempotent: what was committed before is left alone;
+   * what can never be committed throws.
+   */
   commit(committables: readonly Committable[]): Promise<void>;
   /** Throws the transactions away, for a restore that discards them. Idempotent. */
   discard(committables: readonly Committable[]): Promise<void>;

@@ -1,6 +1,6 @@
 /*
- * Conformance of sources: what every source must do, as a list of checks that a connector's test runs.
- * Each check makes its own source and environment and throws where the source is wrong.
+ * Conformance of sources: what every source must do, as a list of checks that a connector's test
+ * runs. Each check makes its own source and environment and throws where the source is wrong.
  *
  *     for (const check of sourceChecks(setup)) test(check.title, check.run);
  *

@@ -1,9 +1,10 @@
 /*
- * SourceHarness: drives a source outside of a job, as the engine does: one enumerator, some readers,
- * messages that are never delivered re-entrantly, snapshots. For conformance tests of connectors.
+ * SourceHarness: drives a source outside of a job, as the engine does: one enumerator, some
+ * readers, messages that are never delivered re-entrantly, snapshots. For conformance tests of
+ * connectors.
  *
- * It gives the order a driver may choose: readers take turns, a poll each, and messages are delivered
- * between polls. A snapshot goes through JSON, since that is all that is promised for it.
+ * It gives the order a driver may choose: readers take turns, a poll each, and messages are
+ * delivered between polls. A snapshot goes through JSON, since that is all that is promised for it.
  */
 import { assert } from "../assert.ts";
 import type { Batch } from "../columns/batch.ts";
@@ -106,7 +107,10 @@ export class SourceHarness {
     return [...this.#active.keys()];
   }
 
-  /** Delivers messages and polls each reader once. False: nothing happened. Throws what the source threw. */
+  /**
+   * Delivers messages and polls each reader once. False: nothing happened. Throws what the source
+   * threw.
+   */
   step(): boolean {
     let progressed = this.#deliver();
     for (let count = 0; count < this.#readers.length; count++) {
@@ -214,7 +218,7 @@ export class SourceHarness {
 
   #deliver(): boolean {
     const hadMessages = this.#messages.length > 0;
-    for (let message = this.#messages.shift(); message !== undefined; ) {
+    for (let message = this.#messages.shift(); message !== undefined;) {
       message();
       message = this.#messages.shift();
     }

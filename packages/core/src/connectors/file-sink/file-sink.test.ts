@@ -93,7 +93,11 @@ for (const [name, options] of Object.entries(VARIANTS)) {
 const SHORT_JOB = { ...JOB, records: ITEMS.slice(0, 50) };
 
 /** Runs the job; after `events` events the process dies, by itself or with the machine; then others finish. */
-async function runWithCrash(world: SimWorld, events: number, isPowerLoss: boolean): Promise<boolean> {
+async function runWithCrash(
+  world: SimWorld,
+  events: number,
+  isPowerLoss: boolean,
+): Promise<boolean> {
   const ledger = newLedger("run-1");
   const start = (): { work: Promise<boolean>; process: SimProcess } => {
     const process = world.startProcess();
@@ -108,7 +112,10 @@ async function runWithCrash(world: SimWorld, events: number, isPowerLoss: boolea
   };
   const first = start();
   let isDone = false;
-  first.work.then(() => (isDone = true), () => undefined);
+  first.work.then(
+    () => (isDone = true),
+    () => undefined,
+  );
   let count = 0;
   while (count < events && !isDone && (await world.scheduler.runNext())) count++;
   if (isPowerLoss) world.crashMachine();
@@ -250,19 +257,38 @@ test("clean-up removes what dead attempts of this run and sink left, and nothing
   await world.scheduler.runUntil(harness.writers[0].flushed());
   const left = await world.scheduler.runUntil(files.list("/out/.oxbow-pending"));
   const expected = [names.otherRun, names.otherSink, names.later, names.foreign];
-  const keptNames = ledger.pending.map((one) => (one as FileCommittable).pending.split("/").at(-1)!);
+  const keptNames = ledger.pending.map((one) =>
+    (one as FileCommittable).pending.split("/").at(-1)!,
+  );
   assert.deepEqual(left, [...expected, ...keptNames].sort());
   await world.scheduler.runUntil(harness.close());
 });
 
 test("names of partitions that are not safe relative paths are refused", async () => {
-  const wrong = ["..", "a/../b", "/etc", "a//b", "a/", ".hidden", "a/.b", "a\\b", "c:", "a\u0000", "x.", "y".repeat(2_000)];
+  const wrong = [
+    "..",
+    "a/../b",
+    "/etc",
+    "a//b",
+    "a/",
+    ".hidden",
+    "a/.b",
+    "a\\b",
+    "c:",
+    "a\u0000",
+    "x.",
+    "y".repeat(2_000),
+  ];
   for (const partition of wrong) {
     const { world, process } = machine();
     const sink = sinkOf({ partitionBy: () => partition });
     const harness = new SinkHarness({ env: process.env, sink, ledger: newLedger("r") });
     await world.scheduler.runUntil(harness.start());
-    await assert.rejects(harness.write(ITEMS.slice(0, 1)), { code: "PARTITION_INVALID" }, partition);
+    await assert.rejects(
+      harness.write(ITEMS.slice(0, 1)),
+      { code: "PARTITION_INVALID" },
+      partition,
+    );
     await world.scheduler.runUntil(harness.close());
   }
 });

@@ -69,7 +69,9 @@ export function fileSink<T>(
 
 function checkNamePart(setting: string, text: string): void {
   if (/^[A-Za-z0-9_][A-Za-z0-9_.=-]{0,63}$/.test(text)) return;
-  throw invalid(`${setting} must be 1 to 64 letters, digits or _.=-, but is ${JSON.stringify(text)}`);
+  throw invalid(
+    `${setting} must be 1 to 64 letters, digits or _.=-, but is ${JSON.stringify(text)}`,
+  );
 }
 
 function invalid(reason: string): Error {

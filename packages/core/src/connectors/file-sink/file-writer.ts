@@ -203,8 +203,7 @@ export class FileWriter implements SinkWriter {
       const owner = parsePendingName(name);
       if (owner === undefined || kept.has(joinPath(this.#pendingDirectory, name))) continue;
       const isMine = owner.runId === safeRunId(runId) && owner.sinkId === sinkIdOf(uid);
-      const isEarlier =
-        owner.epoch < epoch || (owner.epoch === epoch && owner.attempt < attempt);
+      const isEarlier = owner.epoch < epoch || (owner.epoch === epoch && owner.attempt < attempt);
       if (isMine && isEarlier) dead.push(name);
     }
     await removeDurably(env.files, this.#pendingDirectory, dead);

@@ -87,11 +87,7 @@ export class FileCursor implements SplitCursor<FileSplit> {
   }
 
   async close(): Promise<void> {
-    await Promise.all([
-      this.#stream.close(),
-      this.#header?.stream.close(),
-      this.#counter?.close(),
-    ]);
+    await Promise.all([this.#stream.close(), this.#header?.stream.close(), this.#counter?.close()]);
   }
 
   #open(start: number, softEnd: number): ByteStream {

@@ -65,9 +65,14 @@ register(
     name: "JSON lines in ranges of 1000 bytes",
     make: () =>
       Promise.resolve(
-        underTest(machine({ "/d/a.jsonl": JSON_TEXT, "/d/b.jsonl": JSON_TEXT }).world, "/d", json(Item), {
-          splitBytes: 1_000,
-        }),
+        underTest(
+          machine({ "/d/a.jsonl": JSON_TEXT, "/d/b.jsonl": JSON_TEXT }).world,
+          "/d",
+          json(Item),
+          {
+            splitBytes: 1_000,
+          },
+        ),
       ),
     expected: [...items(0, 300), ...items(0, 300)],
   }),
@@ -124,7 +129,10 @@ test("every record is read exactly once whatever the size of the ranges", async 
 
 test("a byte order mark is no part of the first record or the header", async () => {
   const { world } = machine({ "/d/a.jsonl": '\ufeff{"id":1}\n', "/d/b.csv": "\ufeffid\n2\n" });
-  for (const [path, format] of [["/d/a.jsonl", json()], ["/d/b.csv", csv()]] as const) {
+  for (const [path, format] of [
+    ["/d/a.jsonl", json()],
+    ["/d/b.csv", csv()],
+  ] as const) {
     const harness = new SourceHarness(underTest(world, path, format));
     await harness.run();
     assert.equal(JSON.stringify(harness.records[0]?.record).replaceAll(/\D/g, "").length, 1);
@@ -133,14 +141,20 @@ test("a byte order mark is no part of the first record or the header", async () 
 });
 
 test("malformed records fail the source with file, line, offset, reason and text", async () => {
-  const lines = Array.from({ length: 200 }, (_, id) => JSON.stringify({ id, text: "x".repeat(id % 9) }));
+  const lines = Array.from({ length: 200 }, (_, id) =>
+    JSON.stringify({ id, text: "x".repeat(id % 9) }),
+  );
   lines[150] = '{"id":"no","text":""}';
   const text = `${lines.join("\n")}\n`;
   for (const splitBytes of [Infinity, 100, 333]) {
     const { world } = machine({ "/d/a.jsonl": text });
     const harness = new SourceHarness(underTest(world, "/d/a.jsonl", json(Item), { splitBytes }));
     await assert.rejects(harness.run(), (error: unknown) => {
-      const { code, details, message } = error as { code: string; details: object; message: string };
+      const { code, details, message } = error as {
+        code: string;
+        details: object;
+        message: string;
+      };
       assert.equal(code, "RECORD_MALFORMED");
       assert.deepEqual(details, {
         file: "/d/a.jsonl",
@@ -164,7 +178,8 @@ test("malformed records go to the side output with their line, once, also from s
       splitBytes: 37,
     });
   const first = new SourceHarness(make());
-  const snapshots: [snapshot: ReturnType<SourceHarness["snapshot"]>, good: number, bad: number][] = [];
+  const snapshots: [snapshot: ReturnType<SourceHarness["snapshot"]>, good: number, bad: number][] =
+    [];
   await first.run(() => {
     snapshots.push([first.snapshot(), first.records.length, first.malformed.length]);
     return false;
@@ -177,13 +192,16 @@ test("malformed records go to the side output with their line, once, also from s
     lines.flatMap((line, index) => (line.startsWith("bad") ? [index + 1] : [])),
   );
   assert.equal(first.malformedCount, 12);
-  assert.deepEqual({ ...first.malformed[0], reason: "" }, {
-    file: "/d/a.jsonl",
-    line: 4,
-    offset: 6,
-    reason: "",
-    text: "bad 3",
-  });
+  assert.deepEqual(
+    { ...first.malformed[0], reason: "" },
+    {
+      file: "/d/a.jsonl",
+      line: 4,
+      offset: 6,
+      reason: "",
+      text: "bad 3",
+    },
+  );
   for (const [restored, good, bad] of snapshots) {
     const resumed = new SourceHarness({ ...make(), restored });
     await resumed.run();
@@ -211,7 +229,13 @@ test("a file that changed since it was found fails the source", async () => {
 });
 
 test("a list keeps its order, a directory is in the order of names, empty files have no records", async () => {
-  const { world } = machine({ "/d/b": "2\n", "/d/a": "1\n", "/d/c": "", "/d/.h": "9\n", "/e/x": "0\n" });
+  const { world } = machine({
+    "/d/b": "2\n",
+    "/d/a": "1\n",
+    "/d/c": "",
+    "/d/.h": "9\n",
+    "/e/x": "0\n",
+  });
   const harness = new SourceHarness(underTest(world, ["/e/x", "/d", "/e/*"], json()));
   await harness.run();
   assert.deepEqual(
@@ -256,7 +280,9 @@ async function waitForThreads(world: SimWorld): Promise<boolean> {
 
 for (const compression of ["gzip", "zstd"] as const) {
   const compress = COMPRESS[compression];
-  const parts = [JSON_TEXT.slice(0, 777), JSON_TEXT.slice(777)].map((part) => compress(Buffer.from(part)));
+  const parts = [JSON_TEXT.slice(0, 777), JSON_TEXT.slice(777)].map((part) =>
+    compress(Buffer.from(part)),
+  );
   const path = `/d/a.jsonl${SUFFIX[compression]}`;
   const make = (bytes: Uint8Array): SourceHarnessOptions => {
     const { world } = machine({ [path]: bytes });
@@ -272,7 +298,11 @@ for (const compression of ["gzip", "zstd"] as const) {
 
   test(`a ${compression} file that is cut off, or no such file, fails the source`, async () => {
     const whole = Buffer.concat(parts);
-    for (const bytes of [whole.subarray(0, -5), Buffer.from("no such thing"), Buffer.concat([whole, Buffer.from("junk")])]) {
+    for (const bytes of [
+      whole.subarray(0, -5),
+      Buffer.from("no such thing"),
+      Buffer.concat([whole, Buffer.from("junk")]),
+    ]) {
       const harness = new SourceHarness(make(bytes));
       await assert.rejects(harness.run(), { code: "FILE_UNREADABLE" });
       await harness.close();
@@ -282,7 +312,9 @@ for (const compression of ["gzip", "zstd"] as const) {
 
 test("a large compressed file is read through a bounded window", async () => {
   const large = items(0, 40_000);
-  const { world } = machine({ "/d/a.jsonl.zst": zstdCompressSync(Buffer.from(textOf(json(), large))) });
+  const { world } = machine({
+    "/d/a.jsonl.zst": zstdCompressSync(Buffer.from(textOf(json(), large))),
+  });
   const harness = new SourceHarness({
     ...underTest(world, "/d", json(Item)),
     progress: () => waitForThreads(world),
@@ -304,24 +336,36 @@ test("watching finds new files in the order of their times, each once, also afte
     return harness.run(() => world.scheduler.nowMs >= endMs);
   };
   await until(first, 500);
-  assert.deepEqual(first.records.map((one) => one.record), [1]);
+  assert.deepEqual(
+    first.records.map((one) => one.record),
+    [1],
+  );
   put({ "/d/y": "2\n" });
   await world.scheduler.advanceTo(world.scheduler.nowMs + 100);
   put({ "/d/a": "3\n" });
   await until(first, 2_500);
-  assert.deepEqual(first.records.map((one) => one.record), [1, 2, 3]);
+  assert.deepEqual(
+    first.records.map((one) => one.record),
+    [1, 2, 3],
+  );
   const restored = first.snapshot();
   assert.equal(first.isEnded, false);
   await first.close();
   put({ "/d/b": "4\n" });
   const second = make(restored);
   await until(second, 2_500);
-  assert.deepEqual(second.records.map((one) => one.record), [4]);
+  assert.deepEqual(
+    second.records.map((one) => one.record),
+    [4],
+  );
   world.disk.remove("/d/b");
   await until(second, 2_500);
   put({ "/d/b": "5\n" });
   await until(second, 2_500);
-  assert.deepEqual(second.records.map((one) => one.record), [4, 5]);
+  assert.deepEqual(
+    second.records.map((one) => one.record),
+    [4, 5],
+  );
   await second.close();
 });
 

@@ -3,7 +3,11 @@ import { test } from "node:test";
 import { compileGlob, compileGlobDescent, globBase } from "./glob.ts";
 
 const CASES: [pattern: string, matching: string[], other: string[]][] = [
-  ["/d/*.csv", ["/d/a.csv", "/d/.csv".replace(".csv", "x.csv")], ["/d/a.txt", "/d/e/a.csv", "/d/.a.csv"]],
+  [
+    "/d/*.csv",
+    ["/d/a.csv", "/d/.csv".replace(".csv", "x.csv")],
+    ["/d/a.txt", "/d/e/a.csv", "/d/.a.csv"],
+  ],
   ["/d/**/*.csv", ["/d/a.csv", "/d/e/a.csv", "/d/e/f/a.csv"], ["/d/.e/a.csv", "/x/a.csv"]],
   ["/d/**", ["/d/a", "/d/e/f"], ["/d", "/d/.oxbow-pending/a", "/d/e/.a"]],
   ["/d/{a,b{1,2}}.x", ["/d/a.x", "/d/b1.x", "/d/b2.x"], ["/d/b.x", "/d/c.x"]],
@@ -28,7 +32,10 @@ test("a search enters every directory above a match, and begins at the fixed par
     const base = globBase(pattern);
     for (const path of matching) {
       assert.ok(path.startsWith(base === "/" ? base : `${base}/`));
-      const parts = path.slice(base.length).split("/").filter((part) => part !== "");
+      const parts = path
+        .slice(base.length)
+        .split("/")
+        .filter((part) => part !== "");
       for (let depth = 1; depth < parts.length; depth++) {
         const directory = `${base === "/" ? "" : base}/${parts.slice(0, depth).join("/")}`;
         assert.ok(leadsOn(directory), `${pattern} should lead into ${directory}`);

@@ -26,12 +26,16 @@ test("decimals from bytes are correctly rounded, or NaN where the form is not pl
   const decimals = fc
     .tuple(fc.nat(), fc.nat({ max: 99_999_999 }), fc.boolean())
     .map(([whole, part, isNegative]) => `${isNegative ? "-" : ""}${whole}.${part}`);
-  const anything = fc.string({ unit: fc.constantFrom(..."0123456789.-e+".split("")), maxLength: 20 });
+  const anything = fc.string({
+    unit: fc.constantFrom(..."0123456789.-e+".split("")),
+    maxLength: 20,
+  });
   fc.assert(
     fc.property(fc.oneof(decimals, anything, fc.double().map(String)), (text) => {
       const value = parseDecimal(...framed(text));
       const digits = text.replaceAll(/[-.]/g, "").length;
-      if (/^-?\d+(\.\d+)?$/.test(text) && digits <= 15) assert.ok(Object.is(value, Number(text)), text);
+      if (/^-?\d+(\.\d+)?$/.test(text) && digits <= 15)
+        assert.ok(Object.is(value, Number(text)), text);
       else assert.ok(Number.isNaN(value), text);
     }),
     { seed: SEED, numRuns: 5_000 },

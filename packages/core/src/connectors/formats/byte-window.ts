@@ -55,7 +55,8 @@ export class ByteWindow {
     assert(!this.isLast, "bytes came after the last");
     const more = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     this.#base += this.start;
-    this.bytes = this.sizeBytes === 0 ? more : Buffer.concat([this.bytes.subarray(this.start), more]);
+    this.bytes =
+      this.sizeBytes === 0 ? more : Buffer.concat([this.bytes.subarray(this.start), more]);
     this.start = 0;
   }
 

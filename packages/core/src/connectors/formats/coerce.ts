@@ -154,7 +154,10 @@ function mapCoercion(type: MapType<never, unknown>): Coerce {
     for (const [index, pair] of entries.entries()) {
       if (!Array.isArray(pair) || pair.length !== 2) return fail(pair, "a pair of key and value");
       const key = at(`[${index}]`, () => keyOf(pair[0]));
-      map.set(key, at(`[${JSON.stringify(pair[0])}]`, () => valueOf(pair[1])));
+      map.set(
+        key,
+        at(`[${JSON.stringify(pair[0])}]`, () => valueOf(pair[1])),
+      );
     }
     return map;
   };
@@ -165,7 +168,9 @@ function structCoercion(type: StructType<unknown>): Coerce {
   const fields = names.map((name) => compileCoercion(type.fields[name]));
   const wanted = `an object with ${names.slice(0, 10).join(", ")}`;
   // One literal per type keeps the records of a source in one hidden class.
-  const literal = names.map((name, index) => `[${JSON.stringify(name)}]: ${fieldSource(name, index)}`);
+  const literal = names.map(
+    (name, index) => `[${JSON.stringify(name)}]: ${fieldSource(name, index)}`,
+  );
   const body = `"use strict";
 return (value) => {
   let field = 0;
@@ -183,7 +188,10 @@ return (value) => {
 function fieldSource(name: string, index: number): string {
   const quoted = JSON.stringify(name);
   // JSON.parse makes own properties only; "__proto__" and "toString" must not be found above.
-  const read = name in {} ? `(Object.hasOwn(value, ${quoted}) ? value[${quoted}] : undefined)` : `value[${quoted}]`;
+  const read =
+    name in {}
+      ? `(Object.hasOwn(value, ${quoted}) ? value[${quoted}] : undefined)`
+      : `value[${quoted}]`;
   return `(field = ${index}, fields[${index}](${read}))`;
 }
 

@@ -201,7 +201,10 @@ class NumberBuilder extends CsvColumn {
     } else {
       if (this.#kind === "timestamp" && value !== value) value = parseIsoTime(text.trim()) ?? NaN;
       if (!Number.isSafeInteger(value)) {
-        return expected(this.#kind === "timestamp" ? "a time" : "an integer in the safe range", text);
+        return expected(
+          this.#kind === "timestamp" ? "a time" : "an integer in the safe range",
+          text,
+        );
       }
     }
     this.#values[row] = value;

@@ -151,7 +151,8 @@ function recordEnd(window: ByteWindow, layout: CsvLayout): number {
   const atEnd = window.isLast && start < end ? end : -1;
   if (!layout.quotedNewlines) return lineEnd < 0 ? atEnd : lineEnd;
   const firstQuote = bytes.indexOf(layout.quote, start);
-  if (firstQuote < 0 || (lineEnd >= 0 && firstQuote > lineEnd)) return lineEnd < 0 ? atEnd : lineEnd;
+  if (firstQuote < 0 || (lineEnd >= 0 && firstQuote > lineEnd))
+    return lineEnd < 0 ? atEnd : lineEnd;
   let isFieldStart = true;
   for (let at = start; at < end; at++) {
     const byte = bytes[at];
@@ -205,7 +206,7 @@ function readHeaderFields(window: ByteWindow, layout: CsvLayout): readonly strin
   const { bytes, start } = window;
   const textEnd = end > start && bytes[end - 1] === CARRIAGE_RETURN ? end - 1 : end;
   const fields: string[] = [];
-  for (let at = start; at <= textEnd; ) {
+  for (let at = start; at <= textEnd;) {
     let to = at;
     const isQuoted = bytes[at] === layout.quote && at < textEnd;
     if (isQuoted) to = quotedEnd(bytes, { from: at, end: textEnd, quote: layout.quote });

@@ -19,9 +19,9 @@ export type { CsvOptions } from "./csv-layout.ts";
  * @example
  * csv({ type: t.struct({ origin: t.string, delay: t.optional(t.int32) }), delimiter: ";" });
  */
-export function csv(options?: CsvOptions<Readonly<Record<string, string>>>): Format<
-  Readonly<Record<string, string>>
->;
+export function csv(
+  options?: CsvOptions<Readonly<Record<string, string>>>,
+): Format<Readonly<Record<string, string>>>;
 export function csv<T>(options: CsvOptions<T> & { readonly type: Type<T> }): Format<T>;
 export function csv<T>(options: CsvOptions<T> = {}): Format<T> {
   const layout = csvLayout(options);
@@ -47,8 +47,7 @@ function csvEncoder<T>(layout: CsvLayout): RecordEncoder<T> {
   const delimiter = String.fromCharCode(layout.delimiter);
   const quote = String.fromCharCode(layout.quote);
   const needsQuotes = new RegExp(`[\\r\\n${escapeInClass(delimiter)}${escapeInClass(quote)}]`);
-  const quoted = (text: string): string =>
-    quote + text.replaceAll(quote, quote + quote) + quote;
+  const quoted = (text: string): string => quote + text.replaceAll(quote, quote + quote) + quote;
   const write = names.map((name) => fieldWriter(name, layout.typeOf(name)));
   const line = (fields: readonly (string | undefined)[]): string => {
     const texts = fields.map((text) => {
@@ -68,7 +67,10 @@ function csvEncoder<T>(layout: CsvLayout): RecordEncoder<T> {
   };
 }
 
-function fieldWriter(name: string, declared: Type<unknown>): (value: unknown) => string | undefined {
+function fieldWriter(
+  name: string,
+  declared: Type<unknown>,
+): (value: unknown) => string | undefined {
   const isOptional = declared.kind === "optional";
   const type = isOptional ? (declared as OptionalType<unknown>).inner : declared;
   const asJson = compileJsonEncoder(type);

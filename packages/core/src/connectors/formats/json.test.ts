@@ -84,7 +84,7 @@ const EXAMPLE = {
   huge: 9_223_372_036_854_775_807n,
   ratio: NaN,
   at: 978_307_200_000,
-  name: "ü\u0000\n\"",
+  name: 'ü\u0000\n"',
   blob: new Uint8Array([0, 255, 7]),
   color: "green" as const,
   maybe: undefined,
@@ -127,7 +127,10 @@ test("with a type, times are ISO 8601 or ms, and large integers may be text", ()
 });
 
 test("a value that does not fit is malformed, with the field and the reason", () => {
-  const Inner = t.struct({ list: t.list(t.struct({ n: t.int32 })), m: t.optional(t.map(t.string, t.bool)) });
+  const Inner = t.struct({
+    list: t.list(t.struct({ n: t.int32 })),
+    m: t.optional(t.map(t.string, t.bool)),
+  });
   const cases: [string, RegExp][] = [
     ['{"list":[{"n":1},{"n":1.5}]}', /^field list\[1\]\.n: expected an int32, found 1\.5$/],
     ['{"list":[{"n":2147483648}]}', /^field list\[0\]\.n: /],

@@ -61,7 +61,8 @@ class JsonDecoder implements RecordDecoder {
         if (!window.isLast || start >= end) break;
         lineEnd = end;
       }
-      const textEnd = bytes[lineEnd - 1] === CARRIAGE_RETURN && lineEnd > start ? lineEnd - 1 : lineEnd;
+      const textEnd =
+        bytes[lineEnd - 1] === CARRIAGE_RETURN && lineEnd > start ? lineEnd - 1 : lineEnd;
       this.#decodeLine(window, { records, start, end: textEnd });
       window.linesCount++;
       start = Math.min(lineEnd + 1, end);
