@@ -158,6 +158,12 @@ export class ValueColumn {
     return new ValueColumn(encoded.count, encoded.presence, { encoded, decode });
   }
 
+  /** Another column of values encoded in the same way; only of an encoded column. */
+  withEncoded(encoded: BytesColumn): ValueColumn {
+    assert(this.#decode !== undefined, "a value column is not encoded");
+    return ValueColumn.ofEncoded(encoded, this.#decode);
+  }
+
   /** One value per row; made on first use and kept. */
   get values(): readonly unknown[] {
     if (this.#values === undefined) {

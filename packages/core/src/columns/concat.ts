@@ -98,14 +98,29 @@ function concatColumn(batches: readonly Batch[], index: number, count: number): 
       return concatStrings(parts as readonly Part<Strings>[], count, presence);
     case "bytes":
       return concatBytes(parts as readonly Part<BytesColumn>[], count, presence);
-    case "value": {
-      const values: unknown[] = [];
-      for (const part of parts as readonly Part<ValueColumn>[]) {
-        for (let row = 0; row < part.count; row++) values.push(part.column.values[row]);
-      }
-      return ValueColumn.ofValues(values, count, presence);
-    }
+    case "value":
+      return concatValues(parts as readonly Part<ValueColumn>[], count, presence);
   }
+}
+
+function concatValues(
+  parts: readonly Part<ValueColumn>[],
+  count: number,
+  presence: Presence,
+): ValueColumn {
+  const encoded: Part<BytesColumn>[] = [];
+  for (const part of parts) {
+    const column = part.column.encoded;
+    if (column !== undefined) encoded.push({ column, count: part.count });
+  }
+  if (encoded.length === parts.length) {
+    return parts[0].column.withEncoded(concatBytes(encoded, count, presence));
+  }
+  const values: unknown[] = [];
+  for (const part of parts) {
+    for (let row = 0; row < part.count; row++) values.push(part.column.values[row]);
+  }
+  return ValueColumn.ofValues(values, count, presence);
 }
 
 function concatPresence(parts: readonly Part<Column>[], count: number): Presence {

@@ -8,7 +8,7 @@
  */
 
 /** Distinct strings that are remembered; beyond that all are forgotten. */
-export const MAX_DICTIONARY_COUNT = 1 << 16;
+export const MAX_DICTIONARY_COUNT = 1 << 13;
 /** Longest string that is remembered, in code units; a longer one makes the field plain. */
 const MAX_REMEMBERED_LENGTH = 256;
 /** Frames that a field stays plain. */

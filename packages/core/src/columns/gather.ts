@@ -39,7 +39,9 @@ export function gatherColumn(column: Column, indexes: Int32Array, count: number)
     case "bytes":
       return gatherBytes(column, indexes, count);
     case "value":
-      return ValueColumn.ofValues(gatherArray(column.values, indexes, count), count, presence);
+      return column.encoded === undefined
+        ? ValueColumn.ofValues(gatherArray(column.values, indexes, count), count, presence)
+        : column.withEncoded(gatherBytes(column.encoded, indexes, count));
   }
 }
 

@@ -10,10 +10,11 @@ import { ByteWriter } from "../types/byte-writer.ts";
 import { inferKeyType, keyCodecOf, refuseKey } from "../types/key.ts";
 import type { KeyCodec } from "../types/key.ts";
 import type { KeySpec } from "../types/key-spec.ts";
-import type { EnumType, Type } from "../types/type.ts";
+import type { EnumType, Type, TypeKind } from "../types/type.ts";
 import type { Batch } from "./batch.ts";
 import type { Column } from "./column.ts";
 import { KeyColumn } from "./key-column.ts";
+import { valuesOf } from "./materialise.ts";
 
 export type { KeySpec } from "../types/key-spec.ts";
 
@@ -42,7 +43,7 @@ export class KeyExtractor {
     const { count } = batch;
     const column = typeof this.#by === "string" ? batch.column(this.#by) : undefined;
     if (column !== undefined && this.#fromColumn(column, count)) return this.#filled();
-    const values = this.#valuesOf(batch);
+    const values = column === undefined ? this.#valuesOf(batch) : valuesOf(column, count);
     const codec = this.#codecFor(values, count);
     const keys = this.#filled();
     keys.reset(count);
@@ -79,7 +80,7 @@ export class KeyExtractor {
     return values;
   }
 
-  /** False where the column is not of a kind that gives keys of this type directly. */
+  /** False where the column's values must be looked at one by one. */
   #fromColumn(column: Column, count: number): boolean {
     if (column.presence !== undefined) return false;
     if (this.#codec === undefined) {
@@ -88,7 +89,7 @@ export class KeyExtractor {
       this.#fixType(inferKeyType(inferred, this.#operator));
     }
     const keys = this.#filled();
-    const kind = this.#codec?.type.kind;
+    const kind = this.#codec?.type.kind ?? "any";
     if (column.kind === "string" && kind === "string") {
       keys.reset(count);
       keys.codes = column.codes;
@@ -97,15 +98,22 @@ export class KeyExtractor {
       return true;
     }
     const isNumber =
-      (column.kind === "int32" && NUMBER_KINDS.has(kind ?? "")) ||
-      (column.kind === "float64" && kind === "float64") ||
+      (column.kind === "int32" && NUMBER_KINDS.has(kind)) ||
+      (column.kind === "float64" && NUMBER_KINDS.has(kind)) ||
       (column.kind === "bool" && kind === "bool");
     if (!isNumber) return false;
+    const { values } = column;
+    if (
+      column.kind === "float64" &&
+      kind !== "float64" &&
+      !areIntegers(column.values, count, kind)
+    ) {
+      return false;
+    }
     keys.reset(count);
     const { numbers } = keys;
-    const { values } = column;
     for (let row = 0; row < count; row++) numbers[row] = values[row];
-    canonicaliseNaN(numbers, count);
+    if (column.kind === "float64") canonicalise(numbers, count, kind === "float64");
     return true;
   }
 }
@@ -131,9 +139,20 @@ function fieldOf(record: unknown, name: string): unknown {
   return typeof value === "function" && !Object.hasOwn(record, name) ? undefined : value;
 }
 
-function canonicaliseNaN(numbers: Float64Array, count: number): void {
+function areIntegers(values: Float64Array, count: number, kind: TypeKind): boolean {
+  const isInt32 = kind === "int32";
+  for (let row = 0; row < count; row++) {
+    const value = values[row];
+    if (isInt32 ? value !== (value | 0) : !Number.isSafeInteger(value)) return false;
+  }
+  return true;
+}
+
+/** One NaN for all; for integers, one zero. */
+function canonicalise(numbers: Float64Array, count: number, isFloat: boolean): void {
   for (let index = 0; index < count; index++) {
-    if (numbers[index] !== numbers[index]) numbers[index] = NaN;
+    if (!isFloat) numbers[index] += 0;
+    else if (numbers[index] !== numbers[index]) numbers[index] = NaN;
   }
 }
 
@@ -179,11 +198,9 @@ function fillNumbers(keys: KeyColumn, values: readonly unknown[], context: FillC
     else if (numberHash === "integer") fits = typeof key === "number" && key === (key | 0);
     else fits = Number.isSafeInteger(key);
     if (!fits) refuseKey(type, key, context.operator);
-    const number = Number(key);
-    // An integer has no -0; a float64 keeps it.
-    numbers[index] = numberHash === "double" ? number : number + 0;
+    numbers[index] = Number(key);
   }
-  if (numberHash === "double") canonicaliseNaN(numbers, count);
+  canonicalise(numbers, count, numberHash === "double");
 }
 
 function fillStrings(keys: KeyColumn, values: readonly unknown[], context: FillContext): void {

@@ -38,8 +38,8 @@ export function materialise(set: ColumnSet, count: number): readonly unknown[] {
   return made(columns, count);
 }
 
-/** The values of an unnamed column, as a plain array of at least `count`. */
-function valuesOf(column: Column, count: number): readonly unknown[] {
+/** The values of a column, as a plain array of at least `count`. */
+export function valuesOf(column: Column, count: number): readonly unknown[] {
   if (column.presence === undefined && (column.kind === "string" || column.kind === "value")) {
     return column.values;
   }

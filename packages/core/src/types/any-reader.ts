@@ -43,7 +43,7 @@ function read(reader: ByteReader, depth: number): unknown {
     case 0xc9:
       return readExt(reader, bigEndian32(reader), depth);
     case 0xcb:
-      return bigEndianFloat(reader);
+      return reader.bigEndianFloat64();
     case 0xd0:
       return (reader.uint8() << 24) >> 24;
     case 0xd1:
@@ -82,8 +82,7 @@ function readFields(reader: ByteReader, count: number, depth: number): object {
 function fill(reader: ByteReader, into: object, count: number, depth: number): object {
   const record = into as Record<string, unknown>;
   for (let index = 0; index < count; index++) {
-    const name = read(reader, depth + 1);
-    if (typeof name !== "string") return reader.fail("a field has no name");
+    const name = readName(reader, depth);
     const value = read(reader, depth + 1);
     if (name === "__proto__") {
       const property = { value, enumerable: true, configurable: true, writable: true };
@@ -91,6 +90,16 @@ function fill(reader: ByteReader, into: object, count: number, depth: number): o
     } else record[name] = value;
   }
   return record;
+}
+
+function readName(reader: ByteReader, depth: number): string {
+  const head = reader.peek();
+  if (head >= 0xa0 && head < 0xc0) {
+    reader.uint8();
+    return reader.name(head & 0x1f);
+  }
+  const name = read(reader, depth + 1);
+  return typeof name === "string" ? name : reader.fail("a field has no name");
 }
 
 function readArray(reader: ByteReader, count: number, depth: number): unknown[] {
@@ -129,7 +138,7 @@ function readExtBody(
       return Array.isArray(values) ? new Set<unknown>(values) : reader.fail("a set has no list");
     }
     case EXT.DATE:
-      return new Date(bigEndianFloat(reader));
+      return new Date(reader.bigEndianFloat64());
     case EXT.BINARY:
       return readBinary(reader, sizeBytes);
     case EXT.NULL_PROTOTYPE:
@@ -204,9 +213,4 @@ function bigEndian16(reader: ByteReader): number {
 
 function bigEndian32(reader: ByteReader): number {
   return bigEndian16(reader) * 0x10000 + bigEndian16(reader);
-}
-
-function bigEndianFloat(reader: ByteReader): number {
-  const bytes = reader.raw(8);
-  return new DataView(bytes.buffer).getFloat64(0, false);
 }

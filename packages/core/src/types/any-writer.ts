@@ -85,7 +85,7 @@ function writeNumber(writer: ByteWriter, value: number): void {
     return;
   }
   writer.uint8(0xcb);
-  bigEndianFloat(writer, value);
+  writer.bigEndianFloat64(value);
 }
 
 const SHORT_ASCII_COUNT = 24;
@@ -143,7 +143,7 @@ function writeObject(writer: ByteWriter, value: object, depth: number): void {
     nested(writer, EXT.SET, () => writeArray(writer, [...(value as Set<unknown>)], depth));
   } else if (prototype === Date.prototype) {
     extHeader(writer, EXT.DATE, 8);
-    bigEndianFloat(writer, (value as Date).getTime());
+    writer.bigEndianFloat64((value as Date).getTime());
   } else if (prototype === Uint8Array.prototype) {
     const bytes = value as Uint8Array;
     lengthHeader(writer, bytes.length, BINARY_HEADERS);
@@ -258,9 +258,4 @@ function bigEndian16(writer: ByteWriter, value: number): void {
 function bigEndian32(writer: ByteWriter, value: number): void {
   bigEndian16(writer, value >>> 16);
   bigEndian16(writer, value & 0xffff);
-}
-
-function bigEndianFloat(writer: ByteWriter, value: number): void {
-  writer.float64(value);
-  writer.bytes.subarray(writer.position - 8, writer.position).reverse();
 }

@@ -3,13 +3,13 @@
  * fit is the error VALUE_CORRUPTED with the offset, never a wrong value.
  */
 import { oxbowError } from "../errors.ts";
+import { cachedName, isAscii, shortLatin1, SHORT_TEXT_COUNT } from "./short-text.ts";
 
 const FLOAT_SCRATCH = new Float64Array(1);
 const FLOAT_BYTES = new Uint8Array(FLOAT_SCRATCH.buffer);
 const BIGINT_SCRATCH = new BigInt64Array(1);
 const BIGINT_BYTES = new Uint8Array(BIGINT_SCRATCH.buffer);
 const TWO_32 = 4294967296;
-const SHORT_STRING_COUNT = 16;
 /** Most elements of a list or map. */
 export const MAX_ELEMENTS_COUNT = 0x7ffffff;
 
@@ -61,6 +61,12 @@ export class ByteReader {
         "The bytes are damaged, or were written with another type.",
       { offset: position, sizeBytes: end, reason },
     );
+  }
+
+  /** The next byte, which stays. */
+  peek(): number {
+    if (this.position >= this.end) this.fail("1 byte is needed");
+    return this.#bytes[this.position];
   }
 
   uint8(): number {
@@ -161,15 +167,37 @@ export class ByteReader {
     const sizeBytes = wide ? count * 2 : count;
     const at = this.#take(sizeBytes);
     if (wide) return this.#bytes.toString("utf16le", at, at + sizeBytes);
-    return count <= SHORT_STRING_COUNT
+    return count <= SHORT_TEXT_COUNT
       ? shortLatin1(this.#bytes, at, count)
       : this.#bytes.toString("latin1", at, at + count);
+  }
+
+  /** A property name: `sizeBytes` of well-formed UTF-8. */
+  name(sizeBytes: number): string {
+    const at = this.position;
+    if (
+      sizeBytes <= SHORT_TEXT_COUNT &&
+      at + sizeBytes <= this.end &&
+      isAscii(this.#bytes, at, sizeBytes)
+    ) {
+      this.position = at + sizeBytes;
+      return cachedName(this.#bytes, at, sizeBytes);
+    }
+    return this.utf8(sizeBytes);
+  }
+
+  /** Eight bytes, big-endian. */
+  bigEndianFloat64(): number {
+    const at = this.#take(8);
+    const bytes = this.#bytes;
+    for (let index = 0; index < 8; index++) FLOAT_BYTES[index] = bytes[at + 7 - index];
+    return FLOAT_SCRATCH[0];
   }
 
   /** `sizeBytes` of well-formed UTF-8. */
   utf8(sizeBytes: number): string {
     const at = this.#take(sizeBytes);
-    if (sizeBytes <= SHORT_STRING_COUNT && isAscii(this.#bytes, at, sizeBytes)) {
+    if (sizeBytes <= SHORT_TEXT_COUNT && isAscii(this.#bytes, at, sizeBytes)) {
       return shortLatin1(this.#bytes, at, sizeBytes);
     }
     return this.#bytes.toString("utf8", at, at + sizeBytes);
@@ -179,22 +207,4 @@ export class ByteReader {
 function asBuffer(bytes: Uint8Array): Buffer {
   if (bytes instanceof Buffer) return bytes;
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function isAscii(bytes: Uint8Array, start: number, count: number): boolean {
-  let union = 0;
-  for (let at = start; at < start + count; at++) union |= bytes[at];
-  return union < 0x80;
-}
-
-/** Short strings: the native call costs more than the loop. */
-function shortLatin1(bytes: Uint8Array, start: number, count: number): string {
-  let text = "";
-  let at = start;
-  const end = start + count;
-  for (; at + 4 <= end; at += 4) {
-    text += String.fromCharCode(bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]);
-  }
-  for (; at < end; at++) text += String.fromCharCode(bytes[at]);
-  return text;
 }

@@ -110,6 +110,17 @@ export class ByteWriter {
     this.#eight(FLOAT_BYTES);
   }
 
+  /** Eight bytes, big-endian; every NaN becomes the canonical one. */
+  bigEndianFloat64(value: number): void {
+    this.float64(value);
+    const { bytes } = this;
+    for (let low = this.position - 8, high = this.position - 1; low < high; low++, high--) {
+      const byte = bytes[low];
+      bytes[low] = bytes[high];
+      bytes[high] = byte;
+    }
+  }
+
   #eight(from: Uint8Array): void {
     this.ensure(8);
     const { bytes } = this;
