@@ -1,9 +1,10 @@
 /*
  * Checked text: the envelope of the small files that people may want to read (`_metadata`,
- * `run.json`, locks). One line says what it is, the version, length and checksum; indented JSON follows.
- * Format: docs/formats/metadata.md, "Envelope".
+ * `run.json`, locks). One line says what it is, the version, length and checksum; indented JSON
+ * follows. Format: docs/formats/metadata.md, "Envelope".
  *
- * I1. Any change of one byte, any truncation and any appended byte is detected (METADATA_CORRUPTED).
+ * I1. Any change of one byte, any truncation and any appended byte is detected
+ *     (METADATA_CORRUPTED).
  * I2. The version is believed only after the checksum, which covers it, has been.
  */
 import { crc32 } from "node:zlib";
@@ -31,7 +32,8 @@ export function encodeCheckedText(format: CheckedTextFormat, value: unknown): Ui
   const sizeBytes = header.length + body.length;
   if (sizeBytes > CHECKED_TEXT_BYTES_MAX) {
     const message =
-      `A ${format.magic} file would have ${sizeBytes} bytes, more than ${CHECKED_TEXT_BYTES_MAX}. ` +
+      `A ${format.magic} file would have ${sizeBytes} bytes, more than ` +
+      `${CHECKED_TEXT_BYTES_MAX}. ` +
       `Keep less in operator state and source enumerators; use keyed state for what is large.`;
     throw oxbowError("INVALID_ARGUMENT", message, { magic: format.magic, sizeBytes });
   }

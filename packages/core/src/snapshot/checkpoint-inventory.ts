@@ -1,7 +1,7 @@
 /*
- * What is on disk when a process takes a run over: which checkpoints are complete, which can be read,
- * which one to go on from, and which files belong to nobody. Reads only; the store acts on it.
- * Rules: docs/formats/run-directory.md, "Recovery".
+ * What is on disk when a process takes a run over: which checkpoints are complete, which can be
+ * read, which one to go on from, and which files belong to nobody. Reads only; the store acts on
+ * it. Rules: docs/formats/run-directory.md, "Recovery".
  *
  * I1. A directory `chk-<n>` without `_metadata` was never complete (or is half deleted): garbage.
  * I2. A damaged newest checkpoint is passed over by itself only if it is known that no exactly-once
@@ -23,7 +23,9 @@ export interface FoundCheckpoint {
   readonly directory: string;
   /** Undefined where `_metadata` is unreadable. */
   readonly metadata: CheckpointMetadata | undefined;
-  /** METADATA_CORRUPTED, METADATA_VERSION_UNSUPPORTED or SEGMENT_CORRUPTED; undefined: all is well. */
+  /**
+   * METADATA_CORRUPTED, METADATA_VERSION_UNSUPPORTED or SEGMENT_CORRUPTED; undefined: all is well.
+   */
   readonly fault: OxbowError | undefined;
 }
 
@@ -150,8 +152,8 @@ function refusal(newest: FoundCheckpoint, older: CheckpointMetadata | undefined)
   const remedy =
     older === undefined
       ? "There is no older one that can be read. Put the file back from a copy, or begin a new run."
-      : `Checkpoint ${older.checkpointId} can be read, but output that was committed after it would ` +
-        `be written again. Put the file back from a copy, or accept that with --restore-previous.`;
+      : `Checkpoint ${older.checkpointId} can be read, but output that was committed after ` +
+        `it would be written again. Put the file back from a copy, or accept that with --restore-previous.`;
   const { file, offset } = fault.details;
   const details = { checkpointId: newest.id, file, offset, previous: older?.checkpointId ?? null };
   const message = `Checkpoint ${newest.id}, the newest, cannot be read. ${fault.message} ${remedy}`;

@@ -6,12 +6,12 @@
  *     begin(id) → tasks write segments → register(id, segments) per ack
  *               → complete(metadata), subsume(pinned bases) | abort(id)
  *
- * I1. A checkpoint is complete when `complete` has resolved: its segments and `_metadata` are durable
- *     and `_metadata` was read back. Only then may anything be committed.
+ * I1. A checkpoint is complete when `complete` has resolved: its segments and `_metadata` are
+ *     durable and `_metadata` was read back. Only then may anything be committed.
  * I2. Deleting begins with `_metadata`, durably; then files of that checkpoint alone, then the
  *     directory. So what can be found can be used.
- * I3. At start only files that no complete checkpoint names are removed, and no segments at all while
- *     a damaged checkpoint lies aside that may name them.
+ * I3. At start only files that no complete checkpoint names are removed, and no segments at all
+ *     while a damaged checkpoint lies aside that may name them.
  * I4. A failed deletion fails nothing: it is reported, and the file goes at the next start.
  */
 import { assert } from "../assert.ts";
@@ -114,9 +114,9 @@ export class CheckpointStore {
   }
 
   /**
-   * Completes a checkpoint; see I1. If it rejects, the checkpoint is not complete and never will be,
-   * except with CHECKPOINT_UNCERTAIN: then the process must end without restoring, committing or
-   * cleaning up anything.
+   * Completes a checkpoint; see I1. If it rejects, the checkpoint is not complete and never will
+   * be, except with CHECKPOINT_UNCERTAIN: then the process must end without restoring, committing
+   * or cleaning up anything.
    */
   async complete(metadata: CheckpointMetadata): Promise<void> {
     const { files, epoch } = this.#options;
@@ -140,8 +140,9 @@ export class CheckpointStore {
   }
 
   /**
-   * Drops the oldest checkpoints that are no longer kept, deleting in the background. Segments that the
-   * checkpoints in `pinnedBases` use stay: pending checkpoints build on them. Returns the newest dropped.
+   * Drops the oldest checkpoints that are no longer kept, deleting in the background. Segments that
+   * the checkpoints in `pinnedBases` use stay: pending checkpoints build on them. Returns the
+   * newest dropped.
    */
   subsume(pinnedBases: readonly CheckpointId[] = []): CheckpointId | undefined {
     const gone = chooseSubsumed(this.#completed, this.#options.retainedCount);
@@ -150,7 +151,10 @@ export class CheckpointStore {
     return gone.at(-1)?.id;
   }
 
-  /** The checkpoint will not complete: its directory goes. Shared segments wait for the next subsuming. */
+  /**
+   * The checkpoint will not complete: its directory goes. Shared segments wait for the next
+   * subsuming.
+   */
   async abort(id: CheckpointId): Promise<void> {
     if (!this.#begun.has(id)) return;
     await this.#discardDirectory(checkpointDirectoryName(id));
@@ -291,8 +295,8 @@ export async function recoverCheckpointStore(
   const { files, directory } = options;
   await createDirectoryDurably(files, `${directory}/${SHARED_NAME}`);
   const inventory = await takeInventory(files, directory);
-  // A process that was killed may not have come to this. What is found must not vanish with the power
-  // after transactions were committed on it or older checkpoints deleted.
+  // A process that was killed may not have come to this. What is found must not vanish with the
+  // power after transactions were committed on it or older checkpoints deleted.
   await files.syncDirectory(`${directory}/${SHARED_NAME}`);
   for (const found of inventory.complete) {
     await files.syncDirectory(`${directory}/${found.directory}`);

@@ -1,6 +1,7 @@
 /*
- * Checks that decoded `_metadata` has the shape of `CheckpointMetadata`. The bytes have passed their
- * checksum, so what fails here was written wrongly; it must not get into a restore all the same.
+ * Checks that decoded `_metadata` has the shape of `CheckpointMetadata`. The bytes have passed
+ * their checksum, so what fails here was written wrongly; it must not get into a restore all the
+ * same.
  */
 import { corrupted } from "./checked-text.ts";
 import type { CheckpointMetadata } from "./metadata.ts";
@@ -8,7 +9,9 @@ import type { CheckpointMetadata } from "./metadata.ts";
 /** What a member of an object must be. */
 type Rule = (value: unknown, path: string) => string | undefined;
 
-/** The value as metadata; throws METADATA_CORRUPTED with the path of the first member that is wrong. */
+/**
+ * The value as metadata; throws METADATA_CORRUPTED with the path of the first member that is wrong.
+ */
 export function checkMetadata(file: string, value: unknown): CheckpointMetadata {
   const fault = METADATA(value, "metadata");
   if (fault !== undefined) throw corrupted(file, 0, fault);

@@ -7,8 +7,8 @@ import type { RunStatus } from "./run-record.ts";
 
 /**
  * What becomes of checkpoints when the run ends otherwise than by finishing (Flink's
- * ExternalizedCheckpointRetention): `none` deletes them, `delete-on-cancellation` keeps them after a
- * failure, `retain-on-cancellation` always keeps them.
+ * ExternalizedCheckpointRetention): `none` deletes them, `delete-on-cancellation` keeps them after
+ * a failure, `retain-on-cancellation` always keeps them.
  */
 export type CheckpointRetention = "none" | "delete-on-cancellation" | "retain-on-cancellation";
 
@@ -45,9 +45,10 @@ export interface Subsumable {
 }
 
 /**
- * The snapshots, oldest first, that leave a store of `capacity` after the newest was added. Never the
- * newest, and never the newest that is not a savepoint, unless the newest is a stop's savepoint:
- * savepoints belong to the user, who may move them away, so there is always a checkpoint to restore.
+ * The snapshots, oldest first, that leave a store of `capacity` after the newest was added. Never
+ * the newest, and never the newest that is not a savepoint, unless the newest is a stop's
+ * savepoint: savepoints belong to the user, who may move them away, so there is always a checkpoint
+ * to restore.
  */
 export function chooseSubsumed<T extends Subsumable>(
   snapshots: readonly T[],

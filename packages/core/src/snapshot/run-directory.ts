@@ -53,8 +53,8 @@ export function deriveJobId(jobName: string, ordinal = 0): string {
 }
 
 /**
- * Resumes or begins a run and takes its lock. Throws RUN_LOCKED (names the pid), RUN_EXISTS (a given
- * id is taken by a run that this request does not resume), METADATA_CORRUPTED, FILE_IO.
+ * Resumes or begins a run and takes its lock. Throws RUN_LOCKED (names the pid), RUN_EXISTS (a
+ * given id is taken by a run that this request does not resume), METADATA_CORRUPTED, FILE_IO.
  */
 export async function openRun(env: Env, request: RunRequest): Promise<RunOpening> {
   const jobId = await chooseJobId(env, request);
@@ -153,7 +153,9 @@ export class RunDirectory {
     return this.#lock.epoch;
   }
 
-  /** Called once by `openRun`: writes the record and removes what dead processes left half-written. */
+  /**
+   * Called once by `openRun`: writes the record and removes what dead processes left half-written.
+   */
   async start(): Promise<void> {
     const { files } = this.#env;
     for (const name of await files.list(this.directory)) {
@@ -169,8 +171,8 @@ export class RunDirectory {
   }
 
   /**
-   * An id for a checkpoint or savepoint that nobody ever had in this run. Usually immediate; a write
-   * to disk every so often.
+   * An id for a checkpoint or savepoint that nobody ever had in this run. Usually immediate; a
+   * write to disk every so often.
    */
   async allocateCheckpointId(): Promise<CheckpointId> {
     assert(this.#record.status === "running", "checkpoints are for running runs");
@@ -257,8 +259,8 @@ async function createAncestors(env: Env, directory: string): Promise<void> {
     missing.push(path);
     path = parentOf(path);
   }
-  // The deepest that is there may be from a process that died before it could sync. Where its parent
-  // is not ours to open, it is not ours to make durable either.
+  // The deepest that is there may be from a process that died before it could sync. Where its
+  // parent is not ours to open, it is not ours to make durable either.
   await env.files.syncDirectory(parentOf(path)).catch(() => undefined);
   for (const created of missing.reverse()) await createDirectoryDurably(env.files, created);
 }

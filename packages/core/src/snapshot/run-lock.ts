@@ -1,11 +1,12 @@
 /*
- * RunLock: at most one live process works in a run directory, and each that ever did has an epoch of
- * its own. Lock and epoch are one thing: holding epoch n means being the newest file in `lock/`.
+ * RunLock: at most one live process works in a run directory, and each that ever did has an epoch
+ * of its own. Lock and epoch are one thing: holding epoch n means being the newest file in `lock/`.
  *
  *     lock/epoch-0000000007   checked text: who holds it, since when, whether it was given back
  *
- * Taking it: find the newest file; if its holder lives and has not given it back, refuse; else create
- * the file of the next epoch, complete and durable, under a name that must be free; look again.
+ * Taking it: find the newest file; if its holder lives and has not given it back, refuse; else
+ * create the file of the next epoch, complete and durable, under a name that must be free; look
+ * again.
  *
  * I1. Of all processes that try to take epoch n exactly one succeeds: creation never overwrites.
  * I2. The newest file is never removed, so no epoch is ever given twice. A process that was asleep

@@ -1,6 +1,6 @@
 /*
- * What writer and reader of segments share: constants, header, trailer, and the shapes of footer and
- * index. Normative: docs/formats/segment.md.
+ * What writer and reader of segments share: constants, header, trailer, and the shapes of footer
+ * and index. Normative: docs/formats/segment.md.
  */
 import { crc32 } from "node:zlib";
 import { oxbowError, type OxbowError } from "../errors.ts";

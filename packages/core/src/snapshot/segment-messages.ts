@@ -2,10 +2,10 @@
  * What tasks and the segment writing service say to each other: plain, structured-clonable data, so
  * that the service may run in a thread of its own. Delivery is in order; buffers are transferred.
  *
- * Life of a segment, as the client sees it: `open`, any number of `chunk`s, `finish`, and at any time
- * `abort`. Every chunk's buffer comes back once, as `returned`, whatever becomes of the segment.
- * `finish` is answered by `finished` or `failed`, unless an `abort` overtook it. `failed` may come
- * before; then no answer to `finish` does.
+ * Life of a segment, as the client sees it: `open`, any number of `chunk`s, `finish`, and at any
+ * time `abort`. Every chunk's buffer comes back once, as `returned`, whatever becomes of the
+ * segment. `finish` is answered by `finished` or `failed`, unless an `abort` overtook it. `failed`
+ * may come before; then no answer to `finish` does.
  */
 import type { WireError } from "../errors.ts";
 import type { RowLayout } from "../state/layout.ts";

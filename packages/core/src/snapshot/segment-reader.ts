@@ -2,8 +2,8 @@
  * SegmentReader: the rows of a segment as columns, for some of its key groups, every part checked.
  * Format: docs/formats/segment.md.
  *
- * I1. Bytes that are not what was written are SEGMENT_CORRUPTED with file and offset, before a row of
- *     the damaged part is given out.
+ * I1. Bytes that are not what was written are SEGMENT_CORRUPTED with file and offset, before a row
+ *     of the damaged part is given out.
  * I2. All tombstones come before all puts, as they must be applied.
  */
 import { crc32 } from "node:zlib";
@@ -55,8 +55,9 @@ export function openSegment(files: Files, source: SegmentSource): Promise<Segmen
 }
 
 /**
- * Opens a segment: reads and checks header, trailer, footer and index. Throws SEGMENT_CORRUPTED (also where the file is missing or of
- * another size), SEGMENT_VERSION_UNSUPPORTED, FILE_IO. Close it.
+ * Opens a segment: reads and checks header, trailer, footer and index. Throws SEGMENT_CORRUPTED
+ * (also where the file is missing or of another size), SEGMENT_VERSION_UNSUPPORTED, FILE_IO. Close
+ * it.
  */
 export async function openSegmentFile(
   files: Files,
@@ -120,9 +121,9 @@ export class SegmentReader {
   }
 
   /**
-   * The rows of some key groups (default: all), a block at a time, in the order in which they apply.
-   * `dropped` rows come always; they speak for the segment's key groups only (`footer`), which matters
-   * to who combines segments of several subtasks.
+   * The rows of some key groups (default: all), a block at a time, in the order in which they
+   * apply. `dropped` rows come always; they speak for the segment's key groups only (`footer`),
+   * which matters to who combines segments of several subtasks.
    */
   async *rows(keyGroups?: KeyGroups): AsyncGenerator<RowColumns> {
     const { keyGroupStart, keyGroupEnd } = this.footer;

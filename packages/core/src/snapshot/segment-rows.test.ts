@@ -156,7 +156,9 @@ export const sorted = (rows: readonly Row[]): string[] => rows.map(normal).map(s
 
 export const KIND_ORDER = ["dropped", "cleared", "tombstones", "puts"];
 
-/** The one order, as docs/formats/segment.md says it, without the table (sections have one each). */
+/**
+ * The one order, as docs/formats/segment.md says it, without the table (sections have one each).
+ */
 export function compareRows(a: Row, b: Row): number {
   const compareBytes = (x: Uint8Array, y: Uint8Array): number => Buffer.compare(x, y);
   const hashOf = (key: Uint8Array): bigint =>

@@ -1,6 +1,6 @@
 /*
- * SegmentWriterClient: the tasks' side of the segment writing service. A snapshot's slices put their
- * chunks into a `SegmentSession`; buffers come back into the pool that they were taken from.
+ * SegmentWriterClient: the tasks' side of the segment writing service. A snapshot's slices put
+ * their chunks into a `SegmentSession`; buffers come back into the pool that they were taken from.
  *
  * I1. Emitting never fails and never waits; whether slices should go on is `hasRoom`.
  * I2. A session ends once: `finish` settles, or it is aborted and `finish` never settles.
@@ -54,8 +54,8 @@ export interface SegmentSession extends ChunkSink {
   /** All chunks are in. The handle of the durable file; undefined if there were no rows. */
   finish(): Promise<SegmentHandle | undefined>;
   /**
-   * Gives it up, also after `finish`, as long as nobody was told of the handle; the file is removed.
-   * Idempotent.
+   * Gives it up, also after `finish`, as long as nobody was told of the handle; the file is
+   * removed. Idempotent.
    */
   abort(): void;
 }
@@ -65,7 +65,10 @@ export interface SegmentWriterClientOptions {
   /** Directory of the run: what `SegmentSpec.file` is relative to. */
   readonly directory: string;
   readonly post: PostMessage<SegmentRequest>;
-  /** Where all chunks' buffers come from; default: a pool of its own, see `SegmentWriterClient.pool`. */
+  /**
+   * Where all chunks' buffers come from; default: a pool of its own, see
+   * `SegmentWriterClient.pool`.
+   */
   readonly pool?: ChunkPool;
   /** Ends the service; called once, by `close`. */
   readonly onClose?: () => Promise<void>;
@@ -73,7 +76,9 @@ export interface SegmentWriterClientOptions {
 
 /** See the file header. One per service and thread. */
 export class SegmentWriterClient {
-  /** The pool from which backends must take the buffers of chunks, unless a session names another. */
+  /**
+   * The pool from which backends must take the buffers of chunks, unless a session names another.
+   */
   readonly pool: ChunkPool;
   readonly #options: SegmentWriterClientOptions;
   readonly #sessions = new Map<SegmentTicket, Session>();

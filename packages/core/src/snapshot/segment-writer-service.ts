@@ -7,8 +7,8 @@
  *     port.on("message", (request) => service.receive(request));
  *
  * I1. Memory is bounded: all segments together hold at most `bufferedBytesMax` and one chunk more.
- * I2. A segment that failed or was aborted takes further requests without doing anything, and its file
- *     is removed. What fails in one segment harms no other.
+ * I2. A segment that failed or was aborted takes further requests without doing anything, and its
+ *     file is removed. What fails in one segment harms no other.
  */
 import { assert } from "../assert.ts";
 import type { Files } from "../env/files.ts";

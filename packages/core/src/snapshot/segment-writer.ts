@@ -4,8 +4,9 @@
  *
  * Does not: decide what goes into a snapshot (state), nor when a segment counts (checkpoint-store).
  *
- * I1. The file gets its final, unique name at once; nothing refers to it before `finish` has resolved,
- *     and then it is synced. Its directory entry is made durable by whoever completes the snapshot.
+ * I1. The file gets its final, unique name at once; nothing refers to it before `finish` has
+ *     resolved, and then it is synced. Its directory entry is made durable by whoever completes the
+ *     snapshot.
  * I2. Memory is bounded by the run bound plus what one `add` brings.
  * I3. No rows, no file: `finish` then resolves to undefined.
  */
@@ -125,7 +126,9 @@ export class SegmentWriter {
     return this.bufferedBytes >= this.#runBytesMax || this.#bufferedRows >= RUN_ROWS_MAX / 2;
   }
 
-  /** Copies rows in; the arrays are the caller's again. At most `RUN_ROWS_MAX / 2` rows at a time. */
+  /**
+   * Copies rows in; the arrays are the caller's again. At most `RUN_ROWS_MAX / 2` rows at a time.
+   */
   add(rows: RowColumns): void {
     assert(rows.count <= RUN_ROWS_MAX / 2, "too many rows at a time");
     if (rows.count === 0) return;
@@ -242,7 +245,8 @@ export class SegmentWriter {
     await this.#writing;
     assert(!this.#isAborted && this.#file !== undefined, "the segment is being written");
     this.#writing = this.#file.write(bytes);
-    // Awaited before the buffer is used again; a failure shows there, not as an unhandled rejection.
+    // Awaited before the buffer is used again; a failure shows there, not as an unhandled
+    // rejection.
     this.#writing.catch(() => undefined);
     this.#writer = this.#spare;
     this.#writer.reset();

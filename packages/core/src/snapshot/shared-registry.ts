@@ -3,8 +3,9 @@
  * Not counting: each entry knows the checkpoint that created it and the newest that used it
  * (Flink's SharedStateRegistryImpl; docs/semantics/ownership.md).
  *
- * I1. A segment is registered when a task reports it, before anybody looks at whether its checkpoint
- *     still has a chance; so nothing that a later checkpoint may name is ever taken for garbage.
+ * I1. A segment is registered when a task reports it, before anybody looks at whether its
+ *     checkpoint still has a chance; so nothing that a later checkpoint may name is ever taken for
+ *     garbage.
  * I2. An entry goes when its last user is older than the oldest checkpoint still kept.
  * I3. What a snapshot that we do not own brought along is never deleted (`highestNotClaimed`).
  */

@@ -46,7 +46,7 @@ describe("the simulated machine", () => {
     assert.ok(new Set(others.map((other) => other.log)).size > 1, "the seed decides the order");
   });
 
-  it("fires timers at their virtual time, and never after cancel or from inside schedule", async () => {
+  it("fires timers at their virtual time, never after cancel or from inside schedule", async () => {
     const world = new SimWorld({ seed: 1 });
     const { clock } = world.startProcess().env;
     const fired: string[] = [];

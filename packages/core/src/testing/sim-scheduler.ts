@@ -91,7 +91,9 @@ export class SimScheduler {
     for (const event of this.#heap) if (event.owner === owner) event.isCanceled = true;
   }
 
-  /** Delivers the next event, moving the clock to it, then drains promises; false if none is left. */
+  /**
+   * Delivers the next event, moving the clock to it, then drains promises; false if none is left.
+   */
   async runNext(): Promise<boolean> {
     const event = this.#takeNext(Infinity);
     if (event === undefined) {
@@ -124,7 +126,9 @@ export class SimScheduler {
     }
   }
 
-  /** Delivers events until `work` settles; throws what it throws. Fails if nothing is left to do. */
+  /**
+   * Delivers events until `work` settles; throws what it throws. Fails if nothing is left to do.
+   */
   async runUntil<T>(work: Promise<T>): Promise<T> {
     let isSettled = false;
     const settle = (): void => {
