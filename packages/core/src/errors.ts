@@ -186,10 +186,6 @@ export const ERRORS = {
     kind: "unavailable",
     description: "More checkpoints in a row failed than `tolerableFailures` allows.",
   },
-  CHECKPOINT_DISCARD_FAILED: {
-    kind: "unavailable",
-    description: "What a checkpoint that could not be finalized left behind could not be removed.",
-  },
   // Types, keys, columns, exchange.
   KEY_TYPE_UNSUPPORTED: {
     kind: "invalid",

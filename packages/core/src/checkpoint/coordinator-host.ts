@@ -192,8 +192,9 @@ export interface CheckpointHost {
   discardAcknowledgement(acknowledgement: Acknowledgement): void;
 
   /**
-   * Writes `_metadata`, makes it durable and reads it back; resolves only then. May reject although
-   * `_metadata` is there: `discard` follows. Never called twice at the same time.
+   * Writes `_metadata`, makes it durable and reads it back; resolves only then. When it rejects,
+   * the checkpoint is not complete and never will be, except with CHECKPOINT_UNCERTAIN: then
+   * nothing is discarded or told, and the process must end. Never called twice at the same time.
    */
   finalize(content: CheckpointContent): Promise<CompletedCheckpoint>;
 
@@ -211,10 +212,7 @@ export interface CheckpointHost {
   /** Checkpoints whose files the store is deleting now. On each end: `cleaningProgressed()`. */
   cleaningCount(): number;
 
-  /**
-   * Removes what an aborted checkpoint left: first `_metadata`, durably, and nothing else if that
-   * fails; then what only it refers to.
-   */
+  /** Removes what an aborted checkpoint left. A rejection is reported and fails nothing. */
   discard(content: CheckpointContent): Promise<void>;
 
   notifyCompleted(notice: CompletedNotice): void;

@@ -137,7 +137,7 @@ export class CheckpointCoordinator {
     this.#stop("CHECKPOINT_COORDINATOR_SUSPEND");
   }
 
-  /** Ends for good; resolves when nothing is being finalized any more. */
+  /** Ends for good; resolves (or rejects) as `settled` does. */
   shutdown(): Promise<void> {
     this.#isShutDown = true;
     this.#stop("CHECKPOINT_COORDINATOR_SHUTDOWN");
@@ -145,8 +145,9 @@ export class CheckpointCoordinator {
   }
 
   /**
-   * Resolves when nothing is being finalized, and what failed to be is gone. To be awaited after
-   * `stopScheduler`, before a restore looks which checkpoint is the newest.
+   * Resolves when nothing is being finalized. To be awaited after `stopScheduler`, before a restore
+   * looks which checkpoint is the newest. Rejects with CHECKPOINT_UNCERTAIN where nobody can say:
+   * then the process must end without restoring, committing or cleaning up anything.
    */
   settled(): Promise<void> {
     return this.#checkpoints.settled();
@@ -251,6 +252,7 @@ export class CheckpointCoordinator {
 
   #preCheck(request: CheckpointRequest): CheckpointFailureReason | undefined {
     if (this.#isShutDown) return "CHECKPOINT_COORDINATOR_SHUTDOWN";
+    if (this.#checkpoints.isUncertain) return "CHECKPOINT_COORDINATOR_SUSPEND";
     if (request.isPeriodic && !this.#isRunning) return "PERIODIC_SCHEDULER_SHUTDOWN";
     return this.#host.areTasksRunning() ? undefined : "NOT_ALL_REQUIRED_TASKS_RUNNING";
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { errorCode } from "../errors.ts";
+import { errorCode, oxbowError } from "../errors.ts";
 import { drainPromises } from "../testing/sim-scheduler.ts";
 import type { CheckpointOutcome } from "./coordinator-host.ts";
 import { CHECKPOINT_FAILURE_REASONS, DECLINE_REASONS } from "./failure-reason.ts";
@@ -260,23 +260,28 @@ test("stopping ends all that waits or is pending, but not what is finalizing", a
   assert.equal(host.barriers.length, 2);
 });
 
-test("a restore waits until what could not be finalized is gone, or the job fails", async () => {
-  const host = await new ScriptedHost({ ...EVERY_100 }).start();
-  host.held.add("finalize").add("discard");
-  await host.pass(0);
+test("where nobody knows whether a checkpoint is complete, all stops for good", async () => {
+  const host = await new ScriptedHost({ ...EVERY_100, maxConcurrent: 2 }).start();
+  host.held.add("finalize");
+  await host.pass(100);
   await host.ackAll(1);
-  await host.take("finalize").reject(new Error("?"));
+  await host.ackAll(2);
+  host.log();
+  const uncertain = oxbowError("CHECKPOINT_UNCERTAIN", "is it there?");
+  await host.take("finalize").reject(uncertain);
+  assert.deepEqual(host.failures, [uncertain], "the error itself, whatever is tolerated");
+  assert.equal(host.log(), "failJob");
   host.coordinator.stopScheduler();
+  assert.equal(host.log(), "", "nothing is discarded, and nobody is told");
+  await assert.rejects(host.coordinator.settled(), uncertain);
   assert.throws(() =>
     host.coordinator.startAttempt({ attempt: 2, subtasks: [], restored: undefined }),
   );
-  const settled = host.coordinator.settled();
-  await host.take("discard").reject(new Error("still no"));
-  await settled;
-  assert.equal(errorCode(host.failures[0]), "CHECKPOINT_DISCARD_FAILED");
+  assert.equal(reasonOf(await host.coordinator.trigger()), "CHECKPOINT_COORDINATOR_SUSPEND");
+  await assert.rejects(host.coordinator.shutdown(), uncertain);
 });
 
-test("any other failed discard is reported and fails nothing", async () => {
+test("a failed discard is reported and fails nothing", async () => {
   const host = await new ScriptedHost({ ...EVERY_100 }).start();
   host.held.add("discard");
   await host.pass(0);

@@ -4,18 +4,19 @@
  * Owns: acknowledgements, declines, expiry, finalization, subsumption, the base of the next
  * barrier, and failure accounting. Does not admit or trigger (`coordinator.ts`).
  *
- * I1. Every pending checkpoint ends exactly once; `onEnded` hears of it, after tasks and
- *     enumerators.
+ * I1. Every pending checkpoint ends exactly once; `onEnded` hears of it last.
  * I2. Finalizing is serial, cannot be aborted, and goes on while the job restarts; so completed ids
  *     increase, and who waits for `settled` sees every checkpoint that is durable.
  * I3. `baseId` is the newest completed checkpoint of the attempt, or the one it was restored from.
  * I4. Shared segments of every acknowledgement are registered before its fate is looked at.
- * I5. Between `finalize` resolving and the store knowing of it nothing else runs, so that no
- *     barrier is made on a base that is being dropped.
+ * I5. The store drops checkpoints only in `addCompleted`, where it is told which bases are pinned.
+ * I6. Where the storage cannot say whether a checkpoint is complete (CHECKPOINT_UNCERTAIN), nothing
+ *     is discarded, told or restored any more: the process must end.
  * Semantics: `docs/semantics/checkpoints.md`.
  */
 import { assert } from "../assert.ts";
 import type { Clock } from "../env/env.ts";
+import { errorCode } from "../errors.ts";
 import type { CheckpointId } from "../state/barrier.ts";
 import type { CheckpointSettings } from "./checkpoint-settings.ts";
 import type { CheckpointStatistics } from "./checkpoint-statistics.ts";
@@ -65,7 +66,10 @@ export class PendingCheckpoints {
   /** Complete ones that wait for their turn, in the order of their last acknowledgement. */
   readonly #toFinalize: PendingCheckpoint[] = [];
   #finalizing: PendingCheckpoint | undefined;
-  #waiters: (() => void)[] = [];
+  /** Resolves when the newest finalization has ended. */
+  #finalization: Promise<void> = Promise.resolve();
+  /** Set for good once nobody knows whether a checkpoint is complete. */
+  #uncertainty: Error | undefined;
   #baseId: CheckpointId | undefined;
   #owesFull = false;
   #lastCompletionMs = Number.NEGATIVE_INFINITY;
@@ -74,10 +78,7 @@ export class PendingCheckpoints {
     this.#given = given;
     this.#host = given.host;
     this.#failures = new CheckpointFailureManager(given.settings.tolerableFailures);
-    this.#discards = new Discards(given.host, () => {
-      this.#wakeWaiters();
-      given.onCleaned();
-    });
+    this.#discards = new Discards(given.host, given.onCleaned);
   }
 
   get count(): number {
@@ -104,17 +105,20 @@ export class PendingCheckpoints {
     return this.#lastCompletionMs;
   }
 
-  /** Nothing is being finalized, and what failed to be is gone. */
+  /** Nothing is being finalized, and for every checkpoint it is known whether it is complete. */
   get isSettled(): boolean {
-    return this.#finalizing === undefined && this.#discards.uncertainCount === 0;
+    return this.#finalizing === undefined && !this.isUncertain;
   }
 
-  /** Resolves when `isSettled`. */
-  settled(): Promise<void> {
-    if (this.isSettled) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiters.push(resolve);
-    });
+  /** I6. Nothing may begin any more. */
+  get isUncertain(): boolean {
+    return this.#uncertainty !== undefined;
+  }
+
+  /** Resolves when `isSettled`; rejects where it never will be (CHECKPOINT_UNCERTAIN). */
+  async settled(): Promise<void> {
+    while (this.#finalizing !== undefined) await this.#finalization;
+    if (this.#uncertainty !== undefined) throw this.#uncertainty;
   }
 
   /** A new attempt starts from this checkpoint (none: from nothing, or from a savepoint). */
@@ -144,9 +148,8 @@ export class PendingCheckpoints {
       this.#given.statistics.acknowledged(acknowledgement, this.#given.clock.now());
     }
     if (outcome === "discarded") this.#reportLate(acknowledgement);
-    if (outcome === "discarded" || outcome === "unknown") {
-      this.#host.discardAcknowledgement(acknowledgement);
-    }
+    const isOrphan = outcome === "discarded" || outcome === "unknown";
+    if (isOrphan) this.#host.discardAcknowledgement(acknowledgement);
     if (outcome === "success" && pending !== undefined) this.completeIfReady(pending);
     return outcome;
   }
@@ -175,7 +178,7 @@ export class PendingCheckpoints {
     assert(pending.phase !== "finalizing", "what is finalizing cannot be aborted");
     const waiting = this.#toFinalize.indexOf(pending);
     if (waiting !== -1) this.#toFinalize.splice(waiting, 1);
-    this.#discards.begin(pending.content(), false);
+    if (!this.isUncertain) this.#discards.begin(pending.content());
     this.#fail(pending, why);
   }
 
@@ -196,12 +199,14 @@ export class PendingCheckpoints {
   }
 
   #finalizeNext(): void {
-    if (this.#finalizing !== undefined) return;
+    if (this.#finalizing !== undefined || this.isUncertain) return;
     const pending = this.#toFinalize.shift();
     if (pending === undefined) return;
     this.#finalizing = pending;
     pending.advance("finalizing");
-    this.#finalize(pending).catch((error: unknown) => this.#host.failJob(error));
+    this.#finalization = this.#finalize(pending).catch((error: unknown) => {
+      this.#host.failJob(error);
+    });
   }
 
   async #finalize(pending: PendingCheckpoint): Promise<void> {
@@ -218,7 +223,6 @@ export class PendingCheckpoints {
     } finally {
       // Only now: whoever waits behind it may just have been subsumed.
       this.#finalizing = undefined;
-      this.#wakeWaiters();
       this.#finalizeNext();
     }
   }
@@ -259,8 +263,14 @@ export class PendingCheckpoints {
   }
 
   #failFinalize(pending: PendingCheckpoint, cause: unknown): void {
-    this.#discards.begin(pending.content(), true);
-    this.#fail(pending, { reason: "FINALIZE_CHECKPOINT_FAILURE", origin: "master", cause });
+    const reason = "FINALIZE_CHECKPOINT_FAILURE";
+    if (cause instanceof Error && errorCode(cause) === "CHECKPOINT_UNCERTAIN") {
+      this.#uncertainty = cause;
+      this.#host.failJob(cause);
+    } else {
+      this.#discards.begin(pending.content());
+    }
+    this.#fail(pending, { reason, origin: "master", cause });
   }
 
   #fail(pending: PendingCheckpoint, { reason, origin, cause }: Abort): void {
@@ -271,8 +281,8 @@ export class PendingCheckpoints {
       if (this.#expiredIds.length > EXPIRED_IDS_COUNT) this.#expiredIds.shift();
     }
     this.#given.statistics.failed(checkpointId, reason, this.#given.clock.now());
-    const { attempt } = pending;
-    this.#host.notifyAborted({ checkpointId, attempt, latestCompletedId: this.#baseId, reason });
+    const notice = { checkpointId, latestCompletedId: this.#baseId, reason };
+    if (!this.isUncertain) this.#host.notifyAborted({ ...notice, attempt: pending.attempt });
     this.countFailure({ reason, checkpointId, kind, origin, cause });
     const { message } = CHECKPOINT_FAILURE_REASONS[reason];
     this.#given.onEnded(pending, { kind: "failed", reason, message, checkpointId, cause });
@@ -283,13 +293,6 @@ export class PendingCheckpoints {
     pending.cancelTimeout();
     const wasThere = this.#pending.delete(pending.barrier.id);
     assert(wasThere, "a checkpoint ends once");
-  }
-
-  #wakeWaiters(): void {
-    if (!this.isSettled) return;
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const wake of waiters) wake();
   }
 
   #reportLate(message: Acknowledgement | Decline): void {
