@@ -71,6 +71,11 @@ export type { WatermarkGenerator, WatermarkSettings } from "./time/watermark-str
 export { collection } from "./connectors/collection.ts";
 export { generator } from "./connectors/generator.ts";
 export { collect } from "./connectors/collect.ts";
+export { files } from "./connectors/files/files.ts";
+export { csv } from "./connectors/formats/csv.ts";
+export { json } from "./connectors/formats/json.ts";
+export { fileSink } from "./connectors/file-sink/file-sink.ts";
+export { discard, forEach, print } from "./connectors/for-each.ts";
 export type { Source, SourceReader, Split, SplitEnumerator } from "./connectors/source.ts";
 export type { Committer, Sink, SinkWriter } from "./connectors/sink.ts";
 
