@@ -144,14 +144,13 @@ export class PaneWindows implements WindowOperator {
   }
 
   #advance(time: number): void {
-    assert(!this.isFiring, "an advance is finished before the next one begins");
     // The clock may go back; then nothing is due.
     if (time <= this.#time) return;
-    if (time < this.#nextDue) {
+    if (!this.isFiring && time < this.#nextDue) {
       this.#time = time;
       return;
     }
-    this.#target = time;
+    this.#target = Math.max(this.#target, time);
     this.isFiring = true;
   }
 
@@ -167,7 +166,7 @@ export class PaneWindows implements WindowOperator {
       this.#firing ??= this.#nextToFire();
       if (this.#firing === undefined) break;
       if (left <= 0) return false;
-      left = this.#fireRows(this.#firing, left - 1);
+      left = this.#fireRows(this.#firing, left);
     }
     this.#time = this.#target;
     this.isFiring = false;

@@ -4,8 +4,7 @@
  *
  * Call order. `restored` once, after the state was loaded or found empty. Then, any number of times:
  * `processBatch` between firings; `advanceWatermark` or `advanceProcessingTime` followed by `fire`
- * until it returns true. While `isFiring`, neither a batch nor an advance may come; a barrier may,
- * after `prepareSnapshot`.
+ * until it returns true. While `isFiring` no batch may come; a barrier may, after `prepareSnapshot`.
  *
  * I1. Within one advance, windows give their results by end, ascending; within a window, keys come in
  *     any order.
