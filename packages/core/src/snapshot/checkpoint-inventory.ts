@@ -153,7 +153,8 @@ function refusal(newest: FoundCheckpoint, older: CheckpointMetadata | undefined)
     older === undefined
       ? "There is no older one that can be read. Put the file back from a copy, or begin a new run."
       : `Checkpoint ${older.checkpointId} can be read, but output that was committed after ` +
-        `it would be written again. Put the file back from a copy, or accept that with --restore-previous.`;
+        `it would be written again. Put the file back from a copy, or accept that with ` +
+        `--restore-previous.`;
   const { file, offset } = fault.details;
   const details = { checkpointId: newest.id, file, offset, previous: older?.checkpointId ?? null };
   const message = `Checkpoint ${newest.id}, the newest, cannot be read. ${fault.message} ${remedy}`;

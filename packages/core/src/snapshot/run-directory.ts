@@ -247,8 +247,9 @@ async function chooseJobId(env: Env, request: RunRequest): Promise<string> {
     }
     record = next;
   }
-  const message = `${checkpointDirectory} holds ${RUNS_PER_NAME_LIMIT} runs of "${jobName}"; clean up.`;
-  throw oxbowError("RUN_EXISTS", message, { jobName, directory: checkpointDirectory });
+  const directory = checkpointDirectory;
+  const message = `${directory} holds ${RUNS_PER_NAME_LIMIT} runs of "${jobName}"; clean up.`;
+  throw oxbowError("RUN_EXISTS", message, { jobName, directory });
 }
 
 /** Makes a directory and what is missing above it, each entry durable. */
