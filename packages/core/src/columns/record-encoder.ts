@@ -46,7 +46,7 @@ export class RecordEncoder {
         columns.push({ name: "", role: "timestamps", column });
       }
       const at = encodeBlock(writer, { columns, rowCount: batch.count }, FRAME_BLOCK);
-      if (batch.columns === undefined) this.#stage?.end(batch.count);
+      if (batch.columns === undefined && batch.count > 0) this.#stage?.end(batch.count);
       return at;
     } catch (error) {
       writer.position = start;
@@ -57,6 +57,8 @@ export class RecordEncoder {
   #take(batch: Batch): BlockColumn[] {
     const records = batch.records();
     const { count } = batch;
+    // Nothing can be learned from no records.
+    if (count === 0) return [];
     if (this.#stage?.take(records, count) !== true) this.#widen(records, count);
     return this.#stage?.columns(count) ?? [];
   }
