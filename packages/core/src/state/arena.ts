@@ -171,7 +171,8 @@ export class Arena {
       if (sizeClass.usedCount * 2 >= sizeClass.cellsCount) continue;
       const slab = emptiest(sizeClass);
       // What is moved must fit into what stays.
-      if (slab === undefined || sizeClass.usedCount > sizeClass.cellsCount - slab.cellsCount) continue;
+      if (slab === undefined || sizeClass.usedCount > sizeClass.cellsCount - slab.cellsCount)
+        continue;
       sizeClass.partial.splice(sizeClass.partial.indexOf(slab), 1);
       slab.isListed = false;
       slab.isEvacuating = true;
@@ -186,8 +187,14 @@ export class Arena {
     let slab = sizeClass.partial.pop();
     if (slab === undefined) {
       const cellBytes = CLASS_BYTES[index];
-      const wanted = Math.min(SLAB_BYTES_MAX, SLAB_BYTES_MIN << (Math.min(sizeClass.slabsCount, 4) * 2));
-      const cellsCount = Math.max(sizeClass.slabsCount === 0 ? 2 : 4, Math.floor(wanted / cellBytes));
+      const wanted = Math.min(
+        SLAB_BYTES_MAX,
+        SLAB_BYTES_MIN << (Math.min(sizeClass.slabsCount, 4) * 2),
+      );
+      const cellsCount = Math.max(
+        sizeClass.slabsCount === 0 ? 2 : 4,
+        Math.floor(wanted / cellBytes),
+      );
       slab = this.#newSlab(index, cellBytes, cellsCount);
       sizeClass.slabsCount += 1;
       sizeClass.cellsCount += slab.cellsCount;
@@ -254,7 +261,8 @@ export function classOf(size: number): number {
 function emptiest(sizeClass: SizeClass): Slab | undefined {
   let best: Slab | undefined;
   for (const slab of sizeClass.partial) {
-    const isBetter = best === undefined || slab.usedCount * best.cellsCount < best.usedCount * slab.cellsCount;
+    const isBetter =
+      best === undefined || slab.usedCount * best.cellsCount < best.usedCount * slab.cellsCount;
     if (isBetter) best = slab;
   }
   return best;

@@ -99,7 +99,11 @@ interface Finished {
 }
 
 /** Runs commands on a fresh backend and checks all along. */
-export function runCommands(commands: readonly Command[], keySet: KeySet, plants: Plants = {}): void {
+export function runCommands(
+  commands: readonly Command[],
+  keySet: KeySet,
+  plants: Plants = {},
+): void {
   const run = new Run(keySet, plants);
   for (const command of commands) run.step(command);
   run.end();
@@ -433,7 +437,10 @@ function cloneModel(model: Model): Model {
 
 function isEmpty(key: ModelKey): boolean {
   return (
-    key.value === undefined && key.stats === undefined && key.list.length === 0 && key.map.size === 0
+    key.value === undefined &&
+    key.stats === undefined &&
+    key.list.length === 0 &&
+    key.map.size === 0
   );
 }
 
@@ -526,7 +533,9 @@ function canonical(value: unknown): unknown {
     return Object.fromEntries(
       Object.entries(value).map(([name, item]) => [
         name,
-        name === "panes" ? canonical(withoutEmpty(item as Map<unknown, Map<unknown, unknown>>)) : canonical(item),
+        name === "panes"
+          ? canonical(withoutEmpty(item as Map<unknown, Map<unknown, unknown>>))
+          : canonical(item),
       ]),
     );
   }

@@ -7,21 +7,17 @@
 import { assert } from "../assert.ts";
 import { oxbowError } from "../errors.ts";
 import { schemaOf } from "../types/schema.ts";
-import type { Type } from "../types/type.ts";
 import { Changes } from "./changes.ts";
-import { childValues, type ChildValues } from "./child-source.ts";
-import type { StateDescriptor, StateDescriptors } from "./descriptors.ts";
-import { foldHandle } from "./fold-handle.ts";
+import type { StateDescriptors } from "./descriptors.ts";
 import { HeapFamily } from "./heap-family.ts";
-import { HeapTimers, type TimerKeys } from "./heap-timers.ts";
+import type { HeapTimers, TimerKeys } from "./heap-timers.ts";
 import { KeyProbe } from "./key-probe.ts";
 import type { ChildTableSpec, FamilySpec, KeyedBackendOptions } from "./keyed-backend.ts";
 import { type ColumnSpec, keyKindOf, type RowLayout, rowLayout } from "./layout.ts";
-import { ListHandle } from "./list-handle.ts";
-import { MapHandle } from "./map-handle.ts";
 import type { RowColumns } from "./row-chunk.ts";
 import type { LoadTarget } from "./row-loader.ts";
 import { RowTemplate } from "./row-template.ts";
+import { type HandleParts, makeHandle } from "./state-handles.ts";
 import {
   checkStateName,
   childLayout,
@@ -31,12 +27,12 @@ import {
   mainColumns,
   PROCESSING_TIMERS_TABLE,
   stateSchema,
-  TIMER_KEYS_TABLE,
 } from "./state-tables.ts";
 import { Table, type TableParts } from "./table.ts";
 import { compileTable } from "./table-source.ts";
+import { makeTimerTables, type TimerTables } from "./timer-tables.ts";
 import { TtlSweep } from "./ttl-sweep.ts";
-import { type CurrentKey, valueHandle } from "./value-handle.ts";
+import type { CurrentKey } from "./value-handle.ts";
 
 /** The parts of a `LoadTarget` that depend on the table. */
 export type LoadPlace = Pick<LoadTarget, "layout" | "tableOf" | "subProbe">;
@@ -45,13 +41,6 @@ interface MainParts {
   readonly main: Table;
   readonly children: ReadonlyMap<string, Table>;
   readonly handles: Readonly<Record<string, unknown>>;
-}
-
-interface TimerParts {
-  readonly roots: Table;
-  readonly event: HeapTimers;
-  readonly processing: HeapTimers;
-  readonly tables: ReadonlyMap<string, Table>;
 }
 
 /** See the file header. */
@@ -66,15 +55,13 @@ export class BackendTables {
   readonly #subProbes = new Map<RowLayout, KeyProbe>();
   readonly #sweep: TtlSweep;
   #mainParts: MainParts | undefined;
-  #timerParts: TimerParts | undefined;
+  #timerParts: TimerTables | undefined;
   #emptyMask: Int32Array = new Int32Array(0);
 
   constructor(options: KeyedBackendOptions<StateDescriptors>, current: CurrentKey & TimerKeys) {
     this.#options = options;
     this.#current = current;
-    this.#sweep = new TtlSweep((row) => {
-      if (this.isEmpty(row)) this.main.remove(row);
-    });
+    this.#sweep = new TtlSweep((row) => this.#removeIfEmpty(row));
     // Refuses bad names at once.
     mainColumns(options.uid, options.states);
   }
@@ -203,57 +190,28 @@ export class BackendTables {
       children.set(table.layout.table, table);
     }
     this.#emptyMask = presenceMask(layout, states);
-    const handles = this.#makeHandles(layout, main, children);
+    const handles = this.#makeHandles(main, children);
     return { main, children, handles };
   }
 
-  #makeHandles(
-    layout: RowLayout,
-    main: Table,
-    children: ReadonlyMap<string, Table>,
-  ): Readonly<Record<string, unknown>> {
+  #makeHandles(main: Table, children: ReadonlyMap<string, Table>): Record<string, unknown> {
+    const parts: HandleParts = {
+      options: this.#options,
+      current: this.#current,
+      main,
+      sweep: this.#sweep,
+      removeIfEmpty: (row) => this.#removeIfEmpty(row),
+      subProbe: (layout) => this.#subProbe(layout),
+    };
     const handles: Record<string, unknown> = {};
     for (const [name, state] of Object.entries(this.#options.states)) {
-      const table = children.get(name);
-      handles[name] =
-        table === undefined
-          ? this.#valueHandle(name, state, layout, main)
-          : this.#childHandle(state, table);
+      handles[name] = makeHandle(name, state, children.get(name), parts);
     }
     return Object.freeze(handles);
   }
 
-  // oxlint-disable-next-line max-params -- Called in one place.
-  #valueHandle(name: string, state: StateDescriptor, layout: RowLayout, main: Table): unknown {
-    const { uid, verify = false } = this.#options;
-    const type = state.type as Type<unknown>;
-    const { ttl } = state;
-    const fallback = state.kind === "value" ? state.default : undefined;
-    const handle = valueHandle(
-      { uid, name, type, default: fallback, ttl, layout, verify },
-      this.#current,
-    );
-    if (ttl !== undefined) this.#sweep.add(main, (row, now) => handle.expire(row, now));
-    const isFold = state.kind === "reducing" || state.kind === "aggregating";
-    return isFold ? foldHandle(state, handle) : handle;
-  }
-
-  #childHandle(state: StateDescriptor, table: Table): unknown {
-    const { uid, verify = false } = this.#options;
-    const { ttl } = state;
-    const current = this.#current;
-    const type = state.type as Type<unknown>;
-    const values: ChildValues = childValues({ uid, layout: table.layout, type, ttl, verify });
-    if (ttl !== undefined) {
-      this.#sweep.add(table, (row, now) => {
-        if (!values.isExpired(table, row, now)) return;
-        const parentRow = table.parentRowOf(row);
-        table.remove(row);
-        if (this.isEmpty(parentRow)) this.main.remove(parentRow);
-      });
-    }
-    if (state.kind !== "map") return new ListHandle(current, table, values, ttl);
-    return new MapHandle({ current, table, values, probe: this.#subProbe(table.layout), ttl });
+  #removeIfEmpty(mainRow: number): void {
+    if (this.isEmpty(mainRow)) this.main.remove(mainRow);
   }
 
   /** Holds sub keys of a child table whose sub keys have a type. */
@@ -267,44 +225,11 @@ export class BackendTables {
     return probe;
   }
 
-  #timers(): TimerParts {
-    return (this.#timerParts ??= this.#makeTimers());
-  }
-
-  #makeTimers(): TimerParts {
-    const { keyType } = this.#options;
-    const layout = rowLayout({
-      name: TIMER_KEYS_TABLE,
-      keyType,
-      keyKind: keyKindOf(keyType),
-      hasNamespace: false,
-      columns: [],
-      relations: [EVENT_TIMERS_TABLE, PROCESSING_TIMERS_TABLE],
-      isDerived: true,
-    });
-    const roots = new Table(this.#tableParts(layout), undefined, undefined);
-    const tableOf = (name: string): Table => {
-      const timers = rowLayout({
-        name,
-        keyType: undefined,
-        keyKind: "f64x3",
-        hasNamespace: false,
-        parent: layout,
-        columns: [],
-      });
-      return new Table(this.#tableParts(timers), roots, undefined);
-    };
-    const event = tableOf(EVENT_TIMERS_TABLE);
-    const processing = tableOf(PROCESSING_TIMERS_TABLE);
-    return {
-      roots,
-      event: new HeapTimers(this.#current, roots, event),
-      processing: new HeapTimers(this.#current, roots, processing),
-      tables: new Map([
-        [EVENT_TIMERS_TABLE, event],
-        [PROCESSING_TIMERS_TABLE, processing],
-      ]),
-    };
+  #timers(): TimerTables {
+    this.#timerParts ??= makeTimerTables(this.#options.keyType, this.#current, (layout) =>
+      this.#tableParts(layout),
+    );
+    return this.#timerParts;
   }
 
   /** Whether nothing is left in a row of main (K2). */
@@ -330,11 +255,13 @@ export class BackendTables {
   /** Where rows of a table of a snapshot belong. */
   loadPlace(rows: RowColumns): LoadPlace {
     const table = this.#tableNamed(rows.table);
-    if (table !== undefined) return { layout: table.layout, ...this.#place(table.layout, () => table) };
+    if (table !== undefined)
+      return { layout: table.layout, ...this.#place(table.layout, () => table) };
     const [familyName, childName] = rows.table.split("/");
     const family = this.families.find((candidate) => candidate.name === familyName);
     const isPut = rows.kind === "puts";
-    const childIndex = family?.childLayouts.findIndex((layout) => layout.table === rows.table) ?? -1;
+    const childIndex =
+      family?.childLayouts.findIndex((layout) => layout.table === rows.table) ?? -1;
     if (family === undefined || (childName !== undefined && childIndex < 0)) {
       throw this.#unknownTable(rows.table);
     }
@@ -351,7 +278,10 @@ export class BackendTables {
     };
   }
 
-  #place(layout: RowLayout, tableOf: LoadTarget["tableOf"]): Pick<LoadTarget, "tableOf" | "subProbe"> {
+  #place(
+    layout: RowLayout,
+    tableOf: LoadTarget["tableOf"],
+  ): Pick<LoadTarget, "tableOf" | "subProbe"> {
     const hasSubKeys = layout.parent !== undefined && layout.keyType !== undefined;
     return { tableOf, subProbe: hasSubKeys ? this.#subProbe(layout) : undefined };
   }
@@ -400,10 +330,12 @@ export class BackendTables {
     for (const { name, type } of this.#addedColumns) {
       schemas[name] = { kind: "column", type: schemaOf(type) };
     }
-    for (const { layout } of this.#addedChildren) schemas[layout.table] = tableSchema("table", layout);
+    for (const { layout } of this.#addedChildren)
+      schemas[layout.table] = tableSchema("table", layout);
     for (const family of this.families) {
       schemas[family.name] = tableSchema("panes", family.layout);
-      for (const layout of family.childLayouts) schemas[layout.table] = tableSchema("table", layout);
+      for (const layout of family.childLayouts)
+        schemas[layout.table] = tableSchema("table", layout);
     }
     return schemas;
   }

@@ -9,7 +9,10 @@ const SEED = process.env["OXBOW_SEED"];
 const RUNS = Number(process.env["OXBOW_RUNS"] ?? 150);
 
 const KEYS: readonly { readonly type: Type<unknown>; readonly keys: readonly unknown[] }[] = [
-  { type: t.string, keys: ["", "a", "Aa", "BB", "ÿ", "☃", "a key that is longer than sixteen bytes"] },
+  {
+    type: t.string,
+    keys: ["", "a", "Aa", "BB", "ÿ", "☃", "a key that is longer than sixteen bytes"],
+  },
   { type: t.int32, keys: [0, 1, -1, 7, 2147483647, -2147483648, 42] },
   { type: t.float64, keys: [0, -0, NaN, 1.5, Infinity, -1e300, 3] },
   { type: t.bigint64, keys: [0n, 1n, -1n, 2n ** 62n, 5n, 6n, 7n] },
@@ -24,13 +27,19 @@ const text = fc.oneof(fc.constantFrom("", "x", "ÿ☃", "y".repeat(40), "z".repe
 const pane = fc.nat(3);
 
 const command: fc.Arbitrary<Command> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ do: fc.constant("set"), key, value: fc.integer({ min: -9, max: 9 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant("set"), key, value: fc.integer({ min: -9, max: 9 }) }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("clear"), key }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("field"), key, text }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("setStats"), key, text }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("clearStats"), key }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("listAdd"), key, text }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("listFill"), key, count: fc.constant(300) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("listFill"), key, count: fc.constant(300) }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("listUpdate"), key, text }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("listClear"), key }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("mapSet"), key, text, value: fc.nat(9) }) },
@@ -39,7 +48,10 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant("clearAll"), key }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("timer"), key, at: fc.nat(20), pane }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("untimer"), key, at: fc.nat(20), pane }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("fire"), upTo: fc.nat(20), count: fc.nat(5) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("fire"), upTo: fc.nat(20), count: fc.nat(5) }),
+  },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("paneAdd"), pane, key, text }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("paneRemove"), pane, key }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("paneDrop"), pane }) },

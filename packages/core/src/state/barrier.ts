@@ -1,9 +1,13 @@
 /**
- * Barrier: the data of one snapshot request. It is made by the checkpoint coordinator, travels with the records, and tells
- * every table which intervals of changes its delta must cover. See `docs/semantics/checkpoints.md`.
+ * Barrier: the data of one snapshot request. It is made by the checkpoint coordinator, travels with
+ * the records, and tells every table which intervals of changes its delta must cover. See
+ * `docs/semantics/checkpoints.md`.
  */
 
-/** Ids of checkpoints and savepoints share one counter per run; they only grow and are never used twice. */
+/**
+ * Ids of checkpoints and savepoints share one counter per run; they only grow and are never used
+ * twice.
+ */
 export type CheckpointId = number;
 
 /** One snapshot request; plain data. */
@@ -13,8 +17,8 @@ export interface Barrier {
   /** When the coordinator triggered it, processing time in ms. */
   readonly timestamp: number;
   /**
-   * The checkpoint, complete when this one was triggered, that this one may build on; undefined for a full one. Never a
-   * savepoint. A task may still write everything although it was given a base.
+   * The checkpoint, complete when this one was triggered, that this one may build on; undefined for
+   * a full one. Never a savepoint. A task may still write everything although it was given a base.
    */
   readonly base: CheckpointId | undefined;
 }

@@ -85,7 +85,9 @@ export class Changes {
     if (numbers.length <= INTERVALS_MAX) return undefined;
     // numbers[0] ends where the oldest base lies; intervals numbers[1] and numbers[2] become one.
     const [before, from, into] = numbers;
-    this.#ends = this.#ends.map((end) => (end.interval === from ? { ...end, interval: before } : end));
+    this.#ends = this.#ends.map((end) =>
+      end.interval === from ? { ...end, interval: before } : end,
+    );
     return { from, into };
   }
 

@@ -168,7 +168,9 @@ function keyEncoder(view: ChunkView, place: KeyPlace, writer: ByteWriter): (at: 
         return hashOfBigint(i64[at >> 1]);
       };
     case "string":
-      return place.keyType.kind === "string" ? textEncoder(view, writer) : enumEncoder(view, place, writer);
+      return place.keyType.kind === "string"
+        ? textEncoder(view, writer)
+        : enumEncoder(view, place, writer);
     case "bytes": {
       const reader = new ByteReader();
       return (at) => {

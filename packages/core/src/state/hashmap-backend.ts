@@ -170,7 +170,9 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
 
   currentKey(): unknown {
     this.#checkKey();
-    return this.#keys === this.#probe.keys ? this.#probe.value() : this.#keys.valueAt(this.#keyIndex);
+    return this.#keys === this.#probe.keys
+      ? this.#probe.value()
+      : this.#keys.valueAt(this.#keyIndex);
   }
 
   /** The current key as a column, for timers. */

@@ -104,7 +104,8 @@ export class HeapSnapshot implements BackendSnapshot, RowTaker {
     if (this.#isOver) return;
     const { pool } = this.#parts;
     for (const chunk of this.#ready) pool.give(chunk.buffer);
-    for (const { buffer } of this.#open.values()) if (buffer !== undefined) pool.give(buffer.buffer);
+    for (const { buffer } of this.#open.values())
+      if (buffer !== undefined) pool.give(buffer.buffer);
     this.#ready = [];
     this.#open.clear();
     this.#end();

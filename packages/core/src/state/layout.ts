@@ -193,7 +193,13 @@ const KEY_BYTES: Record<KeyKind, number> = {
 };
 /** Two int32: aligned to 4 although 8 long. */
 const VAR_BYTES_MARK = -8;
-const COLUMN_BYTES: Record<ColumnKind, number> = { u8: 1, i32: 4, f64: 8, i64: 8, var: VAR_BYTES_MARK };
+const COLUMN_BYTES: Record<ColumnKind, number> = {
+  u8: 1,
+  i32: 4,
+  f64: 8,
+  i64: 8,
+  var: VAR_BYTES_MARK,
+};
 
 /** How values of a type lie in a column. */
 export function columnKind(type: Type<unknown>): ColumnKind {

@@ -1,6 +1,7 @@
 /**
- * Operator state: lists that belong to a subtask, not to a key. `split` lists are dealt out anew when the parallelism changes; `union`
- * lists are given whole to every subtask. Elements are encoded when a snapshot is taken.
+ * Operator state: lists that belong to a subtask, not to a key. `split` lists are dealt out anew
+ * when the parallelism changes; `union` lists are given whole to every subtask. Elements are
+ * encoded when a snapshot is taken.
  *
  * I1. `restore` comes before the first access; what it gets replaces everything.
  * Semantics: docs/semantics/state.md.
@@ -35,7 +36,9 @@ export interface OperatorListState<T> {
 
 /** Handles of all lists of an operator. */
 export type OperatorStateHandles<O extends OperatorStateDescriptors> = {
-  readonly [N in keyof O]: O[N] extends OperatorListDescriptor<infer T> ? OperatorListState<T> : never;
+  readonly [N in keyof O]: O[N] extends OperatorListDescriptor<infer T>
+    ? OperatorListState<T>
+    : never;
 };
 
 /** One named list of one subtask in a snapshot. */
@@ -107,7 +110,10 @@ export class OperatorStateBackend {
     });
   }
 
-  /** Fills the lists. STATE_MISMATCH for a list that is not declared or has elements of another type. */
+  /**
+   * Fills the lists. STATE_MISMATCH for a list that is not declared or has elements of another
+   * type.
+   */
   restore(parts: readonly OperatorStateSnapshot[]): void {
     for (const part of parts) {
       const list = this.#lists.get(part.name);
@@ -116,7 +122,8 @@ export class OperatorStateBackend {
         throw this.#mismatch(part, "which the operator does not declare any more");
       }
       const { type, mode } = this.#descriptors[part.name];
-      if (mode !== part.mode) throw this.#mismatch(part, `a ${part.mode} list, now declared as a ${mode} list`);
+      if (mode !== part.mode)
+        throw this.#mismatch(part, `a ${part.mode} list, now declared as a ${mode} list`);
       if (!schemasEqual(part.schema as SchemaDescription, schemaOf(type))) {
         throw this.#mismatch(part, `whose elements are of another type than ${renderType(type)}`);
       }

@@ -36,7 +36,8 @@ export function recordShape(layout: RowLayout, layoutIndex: number, kind: ChunkK
     layoutIndex,
     kind,
     ownWords: ownBytes / 4,
-    ownVars: kind === "puts" ? layout.varOffsets : kind === "tombstones" ? keyVars(layout) : NO_OFFSETS,
+    ownVars:
+      kind === "puts" ? layout.varOffsets : kind === "tombstones" ? keyVars(layout) : NO_OFFSETS,
     parentWords: parentSize / 4,
     parentVars: parent === undefined || parentSize === 0 ? NO_OFFSETS : keyVars(parent),
     hasNamespace: layout.hasNamespace,

@@ -68,9 +68,7 @@ export interface RowColumns {
   /** Keys in the encoding of `types/key.ts`; empty for `dropped`. */
   readonly keys: ByteSlices;
   /** Undefined for tables without namespaces. */
-  readonly namespaces:
-    | { readonly starts: Float64Array; readonly ends: Float64Array }
-    | undefined;
+  readonly namespaces: { readonly starts: Float64Array; readonly ends: Float64Array } | undefined;
   /**
    * Sub keys of child tables: map keys in the encoding of `types/key.ts`, list positions (4 bytes,
    * big-endian), timers (3 × 8 bytes, see `sub-key.ts`); undefined for other tables and `cleared`.

@@ -126,7 +126,10 @@ class RowLoader {
   #listRow(table: Table, parentRow: number, position: number, isPut: boolean): number {
     const { links } = table;
     const isKnown = this.#lastTable === table && this.#lastParent === parentRow;
-    let at = isKnown && this.#lastRow !== 0 && links.positionOf(this.#lastRow) <= position ? this.#lastRow : 0;
+    let at =
+      isKnown && this.#lastRow !== 0 && links.positionOf(this.#lastRow) <= position
+        ? this.#lastRow
+        : 0;
     const last = links.lastOf(parentRow);
     if (last !== 0 && links.positionOf(last) <= position) at = last;
     let next = at === 0 ? links.firstOf(parentRow) : links.nextOf(at);

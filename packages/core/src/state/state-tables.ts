@@ -4,7 +4,6 @@
  */
 import { oxbowError } from "../errors.ts";
 import { schemaOf } from "../types/schema.ts";
-import type { Type } from "../types/type.ts";
 import { VALUE_COLUMN } from "./child-source.ts";
 import type { StateDescriptor, StateDescriptors } from "./descriptors.ts";
 import { type ColumnSpec, keyKindOf, type RowLayout, rowLayout } from "./layout.ts";
@@ -42,7 +41,7 @@ export function mainColumns(uid: string, states: StateDescriptors): ColumnSpec[]
     if (isChildState(descriptor)) continue;
     const hasTtl = descriptor.ttl !== undefined;
     const { type } = descriptor;
-    columns.push(...valueColumns(name, type as Type<unknown>, { marked: true, hasTtl }));
+    columns.push(...valueColumns(name, type, { marked: true, hasTtl }));
   }
   const names = new Set<string>();
   for (const { name } of columns) {
@@ -59,9 +58,13 @@ export function mainColumns(uid: string, states: StateDescriptors): ColumnSpec[]
 }
 
 /** Layout of a list's or map's table. */
-export function childLayout(name: string, descriptor: StateDescriptor, parent: RowLayout): RowLayout {
+export function childLayout(
+  name: string,
+  descriptor: StateDescriptor,
+  parent: RowLayout,
+): RowLayout {
   const isMap = descriptor.kind === "map";
-  const keyType = isMap ? (descriptor.keyType as Type<unknown>) : undefined;
+  const keyType = isMap ? descriptor.keyType : undefined;
   return rowLayout({
     name,
     keyType,
@@ -69,7 +72,7 @@ export function childLayout(name: string, descriptor: StateDescriptor, parent: R
     hasNamespace: false,
     parent,
     isIndexed: isMap,
-    columns: valueColumns(VALUE_COLUMN, descriptor.type as Type<unknown>, {
+    columns: valueColumns(VALUE_COLUMN, descriptor.type, {
       marked: false,
       hasTtl: descriptor.ttl !== undefined,
     }),
@@ -80,8 +83,8 @@ export function childLayout(name: string, descriptor: StateDescriptor, parent: R
 export function stateSchema(descriptor: StateDescriptor): unknown {
   return {
     kind: descriptor.kind,
-    type: schemaOf(descriptor.type as Type<unknown>),
-    ...(descriptor.kind === "map" ? { keyType: schemaOf(descriptor.keyType as Type<unknown>) } : {}),
+    type: schemaOf(descriptor.type),
+    ...(descriptor.kind === "map" ? { keyType: schemaOf(descriptor.keyType) } : {}),
     hasTtl: descriptor.ttl !== undefined,
   };
 }

@@ -132,7 +132,10 @@ export class TableChanges {
  * A new log, never one of the two: a snapshot in flight may be reading them, and another delta may reuse
  * them. Their buffers do not change any more.
  */
-function mergeLogs(older: RecordLog | undefined, newer: RecordLog | undefined): RecordLog | undefined {
+function mergeLogs(
+  older: RecordLog | undefined,
+  newer: RecordLog | undefined,
+): RecordLog | undefined {
   if (older === undefined || newer === undefined) return older ?? newer;
   const merged = new RecordLog(older.shape);
   merged.appendLog(newer);

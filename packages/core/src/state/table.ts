@@ -17,7 +17,14 @@ import { Arena, offsetOf, slabOf } from "./arena.ts";
 import type { Changes } from "./changes.ts";
 import { ChildLinks } from "./child-links.ts";
 import type { CopySet } from "./copy-set.ts";
-import { HASH_INDEX, isVarKey, PARENT_INDEX, type RowLayout, STAMP_INDEX, TOKEN_INDEX } from "./layout.ts";
+import {
+  HASH_INDEX,
+  isVarKey,
+  PARENT_INDEX,
+  type RowLayout,
+  STAMP_INDEX,
+  TOKEN_INDEX,
+} from "./layout.ts";
 import { Page, RowBits } from "./pages.ts";
 import type { Namespace } from "./row-chunk.ts";
 import { RowIndex } from "./row-index.ts";

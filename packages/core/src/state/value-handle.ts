@@ -8,7 +8,7 @@
  */
 import type { Ttl, ValueState } from "./descriptors.ts";
 import type { RowLayout } from "./layout.ts";
-import { columnOf, rowSource } from "./row-source.ts";
+import { columnOf, rowSource, type RowSource } from "./row-source.ts";
 import type { Table } from "./table.ts";
 import type { Type } from "../types/type.ts";
 import {
@@ -71,48 +71,61 @@ export function valueHandle(spec: ValueHandleSpec, current: CurrentKey): ValueHa
 }
 
 function handleSource(spec: ValueHandleSpec): string {
-  const { layout, name, type } = spec;
+  const { layout, name } = spec;
   const source = rowSource(layout);
   const row = `const table = current.main; ${source.locate("table", "row")}`;
   const isCached = hasVar(spec);
-  const ttl = ttlSource(spec);
-  const cached = isCached
-    ? `
-  if (cacheRemovals !== table.removalsCount) {
-    cacheRows.fill(0);
-    cacheRemovals = table.removalsCount;
-  }
-  const slot = row & ${DECODED_COUNT_MAX - 1};
-  if (cacheRows[slot] === row) return cacheValues[slot];
-  const value = ${freezing(spec, loadValue(layout, name, type))};
-  cacheRows[slot] = row;
-  cacheValues[slot] = value;
-  return value;`
-    : `return ${freezing(spec, loadValue(layout, name, type))};`;
   const uncache = isCached ? `cacheRows[row & ${DECODED_COUNT_MAX - 1}] = 0;` : "";
+  const parts = { row, uncache, source, ttl: ttlSource(spec) };
   return `"use strict"; // ${JSON.stringify(`${spec.uid}/${name}`)}
 const DEFAULT = options.default, INITIAL = options.initial;
 const cacheRows = new Int32Array(${isCached ? DECODED_COUNT_MAX : 0}), cacheValues = [];
 let cacheRemovals = -1;
 function read(row) {
-  const table = current.main;
-  ${source.locate("table", "row")}
-  ${cached}
+  ${row}
+  ${readSource(spec, isCached)}
 }
-function present(row) {
+${accessSource(spec, parts)}
+${changeSource(spec, parts)}
+${isSpread(spec.type) ? fieldsSource(spec, row) : "const fields = undefined;"}
+return { get, set, clear, has, fields, expire };
+`;
+}
+
+/** Snippets that the functions of one handle share. */
+interface HandleParts {
+  /** Declares `table`, `page`, `base` for `row`. */
+  readonly row: string;
+  /** Forgets the row's decoded value. */
+  readonly uncache: string;
+  readonly source: RowSource;
+  readonly ttl: TtlSource;
+}
+
+/** Body of `read`, which is called for a row that has a value. */
+function readSource(spec: ValueHandleSpec, isCached: boolean): string {
+  const value = freezing(spec, loadValue(spec.layout, spec.name, spec.type));
+  if (!isCached) return `return ${value};`;
+  return `if (cacheRemovals !== table.removalsCount) {
+    cacheRows.fill(0);
+    cacheRemovals = table.removalsCount;
+  }
+  const slot = row & ${DECODED_COUNT_MAX - 1};
+  if (cacheRows[slot] === row) return cacheValues[slot];
+  const value = ${value};
+  cacheRows[slot] = row;
+  cacheValues[slot] = value;
+  return value;`;
+}
+
+/** `present`, `get`, `has`. */
+function accessSource({ name }: ValueHandleSpec, { row, source, ttl }: HandleParts): string {
+  return `function present(row) {
   if (row === 0) return false;
   ${row}
   if (!(${source.isPresent(name)})) return false;
   ${ttl.expire}
   return true;
-}
-function writable() {
-  const row = current.currentRow === 0 ? current.ensureRow() : current.currentRow;
-  ${row}
-  ${source.touch("table", "row")}
-  ${uncache}
-  ${ttl.write}
-  return row;
 }
 function get() {
   const row = current.currentRow;
@@ -122,10 +135,31 @@ function get() {
   ${ttl.read}
   return read(row);
 }
+function has() {
+  return present(current.currentRow);
+}`;
+}
+
+/** `writable`, `set`, `drop`, `clear`, `expire`. */
+function changeSource(spec: ValueHandleSpec, { row, uncache, source, ttl }: HandleParts): string {
+  const { layout, name, type } = spec;
+  return `function writable() {
+  const row = current.currentRow === 0 ? current.ensureRow() : current.currentRow;
+  ${row}
+  ${source.touch("table", "row")}
+  ${uncache}
+  ${ttl.write}
+  return row;
+}
 function set(value) {
   const row = writable();
   ${row}
-  ${storeValue(layout, name, type, "value")}
+  try {
+    ${storeValue(layout, name, type, "value")}
+  } catch (error) {
+    current.release();
+    throw error;
+  }
   ${isSpread(type) ? source.setPresent(name, true) : ""}
   ${type.kind === "optional" ? "if (value === undefined) current.release();" : ""}
 }
@@ -144,16 +178,10 @@ function clear() {
   drop(row);
   current.release();
 }
-function has() {
-  return present(current.currentRow);
-}
 function expire(row, now) {
   ${row}
   ${ttl.sweep}
-}
-${isSpread(type) ? fieldsSource(spec, row) : "const fields = undefined;"}
-return { get, set, clear, has, fields, expire };
-`;
+}`;
 }
 
 /** Getters and setters, one pair per field. */
@@ -162,7 +190,8 @@ function fieldsSource(spec: ValueHandleSpec, row: string): string {
   const source = rowSource(layout);
   const accessors = fieldsOf(name, type).map(({ field, column }) => {
     const property = JSON.stringify(field);
-    const needsRead = spec.ttl !== undefined ? "if (!present(row)) " : `if (!(${source.isPresent(name)})) `;
+    const needsRead =
+      spec.ttl !== undefined ? "if (!present(row)) " : `if (!(${source.isPresent(name)})) `;
     return `get ${property}() {
     const row = current.currentRow;
     if (row === 0) return INITIAL[${property}];
@@ -209,8 +238,7 @@ function ttlSource(spec: ValueHandleSpec): TtlSource {
   const source = rowSource(layout);
   const column = name + TTL_SUFFIX;
   const isExpired = `${source.load(column)} + ${ttl.ttlMs} <= current.clockNow()`;
-  const shown =
-    ttl.visibility === "returnExpiredIfNotCleanedUp" ? "read(row)" : "DEFAULT";
+  const shown = ttl.visibility === "returnExpiredIfNotCleanedUp" ? "read(row)" : "DEFAULT";
   const refresh =
     ttl.update === "onReadAndWrite"
       ? `${source.touch("table", "row")} ${source.store(column, "current.clockNow()")}`

@@ -47,7 +47,8 @@ export function valueColumns(
   const columns: ColumnSpec[] = [];
   if (isSpread(type)) {
     if (options.marked) columns.push({ name: prefix, type: t.bool, nullable: true });
-    for (const field of fieldsOf(prefix, type)) columns.push({ name: field.column, type: field.type });
+    for (const field of fieldsOf(prefix, type))
+      columns.push({ name: field.column, type: field.type });
   } else {
     columns.push({ name: prefix, type, nullable: options.marked });
   }

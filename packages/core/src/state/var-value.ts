@@ -15,7 +15,14 @@ const READER = new ByteReader();
 const LOOP_BYTES = 48;
 
 /** Encodes a value into word `word` of a row that was touched; refuses what is not of the type. */
-export function writeVar(table: Table, row: number, word: number, value: unknown, codec: Codec<unknown>): void {
+// oxlint-disable-next-line max-params -- On the hot path; an object per value would be garbage.
+export function writeVar(
+  table: Table,
+  row: number,
+  word: number,
+  value: unknown,
+  codec: Codec<unknown>,
+): void {
   WRITER.reset();
   codec.encode(value, WRITER);
   writeVarBytes(table, row, word, WRITER.bytes, 0, WRITER.position);
