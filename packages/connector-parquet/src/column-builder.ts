@@ -122,7 +122,7 @@ class ColumnBuilder {
       const value = values[index];
       if (value === null || value === undefined) this.#setMissing(first + index);
       else {
-        const number = Number(value as number | bigint);
+        const number = Number(value);
         // A bigint outside of the safe range gives a number outside of it, however it is rounded.
         if (!Number.isSafeInteger(number)) this.#refuse(first + index, value, "safe integer");
         numbers[first + index] = number;
@@ -136,7 +136,7 @@ class ColumnBuilder {
       return;
     }
     this.#addEach(values, first, (value, row) => {
-      this.#numbers[row] = Number(value as number | bigint);
+      this.#numbers[row] = Number(value);
     });
   }
 
@@ -146,7 +146,7 @@ class ColumnBuilder {
       return;
     }
     this.#addEach(values, first, (value, row) => {
-      const number = Number(value as number | bigint);
+      const number = Number(value);
       if (number !== (number | 0)) this.#refuse(row, value, "int32");
       this.#ints[row] = number;
     });
@@ -177,7 +177,7 @@ class ColumnBuilder {
     if (dictionary.length <= DICTIONARY_LIMIT) {
       return StringColumn.ofCodes(this.#ints, dictionary, this.#count, presence);
     }
-    const texts = Array.from(this.#ints, (code) => dictionary[code]!);
+    const texts = Array.from(this.#ints, (code) => dictionary[code]);
     return StringColumn.ofStrings(texts, this.#count, presence);
   }
 

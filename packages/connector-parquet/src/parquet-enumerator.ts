@@ -83,7 +83,7 @@ export class ParquetEnumerator implements SplitEnumerator<ParquetSplit> {
     while (this.#waiting.length > 0 && this.#splits.length > 0) {
       const [split, ...rest] = this.#splits;
       this.#splits = rest;
-      this.#context.assign(this.#waiting.shift()!, [split!]);
+      this.#context.assign(this.#waiting.shift()!, [split]);
     }
     if (this.#working !== undefined || this.#isClosed) return;
     if (this.#files === undefined) this.#work(this.#look());
@@ -115,7 +115,7 @@ export class ParquetEnumerator implements SplitEnumerator<ParquetSplit> {
 
   /** The file and its row groups change places in one step, so that no snapshot misses them. */
   async #openNext([next, ...rest]: readonly FoundFile[]): Promise<void> {
-    const splits = await rowGroupsOf(this.#context, next!);
+    const splits = await rowGroupsOf(this.#context, next);
     this.#files = rest;
     this.#splits = [...this.#splits, ...splits];
   }
@@ -126,11 +126,11 @@ async function rowGroupsOf(
   found: FoundFile,
 ): Promise<readonly ParquetSplit[]> {
   const { path, sizeBytes } = found;
-  const { metadata, close } = await openParquet(context.env.files, found);
-  await close();
+  const file = await openParquet(context.env.files, found);
+  await file.close();
   const splits: ParquetSplit[] = [];
   let rowStart = 0;
-  for (const [index, group] of metadata.row_groups.entries()) {
+  for (const [index, group] of file.metadata.row_groups.entries()) {
     const rowsCount = Number(group.num_rows);
     const id = `${path}:${index}`;
     if (rowsCount > 0) {

@@ -71,7 +71,7 @@ function plainValues(column: TinyColumn, values: TinyColumn["values"]): Buffer {
   if (column.physical === "BOOLEAN") {
     const bits = Buffer.alloc(Math.ceil(present.length / 8));
     for (const [index, value] of present.entries()) {
-      if (value === true) bits[index >> 3]! |= 1 << (index & 7);
+      if (value === true) bits[index >> 3] |= 1 << (index & 7);
     }
     return bits;
   }
@@ -100,7 +100,7 @@ function tinyParquet(
 ): Buffer {
   const parts: Buffer[] = [Buffer.from("PAR1")];
   let offset = 4;
-  const rows = columns[0]!.values.length;
+  const rows = columns[0].values.length;
   const groups: Buffer[] = [];
   for (let first = 0; first < rows; first += groupRows) {
     const count = Math.min(groupRows, rows - first);
@@ -119,7 +119,7 @@ function tinyParquet(
         thrift.i32(3, packed.length),
         thrift.struct(
           5,
-          [1, 2, 3, 4].map((id) => thrift.i32(id, [count, 0, 3, 3][id - 1]!)),
+          [1, 2, 3, 4].map((id) => thrift.i32(id, [count, 0, 3, 3][id - 1])),
         ),
       ]);
       const start = offset;
@@ -255,7 +255,7 @@ test("every kind of column is read as documented, missing values are undefined",
         raw: new Uint8Array([255]),
       },
     );
-    const missing = Object.keys(first!).filter((name) => second?.[name] !== undefined);
+    const missing = Object.keys(first).filter((name) => second?.[name] !== undefined);
     assert.deepEqual(missing, ["unsigned"]);
     assert.deepEqual(
       { ...third, raw: undefined },
@@ -303,7 +303,7 @@ test("a type chooses and orders columns; what does not fit is refused before a r
     gone: t.optional(t.bool),
   });
   const { records } = await readAll(file, { type });
-  assert.deepEqual(Object.keys(records[0]!.record as object), ["text", "long"]);
+  assert.deepEqual(Object.keys(records[0].record as object), ["text", "long"]);
   const wrong: Type<unknown>[] = [
     t.struct({ missing: t.int32 }),
     t.struct({ text: t.optional(t.int32) }),
@@ -360,7 +360,7 @@ test("real flights: all rows are read, and a row group equals what hyparquet rea
     compressors: COMPRESSORS,
   });
   for (const [index, object] of objects.entries()) {
-    const record = harness.records[index]!.record as Record<string, unknown>;
+    const record = harness.records[index].record as Record<string, unknown>;
     assert.equal(record["date"], (object["date"] as Date).getTime());
     assert.equal(record["delay"], Number(object["delay"]));
     assert.equal(record["distance"], Number(object["distance"]));
@@ -373,7 +373,7 @@ test("real flights: all rows are read, and a row group equals what hyparquet rea
     for (const batch of counting.batches.splice(0)) {
       const column = batch.column("delay");
       assert.ok(column?.kind === "float64");
-      for (let row = 0; row < batch.count; row++) delays += column.values[row]!;
+      for (let row = 0; row < batch.count; row++) delays += column.values[row];
       rows += batch.count;
     }
     counting.records.length = 0;

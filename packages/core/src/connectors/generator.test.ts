@@ -73,6 +73,21 @@ test("an endless generator reads all of its splits at the same time, on one read
   await harness.close();
 });
 
+test("while some splits of a reader are paused, its others go on", async () => {
+  const source = generator({ count: 9 * 1024, splits: 3, make: (index) => index });
+  const harness = new SourceHarness({ env, source, parallelism: 1 });
+  harness.step();
+  const [first, ...others] = harness.activeSplits;
+  harness.pauseOrResume(others, []);
+  const before = harness.records.length;
+  while (harness.step());
+  assert.deepEqual(harness.activeSplits, others);
+  assert.ok(harness.records.slice(before).every((one) => one.splitId === first));
+  harness.pauseOrResume([], others);
+  await harness.run();
+  assert.equal(harness.records.length, 9 * 1024);
+});
+
 test("a paced generator keeps its rate on the clock of Env", async () => {
   const world = new SimWorld({ seed: 1 });
   const process = world.startProcess();

@@ -77,12 +77,14 @@ interface Running {
   readonly under: SinkUnderTest;
   readonly ledger: SinkLedger;
   readonly settle: <R>(work: Promise<R>) => Promise<R>;
+  /** All attempts; those that died are closed at the end, since their process lives on. */
+  readonly attempts: SinkHarness[];
 }
 
 async function begin(setup: SinkSetup): Promise<Running> {
   const under = await setup.make();
   const settle = under.settle ?? (<R>(work: Promise<R>) => work);
-  return { under, ledger: newLedger("run-1"), settle };
+  return { under, ledger: newLedger("run-1"), settle, attempts: [] };
 }
 
 function jobOf(setup: SinkSetup): SinkJob {
@@ -91,12 +93,17 @@ function jobOf(setup: SinkSetup): SinkJob {
 }
 
 function harnessOf(running: Running, rest: Partial<SinkHarnessOptions> = {}): SinkHarness {
-  const { under, ledger } = running;
-  return new SinkHarness({ env: under.env, sink: under.sink, ledger, ...rest });
+  const { under, ledger, attempts } = running;
+  const harness = new SinkHarness({ env: under.env, sink: under.sink, ledger, ...rest });
+  attempts.push(harness);
+  return harness;
 }
 
+/** Exactly these records are visible, also after the last sign of life of dead attempts. */
 async function assertVisible(running: Running, records: readonly unknown[]): Promise<void> {
   assertSame(await running.settle(running.under.visible()), records, "visible");
+  for (const attempt of running.attempts) await running.settle(attempt.close());
+  assertSame(await running.settle(running.under.visible()), records, "visible at the end");
 }
 
 async function checkEnd(setup: SinkSetup): Promise<void> {

@@ -57,8 +57,10 @@ export interface WriterContext extends SinkIdentity {
    */
   readonly restored: readonly unknown[];
   /**
-   * Committables restored from the snapshot; they are committed or discarded by the engine, the
-   * writer must not touch them.
+   * Committables that a snapshot still names: those of the snapshot that was restored and of every
+   * other retained snapshot of the run, of all subtasks of this sink. The engine commits or discards
+   * them; writers must not touch what they stand for, and may remove anything else that earlier
+   * attempts of this run left.
    */
   readonly pending: readonly Committable[];
   /**

@@ -23,7 +23,8 @@ export function compressionOf(path: string): Compression {
 export class Decompressor {
   readonly #stream: Gunzip | ZstdDecompress;
   readonly #path: string;
-  readonly #failed: Promise<never>;
+  #failure: { readonly error: Error } | undefined;
+  #refuse: ((error: Error) => void) | undefined;
   #output: Uint8Array[] = [];
   #inputBytes = 0;
 
@@ -31,11 +32,10 @@ export class Decompressor {
     this.#path = path;
     this.#stream = compression === "gzip" ? createGunzip() : createZstdDecompress();
     this.#stream.on("data", (chunk: Uint8Array) => this.#output.push(chunk));
-    this.#failed = new Promise((_, reject) => {
-      this.#stream.on("error", reject);
+    this.#stream.on("error", (error: Error) => {
+      this.#failure ??= { error };
+      this.#refuse?.(error);
     });
-    // It is looked at only while a call is under way.
-    this.#failed.catch(() => undefined);
   }
 
   /** What the next compressed bytes give; may be nothing yet. FILE_UNREADABLE. */
@@ -64,7 +64,11 @@ export class Decompressor {
 
   async #settle(work: Promise<unknown>): Promise<readonly Uint8Array[]> {
     try {
-      await Promise.race([work, this.#failed]);
+      await new Promise((resolve, reject) => {
+        this.#refuse = reject;
+        work.then(resolve, reject);
+        if (this.#failure !== undefined) reject(this.#failure.error);
+      });
     } catch (error) {
       throw this.#unreadable(error instanceof Error ? error.message : String(error), error);
     }

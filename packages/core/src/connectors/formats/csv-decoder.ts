@@ -9,7 +9,8 @@ import { isUtf8 } from "node:buffer";
 import { BATCH_COUNT, Batch } from "../../columns/batch.ts";
 import { oxbowError } from "../../errors.ts";
 import type { ByteWindow } from "./byte-window.ts";
-import { csvColumnOf, type CsvColumn, type FieldRange } from "./csv-column.ts";
+import type { CsvColumn, FieldRange } from "./csv-column.ts";
+import { csvColumnOf } from "./csv-columns.ts";
 import type { CsvLayout } from "./csv-layout.ts";
 import type { RecordDecoder } from "./format.ts";
 
