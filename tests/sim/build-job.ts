@@ -1,0 +1,198 @@
+/*
+ * build-job: a scenario's graph as a job of the engine, by its public API.
+ */
+import type { DataStream } from "../../packages/core/src/api/data-stream.ts";
+import type { StreamEnvironment } from "../../packages/core/src/api/environment.ts";
+import { job } from "../../packages/core/src/api/job.ts";
+import type { Job } from "../../packages/core/src/api/job.ts";
+import type { KeyedStream } from "../../packages/core/src/api/keyed-stream.ts";
+import { collection } from "../../packages/core/src/connectors/collection.ts";
+import { fileSink } from "../../packages/core/src/connectors/file-sink/file-sink.ts";
+import { files } from "../../packages/core/src/connectors/files/files.ts";
+import { json } from "../../packages/core/src/connectors/formats/json.ts";
+import type { Source } from "../../packages/core/src/connectors/source.ts";
+import { sideOutput } from "../../packages/core/src/operators/process-function.ts";
+import { t } from "../../packages/core/src/types/t.ts";
+import * as functions from "./functions.ts";
+import { sumOf } from "./job-aggregates.ts";
+import { buildProcess } from "./job-processes.ts";
+import { buildWindow } from "./job-windows.ts";
+import { pacedSource } from "./sim-source.ts";
+import type { InputRef, NodeSpec, Scenario, SimRecord, SourceSpec } from "./scenario.ts";
+
+export type Records = DataStream<SimRecord>;
+
+/** What the functions of a job tell the simulation. */
+export interface JobHooks {
+  /** A `map` sees a record; throws where a fault says so. */
+  seen(uid: string): void;
+  /** A process function sees its watermark. */
+  watermark(uid: string, subtaskIndex: number, watermark: number): void;
+  /** Something that must never be. */
+  violation(text: string): void;
+}
+
+/** Directory of a sink's files. */
+export function sinkDirectory(uid: string): string {
+  return `/out/${uid}`;
+}
+
+/** File of a `files` source. */
+export function sourceFile(uid: string): string {
+  return `/in/${uid}.jsonl`;
+}
+
+/** The job; building it twice gives the same graph. */
+export function scenarioJob(scenario: Scenario, hooks: JobHooks): Job {
+  return job("simulated", (env) => {
+    env.maxParallelism(scenario.maxParallelism);
+    const streams = new Map<string, Records>();
+    for (const node of scenario.nodes) new NodeBuilder(env, { node, hooks, streams }).build();
+  });
+}
+
+interface NodeParts {
+  readonly node: NodeSpec;
+  readonly hooks: JobHooks;
+  /** By uid and tag. */
+  readonly streams: Map<string, Records>;
+}
+
+class NodeBuilder {
+  readonly #env: StreamEnvironment;
+  readonly #parts: NodeParts;
+
+  constructor(env: StreamEnvironment, parts: NodeParts) {
+    this.#env = env;
+    this.#parts = parts;
+  }
+
+  build(): void {
+    const { node, streams } = this.#parts;
+    const { operator, uid } = node;
+    if (operator.kind === "sink") {
+      this.#buildSink(operator.rollBytes, operator.isPartitioned);
+      return;
+    }
+    const stream = operator.kind === "source" ? this.#buildSource(operator) : this.#buildOperator();
+    streams.set(`${uid}:main`, stream);
+    if (operator.kind === "split" || operator.kind === "totals") {
+      streams.set(`${uid}:side`, stream.sideOutput(sideOutput<SimRecord>("side")));
+    }
+    if (operator.kind === "window" && operator.hasLateOutput) {
+      streams.set(`${uid}:late`, stream.sideOutput(sideOutput<SimRecord>("late")));
+    }
+  }
+
+  #buildSource(spec: SourceSpec): Records {
+    const { uid, parallelism } = this.#parts.node;
+    const stream = this.#env.source(uid, sourceOf(uid, spec)).parallelism(parallelism);
+    if (spec.outOfOrdernessMs === undefined) return stream;
+    return stream.watermarks({
+      timestamp: "at",
+      outOfOrderness: spec.outOfOrdernessMs,
+      interval: 5,
+      ...(spec.idleAfterMs === undefined ? {} : { idleAfter: spec.idleAfterMs }),
+      ...(spec.alignment === undefined
+        ? {}
+        : { alignment: { group: spec.alignment, maxDrift: 1_000, updateInterval: 5 } }),
+    });
+  }
+
+  #buildOperator(): Records {
+    const { node, hooks } = this.#parts;
+    const { operator, uid, parallelism } = node;
+    const options = { uid, parallelism };
+    switch (operator.kind) {
+      case "map":
+        return this.#input(0).map((record) => {
+          hooks.seen(uid);
+          return functions.mapRecord(operator, record);
+        }, options);
+      case "filter":
+        return this.#input(0).filter((record) => functions.isKept(operator, record), options);
+      case "flatMap":
+        return this.#input(0).flatMap((record) => functions.copiesOf(operator, record), options);
+      case "running":
+        return this.#buildRunning(operator.form);
+      case "window":
+      case "countWindow":
+        return buildWindow(this.#keyed(0), { node, operator });
+      case "join": {
+        const [left, right] = [0, 1].map((index) =>
+          this.#input(index).keyBy(functions.joinKey, t.string),
+        );
+        return buildProcess({ kind: "join", left: left!, right: right! }, { node, hooks });
+      }
+      case "merge":
+        return buildProcess(
+          { kind: "merge", left: this.#input(0), right: this.#input(1) },
+          { node, hooks },
+        );
+      case "split":
+      case "tally":
+        return buildProcess({ kind: "plain", stream: this.#input(0) }, { node, hooks });
+      case "totals":
+      case "buckets":
+      case "pairs":
+      case "pulse":
+        return buildProcess({ kind: "keyed", stream: this.#keyed(0) }, { node, hooks });
+      case "source":
+      case "sink":
+        throw new Error("sources and sinks are built elsewhere");
+    }
+  }
+
+  #buildRunning(form: "aggregate" | "reduce"): Records {
+    const { uid, parallelism, byName } = this.#parts.node;
+    const keyed = this.#keyed(0);
+    if (form === "reduce") return keyed.reduce(uid, functions.combined, { type: t.any as never, parallelism });
+    return keyed.aggregate(uid, sumOf(byName), { parallelism }) as unknown as Records;
+  }
+
+  #buildSink(rollBytes: number | undefined, isPartitioned: boolean): void {
+    const { uid, parallelism } = this.#parts.node;
+    const sink = fileSink<unknown>(sinkDirectory(uid), json(), {
+      ...(rollBytes === undefined ? {} : { rollBytes }),
+      ...(isPartitioned
+        ? { partitionBy: (record) => `p=${functions.digest([(record as SimRecord).key]) % 3}` }
+        : {}),
+    });
+    this.#input(0).sink(uid, sink, { parallelism });
+  }
+
+  /** The streams of an input put together, with its partitioner. */
+  #input(index: number): Records {
+    const { node, streams } = this.#parts;
+    const ref: InputRef = node.inputs[index]!;
+    const [first, ...others] = ref.streams.map(({ uid, tag }) => streams.get(`${uid}:${tag}`)!);
+    const stream = others.length === 0 ? first! : first!.union(...others);
+    switch (ref.partitioner) {
+      case "auto":
+        return stream;
+      case "rebalance":
+        return stream.rebalance();
+      case "rescale":
+        return stream.rescale();
+      case "broadcast":
+        return stream.broadcast();
+    }
+  }
+
+  #keyed(index: number): KeyedStream<SimRecord, SimRecord["key"]> {
+    const stream = this.#input(index);
+    return this.#parts.node.byName ? stream.keyBy("key") : stream.keyBy((record) => record.key);
+  }
+}
+
+function sourceOf(uid: string, spec: SourceSpec): Source<SimRecord> {
+  switch (spec.form) {
+    case "paced":
+    case "spread":
+      return pacedSource(spec, spec.form === "spread");
+    case "collection":
+      return collection(spec.records, { splits: spec.splitsCount }) as unknown as Source<SimRecord>;
+    case "files":
+      return files(sourceFile(uid), json(), { splitBytes: 1_000 }) as unknown as Source<SimRecord>;
+  }
+}

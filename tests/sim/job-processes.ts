@@ -1,0 +1,226 @@
+/* The process functions of simulated jobs: state of every kind, timers, side outputs, two inputs. */
+import type { DataStream } from "../../packages/core/src/api/data-stream.ts";
+import type { KeyedStream } from "../../packages/core/src/api/keyed-stream.ts";
+import { operatorListState } from "../../packages/core/src/state/operator-state.ts";
+import { listState, mapState, valueState } from "../../packages/core/src/state/descriptors.ts";
+import { sideOutput } from "../../packages/core/src/operators/process-function.ts";
+import type { ProcessContext } from "../../packages/core/src/operators/process-function.ts";
+import { t } from "../../packages/core/src/types/t.ts";
+import type { JobHooks, Records } from "./build-job.ts";
+import * as functions from "./functions.ts";
+import { totalsFunction } from "./job-totals.ts";
+import { END_AT } from "./scenario.ts";
+import type { NodeSpec, OperatorSpec, SimRecord } from "./scenario.ts";
+
+type Key = SimRecord["key"];
+type Keyed<K> = KeyedStream<SimRecord, K>;
+
+/** Inputs of a process function. */
+export type ProcessInput =
+  | { readonly kind: "plain"; readonly stream: Records }
+  | { readonly kind: "keyed"; readonly stream: Keyed<Key> }
+  | { readonly kind: "merge"; readonly left: Records; readonly right: Records }
+  | { readonly kind: "join"; readonly left: Keyed<string>; readonly right: Keyed<string> };
+
+export interface ProcessParts {
+  readonly node: NodeSpec;
+  readonly hooks: JobHooks;
+}
+
+export const SIDE = sideOutput<SimRecord>("side");
+
+/** The operator of a node on its inputs. */
+export function buildProcess(input: ProcessInput, parts: ProcessParts): Records {
+  switch (input.kind) {
+    case "plain":
+      return buildPlain(input.stream, parts);
+    case "keyed":
+      return buildKeyed(input.stream, parts);
+    case "merge":
+      return input.left.connect(input.right).process(
+        parts.node.uid,
+        {
+          processFirst: (record, context) => context.emit(functions.merged(record, 1)),
+          processSecond: (record, context) => context.emit(functions.merged(record, 2)),
+        },
+        { parallelism: parts.node.parallelism },
+      );
+    case "join":
+      return buildJoin(input.left, input.right, parts);
+  }
+}
+
+/** What every process function checks: time travels with its record, and only goes forward. */
+export function check(parts: ProcessParts, context: ProcessContext<never>, at?: number): void {
+  const { node, hooks } = parts;
+  hooks.watermark(node.uid, context.subtaskIndex, context.watermark);
+  if (at === undefined || node.regime === "untimed" || context.timestamp === at) return;
+  hooks.violation(`${node.uid}: a record of ${at} has the timestamp ${context.timestamp}`);
+}
+
+function buildPlain(stream: Records, parts: ProcessParts): Records {
+  const { uid, parallelism, operator } = parts.node;
+  if (operator.kind === "split") {
+    return stream.process<SimRecord>(
+      uid,
+      {
+        process(record, context) {
+          check(parts, context as ProcessContext<never>, record.at);
+          if (functions.isAside(operator, record)) context.output(SIDE, record);
+          else context.emit(record);
+        },
+      },
+      { parallelism },
+    );
+  }
+  return stream.process<SimRecord, { seen: ReturnType<typeof operatorListState<number>> }>(
+    uid,
+    {
+      operatorState: { seen: operatorListState(t.int64) },
+      process(_record, context) {
+        const { seen } = context.operatorState;
+        seen.update([(seen.get()[0] ?? 0) + 1]);
+      },
+      end(context) {
+        const [count] = context.operatorState.seen.get();
+        if (count !== undefined) context.emit(functions.result({ uid, key: 0 }, count, { at: 0 }));
+      },
+    },
+    { parallelism },
+  );
+}
+
+function buildKeyed(stream: Keyed<Key>, parts: ProcessParts): Records {
+  const { operator, uid, parallelism } = parts.node;
+  switch (operator.kind) {
+    case "totals":
+      return stream.process(uid, totalsFunction(operator, parts), { parallelism });
+    case "buckets":
+      return buildBuckets(stream, parts, operator);
+    case "pairs":
+      return buildPairs(stream, parts);
+    case "pulse":
+      return buildPulse(stream, parts, operator);
+    default:
+      throw new Error(`${operator.kind} is no keyed process function`);
+  }
+}
+
+function buildBuckets(
+  stream: Keyed<Key>,
+  parts: ProcessParts,
+  operator: Extract<OperatorSpec, { readonly kind: "buckets" }>,
+): Records {
+  const { uid, parallelism } = parts.node;
+  const state = { sums: mapState(t.int64, t.float64), counts: mapState(t.int64, t.int32) };
+  return stream.process<SimRecord, typeof state>(
+    uid,
+    {
+      state,
+      process(record, context) {
+        check(parts, context as ProcessContext<never>, record.at);
+        const { sums, counts } = context.state;
+        const start = functions.bucketOf(operator, record.at);
+        sums.set(start, (sums.get(start) ?? 0) + record.value);
+        counts.set(start, (counts.get(start) ?? 0) + 1);
+        context.timers.registerEventTime(start + operator.sizeMs - 1);
+      },
+      onTimer({ timestamp: at }, context) {
+        check(parts, context as ProcessContext<never>);
+        const { sums, counts } = context.state;
+        const start = at - operator.sizeMs + 1;
+        const value = functions.digest([sums.get(start)!, counts.get(start)!]);
+        context.emit(functions.result({ uid, key: context.key }, value, { at }));
+        sums.delete(start);
+        counts.delete(start);
+      },
+    },
+    { parallelism },
+  );
+}
+
+function buildPairs(stream: Keyed<Key>, parts: ProcessParts): Records {
+  const { uid, parallelism } = parts.node;
+  const state = { waiting: valueState(t.string), extra: listState(t.string) };
+  return stream.process<SimRecord, typeof state>(
+    uid,
+    {
+      state,
+      process(record, context) {
+        const { waiting, extra } = context.state;
+        if (waiting.get() === undefined) {
+          waiting.set(record.id);
+          extra.addAll([record.id, "x".repeat(record.value)]);
+          return;
+        }
+        if (extra.size !== 2) parts.hooks.violation(`${uid}: a list has ${extra.size} elements`);
+        waiting.clear();
+        extra.clear();
+        context.emit(functions.result({ uid, key: context.key }, 2, { at: 0 }));
+      },
+    },
+    { parallelism },
+  );
+}
+
+function buildPulse(
+  stream: Keyed<Key>,
+  parts: ProcessParts,
+  operator: Extract<OperatorSpec, { readonly kind: "pulse" }>,
+): Records {
+  const { uid, parallelism } = parts.node;
+  const { delayMs } = operator;
+  const state = { sum: valueState(t.float64, { default: 0 }), count: valueState(t.int32, { default: 0 }) };
+  return stream.process<SimRecord, typeof state>(
+    uid,
+    {
+      state,
+      process(record, context) {
+        const { sum, count } = context.state;
+        sum.set(sum.get() + record.value);
+        count.set(count.get() + 1);
+        const { processingTime } = context;
+        context.timers.registerProcessingTime((Math.floor(processingTime / delayMs) + 1) * delayMs);
+        context.timers.registerEventTime(END_AT);
+      },
+      onTimer(_timer, context) {
+        const { sum, count } = context.state;
+        const n = count.get();
+        if (n === 0) return;
+        const given = functions.result({ uid, key: context.key }, sum.get(), { at: 0 });
+        context.emit({ ...given, n });
+        sum.clear();
+        count.clear();
+      },
+    },
+    { parallelism },
+  );
+}
+
+function buildJoin(left: Keyed<string>, right: Keyed<string>, parts: ProcessParts): Records {
+  const { uid, parallelism } = parts.node;
+  const part = t.struct({ id: t.string, value: t.float64, at: t.timestamp });
+  const state = { left: listState(part), right: listState(part) };
+  const stream: DataStream<SimRecord> = left.connect(right).process<SimRecord, typeof state>(
+    uid,
+    {
+      state,
+      processFirst({ id, value, at, key }, context) {
+        const own = { id, value, at };
+        context.state.left.add(own);
+        for (const other of context.state.right.get()) {
+          context.emit(functions.pairOf(key, own, other));
+        }
+      },
+      processSecond({ id, value, at, key }, context) {
+        const own = { id, value, at };
+        context.state.right.add(own);
+        for (const other of context.state.left.get()) {
+          context.emit(functions.pairOf(key, other, own));
+        }
+      },
+    },
+    { parallelism },
+  );
+  return stream;
+}

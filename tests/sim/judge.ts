@@ -1,0 +1,151 @@
+/*
+ * Judging: whether what the sinks committed is what the reference says, record for record, each exactly
+ * once. Results that hang on the order between channels are judged by what holds in every order.
+ */
+import { judgeLateWindow } from "./judge-late-window.ts";
+import { groups } from "./reference.ts";
+import type { Expected } from "./reference.ts";
+import type { NodeSpec, Scenario, SimRecord, StreamRef } from "./scenario.ts";
+
+/** Records by the uid of their sink, as read from the final files. */
+export type Committed = ReadonlyMap<string, readonly unknown[]>;
+
+/** Most differences that are told of one sink. */
+const TOLD_MAX = 5;
+
+/** What is wrong, in words; empty if nothing is. */
+export function judge(scenario: Scenario, expected: Expected, committed: Committed): string[] {
+  return scenario.nodes
+    .filter(({ operator }) => operator.kind === "sink")
+    .flatMap((sink) => {
+      const found = judgeSink({ scenario, expected, committed, sink });
+      return found.slice(0, TOLD_MAX).map((text) => `${sink.uid}: ${text}`);
+    });
+}
+
+interface SinkCase {
+  readonly scenario: Scenario;
+  readonly expected: Expected;
+  readonly committed: Committed;
+  readonly sink: NodeSpec;
+}
+
+function judgeSink({ scenario, expected, committed, sink }: SinkCase): string[] {
+  const ref: StreamRef = sink.inputs[0]!.streams[0]!;
+  const node = scenario.nodes.find(({ uid }) => uid === ref.uid)!;
+  const found = committed.get(sink.uid) ?? [];
+  const [input = []] = expected.inputs.get(node.uid) ?? [];
+  const { operator } = node;
+  if (operator.kind === "window" && operator.isLate) {
+    if (ref.tag === "late") return [];
+    const late = committed.get(`sink-${node.uid}-late`) ?? [];
+    return judgeLateWindow(operator, input, { found, late });
+  }
+  switch (operator.kind) {
+    case "running":
+      return judgeRunning(input, found.map(runningOf));
+    case "pulse":
+      return judgeSums(input, found as SimRecord[]);
+    case "tally":
+      return judgeTally(input.length, node.parallelism, found as SimRecord[]);
+    default:
+      return differences(expected.streams.get(`${ref.uid}:${ref.tag}`) ?? [], found);
+  }
+}
+
+/** What is missing, and what is there too often. */
+export function differences(expected: readonly unknown[], found: readonly unknown[]): string[] {
+  const counts = new Map<string, number>();
+  for (const record of expected) add(counts, canonical(record), 1);
+  for (const record of found) add(counts, canonical(record), -1);
+  const wrong = [...counts].filter(([, count]) => count !== 0);
+  return wrong.map(([text, count]) =>
+    count > 0 ? `missing ${count} x ${text}` : `${-count} x too much ${text}`,
+  );
+}
+
+function add(counts: Map<string, number>, text: string, by: number): void {
+  counts.set(text, (counts.get(text) ?? 0) + by);
+}
+
+/** Text that is equal for equal records, whatever the order of their properties. */
+function canonical(record: unknown): string {
+  if (typeof record !== "object" || record === null || Array.isArray(record)) {
+    return JSON.stringify(record);
+  }
+  return JSON.stringify(Object.entries(record).toSorted(([left], [right]) => (left < right ? -1 : 1)));
+}
+
+interface Running {
+  readonly key: SimRecord["key"];
+  readonly count: number;
+  readonly sum: number;
+  readonly low: number | undefined;
+  readonly high: number | undefined;
+  readonly latest: number;
+}
+
+function runningOf(record: unknown): Running {
+  const one = record as Running & SimRecord;
+  if (one.count !== undefined) return one;
+  return { key: one.key, count: one.n, sum: one.value, low: undefined, high: undefined, latest: one.at };
+}
+
+/** Each count comes once, and the steps between the sums are the values. */
+function judgeRunning(input: readonly SimRecord[], found: readonly Running[]): string[] {
+  const wrong: string[] = [];
+  const foundByKey = groups(found, ({ key }) => key);
+  const inputByKey = groups(input, ({ key }) => key);
+  for (const key of foundByKey.keys()) if (!inputByKey.has(key)) wrong.push(`no key ${key} came in`);
+  for (const [key, records] of inputByKey) {
+    const own = (foundByKey.get(key) ?? []).toSorted((left, right) => left.count - right.count);
+    const problem = runningProblem(records, own);
+    if (problem !== undefined) wrong.push(`key ${key}: ${problem}`);
+  }
+  return wrong;
+}
+
+function runningProblem(
+  records: readonly SimRecord[],
+  found: readonly Running[],
+): string | undefined {
+  const counts = found.map(({ count }) => count).join(",");
+  const expected = records.map((_, index) => index + 1).join(",");
+  if (counts !== expected) return `the counts are ${counts}, not 1 to ${records.length}`;
+  const steps = found.map(({ sum }, index) => sum - (found[index - 1]?.sum ?? 0));
+  const [wrong] = differences(
+    records.map(({ value }) => value),
+    steps,
+  );
+  if (wrong !== undefined) return `the steps of the sums: ${wrong}`;
+  for (let index = 0; index < found.length; index++) {
+    const { low, high } = found[index]!;
+    const seen = steps.slice(0, index + 1);
+    if (low !== undefined && low !== Math.min(...seen)) return `min is ${low} after ${seen}`;
+    if (high !== undefined && high !== Math.max(...seen)) return `max is ${high} after ${seen}`;
+  }
+  const latest = Math.max(...records.map(({ at }) => at));
+  const last = found.at(-1)!.latest;
+  return last === latest ? undefined : `the latest time is ${last}, not ${latest}`;
+}
+
+/** Sums of values and counts per key, over all that was given out. */
+function judgeSums(input: readonly SimRecord[], found: readonly SimRecord[]): string[] {
+  const total = (records: readonly SimRecord[]): readonly unknown[] =>
+    [...groups(records, ({ key }) => key)].map(([key, own]) => ({
+      key,
+      value: own.reduce((sum, { value }) => sum + value, 0),
+      n: own.reduce((sum, { n }) => sum + n, 0),
+    }));
+  return differences(total(input), total(found));
+}
+
+function judgeTally(
+  inputCount: number,
+  parallelism: number,
+  found: readonly SimRecord[],
+): string[] {
+  const sum = found.reduce((total, { value }) => total + value, 0);
+  if (found.length > parallelism) return [`${found.length} results of ${parallelism} subtasks`];
+  return sum === inputCount ? [] : [`${sum} records were counted, ${inputCount} came`];
+}

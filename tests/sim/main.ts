@@ -1,0 +1,71 @@
+/*
+ * npm run sim -- --seeds N [--seed S]: runs N scenarios from seed S on (default 1), or with --seed
+ * alone that one, twice, comparing the trace hashes. Ends with 1 if any failed, with a report each.
+ */
+import { parseArgs } from "node:util";
+import { reportOf } from "./report.ts";
+import { runScenario } from "./run-scenario.ts";
+import type { Outcome } from "./run-scenario.ts";
+import { makeScenario } from "./scenario.ts";
+
+/** Every so many seeds one is run twice. */
+const TWICE_EVERY = 20;
+/** Reports in full; of further failures only the seeds are told. */
+const REPORTS_MAX = 3;
+
+const { values } = parseArgs({
+  options: { seeds: { type: "string" }, seed: { type: "string" } },
+});
+const first = numberOf("--seed", values.seed ?? "1");
+const count = numberOf("--seeds", values.seeds ?? (values.seed === undefined ? "200" : "1"));
+process.exitCode = await run(first, count);
+
+async function run(firstSeed: number, seedsCount: number): Promise<number> {
+  const startedMs = performance.now();
+  const failed: number[] = [];
+  const totals = { events: 0, virtualMs: 0, processes: 0, checkpoints: 0, failures: 0, restarts: 0 };
+  for (let index = 0; index < seedsCount; index++) {
+    const seed = firstSeed + index;
+    const outcome = await runSeed(seed, seedsCount === 1 || index % TWICE_EVERY === 0);
+    totals.events += outcome.eventsCount;
+    totals.virtualMs += outcome.virtualMs;
+    totals.processes += outcome.processesCount;
+    totals.checkpoints += outcome.counts.checkpoints;
+    totals.failures += outcome.counts.failedCheckpoints;
+    totals.restarts += outcome.counts.restarts;
+    if (outcome.problems.length > 0) {
+      failed.push(seed);
+      if (failed.length <= REPORTS_MAX) console.log(`${reportOf(makeScenario(seed), outcome)}\n`);
+      else console.log(`seed ${seed} failed: ${outcome.problems[0]?.split("\n")[0]}`);
+    }
+    if ((index + 1) % 100 === 0) {
+      const seconds = (performance.now() - startedMs) / 1000;
+      console.log(`${index + 1} seeds, ${failed.length} failed, ${seconds.toFixed(0)} s`);
+    }
+  }
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+  console.log(
+    `${seedsCount} seeds from ${firstSeed}: ${seedsCount - failed.length} passed, ` +
+      `${failed.length} failed, in ${seconds} s (${totals.events} events, ` +
+      `${(totals.virtualMs / 1000).toFixed(0)} virtual s, ${totals.processes} processes, ` +
+      `${totals.restarts} restarts, ${totals.checkpoints} checkpoints completed, ` +
+      `${totals.failures} failed)`,
+  );
+  if (failed.length > 0) console.log(`failed seeds: ${failed.join(" ")}`);
+  return failed.length === 0 ? 0 : 1;
+}
+
+async function runSeed(seed: number, isTwice: boolean): Promise<Outcome> {
+  const outcome = await runScenario(makeScenario(seed));
+  if (!isTwice) return outcome;
+  const again = await runScenario(makeScenario(seed));
+  if (again.traceHash === outcome.traceHash) return outcome;
+  const problem = `two runs differ: trace hashes ${outcome.traceHash} and ${again.traceHash}`;
+  return { ...outcome, problems: [...outcome.problems, problem] };
+}
+
+function numberOf(name: string, text: string): number {
+  const number = Number(text);
+  if (Number.isSafeInteger(number) && number >= 0) return number;
+  throw new Error(`${name} takes a whole number, not "${text}"`);
+}

@@ -1,0 +1,66 @@
+/*
+ * MessageTap: a launcher of workers with an ear on the messages between them and the job master: it
+ * tells them to the trace, and loses notices of completion where the faults say so (never one that
+ * no later one makes up for).
+ */
+import type { MasterMessage, WorkerMessage } from "../../packages/core/src/runtime/messages.ts";
+import type { WorkerLauncher } from "../../packages/core/src/runtime/worker-connection.ts";
+import type { Faults } from "./faults.ts";
+import type { Trace } from "./trace.ts";
+
+/** Wraps `launcher`. `subtasksCount`: of the whole job. */
+export function tapped(
+  launcher: WorkerLauncher,
+  tap: { readonly trace: Trace; readonly faults: Faults; readonly subtasksCount: number },
+): WorkerLauncher {
+  const endedCounts = new Map<number, number>();
+  return {
+    launch: (worker, events) => {
+      const connection = launcher.launch(worker, {
+        onExit: (error) => events.onExit(error),
+        onMessage: (message) => {
+          tap.trace.say(`worker ${worker.workerIndex} → master: ${describe(message)}`);
+          if (message.kind === "ended") {
+            endedCounts.set(message.attempt, (endedCounts.get(message.attempt) ?? 0) + 1);
+          }
+          events.onMessage(message);
+        },
+      });
+      return {
+        terminate: () => connection.terminate(),
+        post: (message) => {
+          const haveAllEnded = endedCounts.get(message.attempt) === tap.subtasksCount;
+          const isLost =
+            message.kind === "completed" && !haveAllEnded && tap.faults.losesCompletion();
+          const text = `master → worker ${worker.workerIndex}: ${describe(message)}`;
+          tap.trace.say(isLost ? `FAULT lost: ${text}` : text);
+          if (!isLost) connection.post(message);
+        },
+      };
+    },
+  };
+}
+
+function describe(message: MasterMessage | WorkerMessage): string {
+  const place = "vertex" in message ? ` ${message.vertex}/${message.subtask}` : "";
+  const head = `${message.kind}${place}`;
+  switch (message.kind) {
+    case "trigger":
+      return `${head} ${message.barrier.id} (base ${message.barrier.base ?? "none"})`;
+    case "completed":
+    case "aborted":
+    case "ack":
+    case "barrier-taken":
+      return `${head} ${message.checkpointId}`;
+    case "decline":
+      return `${head} ${message.checkpointId}: ${message.reason} ${message.error?.message ?? ""}`;
+    case "failed":
+      return `${head}: ${message.error.message}`;
+    case "splits":
+      return `${head} ${message.splits.map(({ id }) => id).join(" ")}`;
+    case "deploy":
+      return `${head} attempt ${message.attempt}, from ${message.restoredId ?? "nothing"}`;
+    default:
+      return head;
+  }
+}

@@ -1,0 +1,205 @@
+/*
+ * Generated graphs: sources, then operators on top of what is there already, then a sink behind every
+ * stream that nobody takes. Which operator may stand on a stream follows from the stream's regime and
+ * from what is known of its records (`StreamState`).
+ */
+import type { Random } from "../../packages/core/src/env/env.ts";
+import { oneIn, pick } from "./scenario.ts";
+import type {
+  InputRef,
+  NodeSpec,
+  OperatorSpec,
+  Regime,
+  SourceSpec,
+  StreamRef,
+} from "./scenario.ts";
+import { drawOperator, outcomeOf } from "./scenario-operators.ts";
+import { makeRecords } from "./workload.ts";
+
+interface StreamState {
+  readonly ref: StreamRef;
+  readonly regime: Regime;
+  /** No id comes twice. */
+  readonly isUnique: boolean;
+  /** About how many records, at most. */
+  readonly size: number;
+  /** Whether only a sink may take it: its records depend on the order between channels. */
+  readonly isFinal: boolean;
+  takersCount: number;
+}
+
+const DISORDERS_MS = [0, 5, 40];
+/** Joins give out every pair of a key. */
+const JOIN_PAIRS_MAX = 40_000;
+const OPERATORS: readonly OperatorSpec["kind"][] = [
+  "map",
+  "map",
+  "filter",
+  "flatMap",
+  "split",
+  "merge",
+  "totals",
+  "totals",
+  "buckets",
+  "running",
+  "pairs",
+  "pairs",
+  "pulse",
+  "tally",
+  "join",
+  "window",
+  "window",
+  "window",
+  "countWindow",
+];
+
+/** Draws a graph; upstream nodes come first. */
+export function makeGraph(random: Random): NodeSpec[] {
+  return new GraphMaker(random).make();
+}
+
+class GraphMaker {
+  readonly #random: Random;
+  readonly #nodes: NodeSpec[] = [];
+  readonly #streams: StreamState[] = [];
+  readonly #keyKind: "string" | "number";
+  readonly #stepMs: number;
+
+  constructor(random: Random) {
+    this.#random = random;
+    this.#keyKind = pick(random, ["string", "number"]);
+    this.#stepMs = pick(random, [1, 10, 50]);
+  }
+
+  make(): NodeSpec[] {
+    const random = this.#random;
+    const sourcesCount = 1 + random.int(3);
+    for (let index = 0; index < sourcesCount; index++) this.#addSource(`source${index}`);
+    const operatorsCount = 2 + random.int(6);
+    for (let index = 0; index < operatorsCount; index++) this.#addOperator(index);
+    for (const stream of [...this.#streams]) {
+      if (stream.takersCount === 0 || oneIn(random, 8)) this.#addSink(stream);
+    }
+    return this.#nodes;
+  }
+
+  #addSource(uid: string): void {
+    const random = this.#random;
+    const regime = pick<Regime>(random, ["on-time", "on-time", "late", "untimed"]);
+    const disorderMs = regime === "late" ? this.#stepMs * 15 : pick(random, DISORDERS_MS);
+    const records = makeRecords(random.fork(uid), {
+      uid,
+      keyKind: this.#keyKind,
+      keysCount: 1 + random.int(8),
+      isSkewed: oneIn(random, 2),
+      count: pick(random, [0, 30, 80, 150, 150]),
+      stepMs: this.#stepMs,
+      disorderMs,
+    });
+    const operator: SourceSpec = {
+      kind: "source",
+      form: pick(random, ["paced", "paced", "paced", "paced", "collection", "files", "spread"]),
+      records,
+      splitsCount: 1 + random.int(7),
+      batchMax: 1 + random.int(8),
+      pauseMs: pick(random, [1, 4, 10]),
+      outOfOrdernessMs: outOfOrdernessOf(regime, disorderMs),
+      idleAfterMs: regime === "late" && oneIn(random, 2) ? pick(random, [5, 50]) : undefined,
+      alignment: regime !== "untimed" && oneIn(random, 6) ? "all" : undefined,
+    };
+    this.#add({ uid, regime, inputs: [], operator });
+    const size = records.length;
+    this.#give({ uid, tag: "main" }, { regime, isUnique: true, isFinal: false, size });
+  }
+
+  #addOperator(index: number): void {
+    const random = this.#random;
+    const kind = pick(random, OPERATORS);
+    const uid = `${kind}${index}`;
+    const first = this.#takeInput(kind);
+    if (first === undefined) return;
+    const isTwo = kind === "join" || kind === "merge";
+    const second = isTwo ? this.#takeInput(kind) : undefined;
+    const inputs = [first, second].filter((input) => input !== undefined);
+    if (isTwo && second === undefined) return;
+    const sizes = inputs.map(({ size }) => size);
+    if (kind === "join" && sizes[0]! * sizes[1]! > JOIN_PAIRS_MAX) return;
+    const size = kind === "join" ? sizes[0]! * sizes[1]! : sizes.reduce((sum, own) => sum + own);
+    const regime = weakest(inputs.map(({ regime: own }) => own));
+    const isUnique = inputs.every((input) => input.isUnique);
+    const operator = drawOperator(random, kind, { regime, isUnique, stepMs: this.#stepMs });
+    if (operator === undefined) return;
+    for (const { states } of inputs) for (const state of states) state.takersCount++;
+    this.#add({ uid, regime, inputs: inputs.map(({ ref }) => ref), operator });
+    const outcome = outcomeOf(operator, { regime, isUnique, size });
+    this.#give({ uid, tag: "main" }, outcome);
+    if (operator.kind === "split" || operator.kind === "totals") {
+      this.#give({ uid, tag: "side" }, { regime, isUnique, isFinal: false, size });
+    }
+    if (operator.kind === "window" && operator.hasLateOutput) {
+      this.#give({ uid, tag: "late" }, { regime, isUnique, isFinal: true, size });
+    }
+  }
+
+  /** A stream, or several put together, that an operator may stand on. */
+  #takeInput(kind: OperatorSpec["kind"]):
+    | (Pick<StreamState, "regime" | "isUnique" | "size"> & {
+        readonly ref: InputRef;
+        readonly states: readonly StreamState[];
+      })
+    | undefined {
+    const random = this.#random;
+    const open = this.#streams.filter(({ isFinal }) => !isFinal);
+    const wanted = open.filter(({ takersCount }) => takersCount === 0);
+    const from = wanted.length > 0 && !oneIn(random, 4) ? wanted : open;
+    if (from.length === 0) return undefined;
+    const states = [pick(random, from)];
+    const other = pick(random, open);
+    if (!states.includes(other) && oneIn(random, 4)) states.push(other);
+    const isStateless = kind === "map" || kind === "filter" || kind === "flatMap";
+    const partitioner = isStateless
+      ? pick(random, ["auto", "auto", "rebalance", "rescale", "broadcast"] as const)
+      : "auto";
+    return {
+      ref: { streams: states.map(({ ref }) => ref), partitioner },
+      states,
+      regime: weakest(states.map(({ regime }) => regime)),
+      isUnique: partitioner !== "broadcast" && states.every(({ isUnique }) => isUnique),
+      size: states.reduce((sum, { size }) => sum + size, 0) * (partitioner === "broadcast" ? 3 : 1),
+    };
+  }
+
+  #addSink({ ref, regime }: StreamState): void {
+    const random = this.#random;
+    const partitioner = pick(random, ["auto", "auto", "rebalance"] as const);
+    this.#add({
+      uid: `sink-${ref.uid}-${ref.tag}`,
+      regime,
+      inputs: [{ streams: [ref], partitioner }],
+      operator: {
+        kind: "sink",
+        rollBytes: oneIn(random, 3) ? 200 : undefined,
+        isPartitioned: oneIn(random, 4),
+      },
+    });
+  }
+
+  #add(node: Omit<NodeSpec, "parallelism" | "byName">): void {
+    const random = this.#random;
+    this.#nodes.push({ ...node, parallelism: 1 + random.int(3), byName: oneIn(random, 2) });
+  }
+
+  #give(ref: StreamRef, state: Omit<StreamState, "ref" | "takersCount">): void {
+    this.#streams.push({ ref, ...state, takersCount: 0 });
+  }
+}
+
+function outOfOrdernessOf(regime: Regime, disorderMs: number): number | undefined {
+  if (regime === "untimed") return undefined;
+  return regime === "late" ? Math.floor(disorderMs / 5) : disorderMs;
+}
+
+function weakest(regimes: readonly Regime[]): Regime {
+  if (regimes.includes("untimed")) return "untimed";
+  return regimes.includes("late") ? "late" : "on-time";
+}

@@ -1,0 +1,115 @@
+/*
+ * Drawing single operators of a generated graph, and what is known of what they give out.
+ */
+import type { Random } from "../../packages/core/src/env/env.ts";
+import { oneIn, pick } from "./scenario.ts";
+import type { OperatorSpec, Regime, TotalsState, WindowSpec } from "./scenario.ts";
+
+/** What an operator stands on. */
+export interface InputFacts {
+  readonly regime: Regime;
+  readonly isUnique: boolean;
+}
+
+const TOTALS: readonly TotalsState[] = [
+  "value",
+  "fields",
+  "list",
+  "map",
+  "reducing",
+  "aggregating",
+  "ttl",
+];
+
+/** Undefined where an operator of the kind has no predictable outcome. */
+export function drawOperator(
+  random: Random,
+  kind: OperatorSpec["kind"],
+  input: InputFacts & { readonly stepMs: number },
+): OperatorSpec | undefined {
+  const modulus = 2 + random.int(4);
+  switch (kind) {
+    case "map":
+      return { kind, factor: 1 + random.int(5), add: random.int(9), keys: random.int(6) };
+    case "filter":
+    case "flatMap":
+    case "split":
+      return { kind, modulus };
+    case "totals":
+      return { kind, state: pick(random, TOTALS), modulus };
+    case "buckets":
+      return input.regime === "on-time"
+        ? { kind, sizeMs: input.stepMs * pick(random, [3, 20]) }
+        : undefined;
+    case "running":
+      return { kind, form: pick(random, ["aggregate", "reduce"]) };
+    case "pulse":
+      return { kind, delayMs: pick(random, [1, 10, 60]) };
+    case "merge":
+    case "pairs":
+    case "tally":
+    case "join":
+      return { kind };
+    case "window":
+      return drawWindow(random, input);
+    case "countWindow":
+      return { kind, count: 1 + random.int(5), isPurging: oneIn(random, 2) };
+    case "source":
+    case "sink":
+      return undefined;
+  }
+}
+
+function drawWindow(
+  random: Random,
+  input: InputFacts & { readonly stepMs: number },
+): OperatorSpec | undefined {
+  const { stepMs } = input;
+  const isLate = input.regime === "late";
+  if (input.regime === "untimed" || (isLate && !input.isUnique)) return undefined;
+  const sizeMs = stepMs * pick(random, [4, 12, 40]);
+  const window = pick<WindowSpec>(random, [
+    { kind: "tumbling", sizeMs, offsetMs: random.int(sizeMs) },
+    { kind: "sliding", sizeMs, slideMs: Math.ceil(sizeMs / (1 + random.int(4))) },
+    { kind: "session", gapMs: stepMs * pick(random, [2, 6]) },
+  ]);
+  return {
+    kind: "window",
+    window,
+    form: isLate ? "process" : pick(random, ["aggregate", "reduce", "process"]),
+    latenessMs: pick(random, [0, 0, stepMs * 5, stepMs * 40]),
+    hasLateOutput: isLate || oneIn(random, 3),
+    isLate,
+  };
+}
+
+/** What is known of an operator's main output. */
+export function outcomeOf(
+  operator: OperatorSpec,
+  input: InputFacts & { readonly size: number },
+): InputFacts & { readonly isFinal: boolean; readonly size: number } {
+  const { size } = input;
+  switch (operator.kind) {
+    case "running":
+    case "pulse":
+    case "tally":
+      return { regime: "untimed", isUnique: false, isFinal: true, size };
+    case "join":
+    case "pairs":
+    case "countWindow":
+      return { regime: "untimed", isUnique: false, isFinal: false, size };
+    case "window":
+      return { regime: "on-time", isUnique: true, isFinal: operator.isLate, size: size * 2 };
+    case "totals":
+    case "buckets":
+      return { regime: "on-time", isUnique: true, isFinal: false, size };
+    case "flatMap":
+    case "map":
+    case "filter":
+    case "split":
+    case "merge":
+    case "source":
+    case "sink":
+      return { ...input, isFinal: false };
+  }
+}

@@ -1,0 +1,166 @@
+/*
+ * Scenario: one simulated job with everything that happens to it, as plain data made from a seed:
+ * records, graph, settings, faults. The same data drives the engine (`build-job.ts`) and the
+ * reference interpreter (`reference.ts`).
+ *
+ * Workloads have a well-defined outcome whatever the order between channels. Each stream has a
+ * *regime* that says what may be done with it:
+ *   on-time   no record ever comes after its watermark, so event time decides nothing by chance
+ *   late      records may come late; which ones do is decided by the order between channels
+ *   untimed   records have no timestamps that could be predicted
+ * How a sink's content is judged follows from the operator before it (`judge.ts`).
+ */
+import type { Random } from "../../packages/core/src/env/env.ts";
+import { seededRandom } from "../../packages/core/src/env/random.ts";
+import { makeFaults } from "./fault-plan.ts";
+import type { FaultPlan } from "./fault-plan.ts";
+import { makeGraph } from "./scenario-graph.ts";
+
+/** What all streams carry. `n` counts records where they are combined. */
+export interface SimRecord {
+  readonly id: string;
+  readonly key: string | number;
+  readonly value: number;
+  readonly n: number;
+  /** Event time, ms; equal to the engine's timestamp except in untimed streams. */
+  readonly at: number;
+}
+
+export type Regime = "on-time" | "late" | "untimed";
+
+/** Later than every record, earlier than the end of event time: when an operator's last timer fires. */
+export const END_AT = 9_000_000_000_000;
+
+/** Where records come from: an operator's main output, or what it put aside. */
+export interface StreamRef {
+  readonly uid: string;
+  readonly tag: "main" | "side" | "late";
+}
+
+/** One input of an operator: streams put together. */
+export interface InputRef {
+  readonly streams: readonly StreamRef[];
+  readonly partitioner: "auto" | "rebalance" | "rescale" | "broadcast";
+}
+
+/** A bounded source; all splits hold ranges of `records` in order. */
+export interface SourceSpec {
+  readonly kind: "source";
+  readonly form: "paced" | "collection" | "files" | "spread";
+  readonly records: readonly SimRecord[];
+  readonly splitsCount: number;
+  /** Most records that a paced split gives at a time. */
+  readonly batchMax: number;
+  /** Longest pause between two batches of a paced split, ms. */
+  readonly pauseMs: number;
+  /** Undefined: no watermarks. */
+  readonly outOfOrdernessMs: number | undefined;
+  readonly idleAfterMs: number | undefined;
+  readonly alignment: string | undefined;
+}
+
+export type WindowSpec =
+  | { readonly kind: "tumbling"; readonly sizeMs: number; readonly offsetMs: number }
+  | { readonly kind: "sliding"; readonly sizeMs: number; readonly slideMs: number }
+  | { readonly kind: "session"; readonly gapMs: number };
+
+export type OperatorSpec =
+  | SourceSpec
+  | { readonly kind: "map"; readonly factor: number; readonly add: number; readonly keys: number }
+  | { readonly kind: "filter"; readonly modulus: number }
+  | { readonly kind: "flatMap"; readonly modulus: number }
+  /** Puts some records into a side output. */
+  | { readonly kind: "split"; readonly modulus: number }
+  /** Two streams without keys. */
+  | { readonly kind: "merge" }
+  /** State of each kind, given out when everything has been seen. */
+  | { readonly kind: "totals"; readonly state: TotalsState; readonly modulus: number }
+  /** An event timer per key and stretch of time. */
+  | { readonly kind: "buckets"; readonly sizeMs: number }
+  | { readonly kind: "running"; readonly form: "aggregate" | "reduce" }
+  /** Gives out what came since the last processing timer. */
+  | { readonly kind: "pulse"; readonly delayMs: number }
+  /** State of a key that comes and goes: something is given out for every second record of a key. */
+  | { readonly kind: "pairs" }
+  /** Operator state: counts records per subtask. */
+  | { readonly kind: "tally" }
+  /** Every pair of records with the same key. */
+  | { readonly kind: "join" }
+  | {
+      readonly kind: "window";
+      readonly window: WindowSpec;
+      readonly form: "aggregate" | "reduce" | "process";
+      readonly latenessMs: number;
+      readonly hasLateOutput: boolean;
+      /** Whether records may be late here: then all ids are given out and judged. */
+      readonly isLate: boolean;
+    }
+  | { readonly kind: "countWindow"; readonly count: number; readonly isPurging: boolean }
+  | { readonly kind: "sink"; readonly rollBytes: number | undefined; readonly isPartitioned: boolean };
+
+export type TotalsState = "value" | "fields" | "list" | "map" | "reducing" | "aggregating" | "ttl";
+
+export interface NodeSpec {
+  readonly uid: string;
+  readonly parallelism: number;
+  readonly inputs: readonly InputRef[];
+  /** Whether keys are given by the field's name instead of a function. */
+  readonly byName: boolean;
+  /** Of the input; a source's own. */
+  readonly regime: Regime;
+  readonly operator: OperatorSpec;
+}
+
+export interface Scenario {
+  readonly seed: number;
+  /** Upstream nodes first. */
+  readonly nodes: readonly NodeSpec[];
+  readonly workersCount: number;
+  readonly maxParallelism: number;
+  readonly encodesLocalChannels: boolean;
+  /** Whether workers step tasks in a random order and for random lengths. */
+  readonly isChaotic: boolean;
+  readonly checkpoint: {
+    readonly intervalMs: number;
+    readonly minPauseMs: number;
+    readonly timeoutMs: number;
+    readonly isIncremental: boolean;
+    readonly retainedCount: number;
+  };
+  readonly restartDelayMs: number;
+  readonly faults: FaultPlan;
+}
+
+/** The scenario of a seed. */
+export function makeScenario(seed: number): Scenario {
+  const random = seededRandom(seed).fork("scenario");
+  const nodes = makeGraph(random.fork("graph"));
+  const maps = nodes.filter(({ operator }) => operator.kind === "map").map(({ uid }) => uid);
+  return {
+    seed,
+    nodes,
+    workersCount: 1 + random.int(3),
+    maxParallelism: pick(random, [3, 8, 128]),
+    encodesLocalChannels: random.int(2) === 0,
+    isChaotic: random.int(4) > 0,
+    checkpoint: {
+      intervalMs: pick(random, [10, 10, 15, 25, 40]),
+      minPauseMs: pick(random, [0, 0, 0, 5]),
+      timeoutMs: pick(random, [10, 20, 40, 10_000, 10_000]),
+      isIncremental: random.int(6) > 0,
+      retainedCount: 1 + random.int(3),
+    },
+    restartDelayMs: pick(random, [1, 5, 20]),
+    faults: makeFaults(random.fork("faults"), maps),
+  };
+}
+
+/** One of some. */
+export function pick<T>(random: Random, choices: readonly T[]): T {
+  return choices[random.int(choices.length)]!;
+}
+
+/** True with a chance of 1 in `of`. */
+export function oneIn(random: Random, of: number): boolean {
+  return random.int(of) === 0;
+}
