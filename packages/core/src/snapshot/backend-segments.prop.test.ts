@@ -79,15 +79,17 @@ function apply(backend: Backend, keys: readonly unknown[], step: Command): void 
   }
 }
 
+const show = (key: unknown): string => (Object.is(key, -0) ? "-0" : JSON.stringify(key));
+
 /** Everything in it, as text; timers are fired, so it is over afterwards. */
 function drain(backend: Backend, into: string[]): void {
   const { value, stats, list, map } = backend.states;
   backend.forEachKey((key) => {
-    const entries = [...map.entries()].sort();
-    into.push(JSON.stringify([String(key), value.get(), stats.get(), [...list.get()], entries]));
+    const entries = [...map.entries()].map((entry) => entry.join(": ")).sort();
+    into.push(JSON.stringify([show(key), value.get(), stats.get(), [...list.get()], entries]));
   });
   backend.eventTimers.popDue(Infinity, 1e9, (timestamp, { start, end }) => {
-    into.push(JSON.stringify(["timer", String(backend.currentKey()), timestamp, start, end]));
+    into.push(JSON.stringify(["timer", show(backend.currentKey()), timestamp, start, end]));
   });
 }
 

@@ -16,7 +16,7 @@
  */
 import { assert } from "../assert.ts";
 import type { Files } from "../env/files.ts";
-import { oxbowError } from "../errors.ts";
+import { oxbowError, type OxbowError } from "../errors.ts";
 import type { CheckpointId } from "../state/barrier.ts";
 import {
   checkpointDirectoryName,
@@ -179,6 +179,28 @@ export class CheckpointStore {
   /** Resolves when deletions that have begun are over. */
   async settled(): Promise<void> {
     await this.#deletions;
+  }
+
+  /**
+   * A restore from the newest checkpoint found its files damaged (`fault`: SEGMENT_CORRUPTED or the
+   * like, from reading their contents): decides anew, by the same rules as at start. On `use` the
+   * damaged one lies aside and `latest` is the one to use; on `refuse` nothing was changed.
+   */
+  async passOver(fault: OxbowError, restorePrevious = false): Promise<RecoveryDecision> {
+    const newest = this.#completed.at(-1);
+    assert(newest !== undefined, "a restore was from a checkpoint");
+    const found = this.#completed.toReversed().map((stored): FoundCheckpoint => ({
+      id: stored.id,
+      directory: checkpointDirectoryName(stored.id),
+      metadata: stored.metadata,
+      fault: stored === newest ? fault : undefined,
+    }));
+    const decision = decideRecovery(found, restorePrevious);
+    if (decision.kind === "use") {
+      await this.#setAside(found[0]);
+      this.#completed = this.#completed.filter((stored) => stored !== newest);
+    }
+    return decision;
   }
 
   /** Called once by `recoverCheckpointStore`. */
