@@ -42,12 +42,13 @@ export class PendingBatch {
     }
     const from = batch.records();
     const times = batch.timestamps;
-    this.#openRecords(times !== undefined);
-    for (let row = start; row < end; row++) {
-      if (times !== undefined) this.#stamp(times[row]);
-      this.#records.push(from[row]);
+    const records = this.#openRecords(times !== undefined);
+    if (times !== undefined) {
+      const stamps = this.#reserve(records.length + end - start);
+      stamps.set(times.subarray(start, end), records.length);
     }
-    if (this.#records.length >= BATCH_COUNT) this.flush();
+    for (let row = start; row < end; row++) records.push(from[row]);
+    if (records.length >= BATCH_COUNT) this.flush();
   }
 
   /** The given rows, ascending. */
@@ -58,13 +59,13 @@ export class PendingBatch {
     }
     const from = batch.records();
     const times = batch.timestamps;
-    this.#openRecords(times !== undefined);
-    const records = this.#records;
-    for (let index = 0; index < rows.length; index++) {
-      const row = rows[index];
-      if (times !== undefined) this.#stamp(times[row]);
-      records.push(from[row]);
+    const records = this.#openRecords(times !== undefined);
+    if (times !== undefined) {
+      const at = records.length;
+      const stamps = this.#reserve(at + rows.length);
+      for (let index = 0; index < rows.length; index++) stamps[at + index] = times[rows[index]];
     }
+    for (let index = 0; index < rows.length; index++) records.push(from[rows[index]]);
     if (records.length >= BATCH_COUNT) this.flush();
   }
 
@@ -93,21 +94,20 @@ export class PendingBatch {
     if (this.#partsCount >= BATCH_COUNT) this.flush();
   }
 
-  #openRecords(timed: boolean): void {
+  /** Sends what does not go with records of this kind; the array to append to. */
+  #openRecords(timed: boolean): unknown[] {
     const isOpen = this.#records.length > 0;
-    if (this.#partsCount > 0 || (isOpen && timed !== (this.#timestamps !== undefined)))
-      this.flush();
-    if (timed) this.#timestamps ??= new Float64Array(BATCH_COUNT * 2);
+    const isOther = isOpen && timed !== (this.#timestamps !== undefined);
+    if (this.#partsCount > 0 || isOther) this.flush();
+    return this.#records;
   }
 
-  #stamp(timestamp: number): void {
-    const at = this.#records.length;
-    let times = this.#timestamps;
-    if (times === undefined || at >= times.length) {
-      const grown = new Float64Array(Math.max(at * 2, BATCH_COUNT * 2));
-      if (times !== undefined) grown.set(times);
-      this.#timestamps = times = grown;
-    }
-    times[at] = timestamp;
+  /** Timestamps with room for `count` records. */
+  #reserve(count: number): Float64Array {
+    const known = this.#timestamps;
+    if (known !== undefined && known.length >= count) return known;
+    const grown = new Float64Array(Math.max(count, BATCH_COUNT + (BATCH_COUNT >> 1)));
+    if (known !== undefined) grown.set(known);
+    return (this.#timestamps = grown);
   }
 }
