@@ -68,7 +68,7 @@ const DECODER = Buffer.alloc(32);
 
 /** A string of its own, as a decoded record has: flat, its hash not known yet. */
 function freshKey(n: number): string {
-  return DECODER.latin1Slice(0, DECODER.write(`user-${n * 7}`, "latin1"));
+  return DECODER.toString("latin1", 0, DECODER.write(`user-${n * 7}`, "latin1"));
 }
 
 /** A permutation of 0 … count − 1, so that rows are not in the order of keys. */

@@ -5,7 +5,7 @@
 import type { Ttl } from "./descriptors.ts";
 import type { RowLayout } from "./layout.ts";
 import type { Type } from "../types/type.ts";
-import { rowSource } from "./row-source.ts";
+import { rowSource, sourceTag } from "./row-source.ts";
 import type { Table } from "./table.ts";
 import { freezeDeep, loadOptional, storeValue, TTL_SUFFIX, valueRuntime } from "./value-source.ts";
 
@@ -47,7 +47,7 @@ function childSource(spec: ChildValuesSpec): string {
   const used = VALUE_COLUMN + TTL_SUFFIX;
   const value = loadOptional(layout, VALUE_COLUMN, type);
   const isRefreshed = ttl?.update === "onReadAndWrite";
-  return `"use strict"; // ${JSON.stringify(`${spec.uid}/${layout.table}`)}
+  return `${sourceTag(`${spec.uid}/${layout.table}`)}
 function read(table, row) {
   ${source.locate("table", "row")}
   return ${spec.verify ? `freeze(${value})` : value};

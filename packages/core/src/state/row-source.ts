@@ -26,6 +26,14 @@ export interface RowSource {
   setPresent(column: string, isPresent: boolean): string;
 }
 
+/**
+ * Directive and comment that begin a generated function's text and make it this operator's own. The name
+ * cannot end the comment, whatever is in it.
+ */
+export function sourceTag(name: string): string {
+  return `"use strict"; // ${JSON.stringify(name).replaceAll(/[\u2028\u2029]/g, " ")}`;
+}
+
 /** Source for the rows of a layout. */
 export function rowSource(layout: RowLayout, suffix = ""): RowSource {
   const page = `page${suffix}`;

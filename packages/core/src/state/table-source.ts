@@ -9,6 +9,7 @@
 import type { KeyColumn } from "../columns/key-column.ts";
 import { KEY_FIELD_SOURCES, type KeySource } from "./key-source.ts";
 import type { RowLayout } from "./layout.ts";
+import { sourceTag } from "./row-source.ts";
 import type { Table } from "./table.ts";
 
 /** What is generated per layout. */
@@ -43,7 +44,7 @@ function tableSource(layout: RowLayout, uid: string): string {
     ` const base = (row & ${rowMask}) * ${words};`;
   const isExact = key.isHashExact && !isChild;
   const tokenTest = isChild ? "page[base + 2] === token && " : "";
-  return `"use strict"; // ${JSON.stringify(`${uid}/${layout.table}`)}
+  return `${sourceTag(`${uid}/${layout.table}`)}
 ${key.prelude}
 function isKey(table, row, token, ${params}) {
   ${isExact ? "return true;" : `${locate} return ${tokenTest}${key.equals(`base + ${keyWord}`)};`}

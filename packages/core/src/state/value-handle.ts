@@ -8,7 +8,7 @@
  */
 import type { Ttl, ValueState } from "./descriptors.ts";
 import type { RowLayout } from "./layout.ts";
-import { columnOf, rowSource, type RowSource } from "./row-source.ts";
+import { columnOf, rowSource, type RowSource, sourceTag } from "./row-source.ts";
 import type { Table } from "./table.ts";
 import type { Type } from "../types/type.ts";
 import {
@@ -77,7 +77,7 @@ function handleSource(spec: ValueHandleSpec): string {
   const isCached = hasVar(spec);
   const uncache = isCached ? `cacheRows[row & ${DECODED_COUNT_MAX - 1}] = 0;` : "";
   const parts = { row, uncache, source, ttl: ttlSource(spec) };
-  return `"use strict"; // ${JSON.stringify(`${spec.uid}/${name}`)}
+  return `${sourceTag(`${spec.uid}/${name}`)}
 const DEFAULT = options.default, INITIAL = options.initial;
 const cacheRows = new Int32Array(${isCached ? DECODED_COUNT_MAX : 0}), cacheValues = [];
 let cacheRemovals = -1;
