@@ -12,7 +12,7 @@
 import { defaultCheckpointInterval } from "./default-settings.ts";
 import type { Job } from "../api/job.ts";
 import { isJob } from "../api/job.ts";
-import { checkpointSettings } from "../checkpoint/checkpoint-settings.ts";
+import { checkpointSettings, retentionOf } from "../checkpoint/checkpoint-settings.ts";
 import type { CheckpointSettings } from "../checkpoint/checkpoint-settings.ts";
 import { isCheckpointKey, withCheckpointConfig } from "../checkpoint/checkpoint-config.ts";
 import type { CheckpointStatisticsSnapshot } from "../checkpoint/checkpoint-statistics.ts";
@@ -20,7 +20,6 @@ import type { Env } from "../env/env.ts";
 import { nodeEnv } from "../env/node-env.ts";
 import { oxbowError } from "../errors.ts";
 import { recoverCheckpointStore } from "../snapshot/checkpoint-store.ts";
-import type { CheckpointRetention } from "../snapshot/retention.ts";
 import { deriveJobId, openRun } from "../snapshot/run-directory.ts";
 import type { RunDirectory } from "../snapshot/run-directory.ts";
 import { buildJob, loadJob } from "./build-job.ts";
@@ -211,29 +210,28 @@ async function holdRun(from: {
   }
   const { run } = opening;
   try {
-    const { retain } = settings.checkpoint;
+    let listener: () => void = () => undefined;
     const { store, decision } = await recoverCheckpointStore(
       {
         files: env.files,
         directory: run.directory,
         epoch: run.epoch,
-        retainedCount: retain.count,
-        retention: retentionOf(retain),
+        retainedCount: settings.checkpoint.retain.count,
+        retention: retentionOf(settings.checkpoint),
+        onDeleted: () => listener(),
         warn: (error) => options.onEvent?.({ kind: "warning", error }),
       },
       options.restorePrevious,
     );
     if (decision.kind === "refuse") throw decision.error;
-    return { kind: "held", held: { directory: run, store } };
+    const onDeleted = (added: () => void): void => {
+      listener = added;
+    };
+    return { kind: "held", held: { directory: run, store, onDeleted } };
   } catch (error) {
     await run.close();
     throw error;
   }
-}
-
-function retentionOf(retain: CheckpointSettings["retain"]): CheckpointRetention {
-  if (retain.onCancellation === "keep") return "retain-on-cancellation";
-  return retain.onFailure === "keep" ? "delete-on-cancellation" : "none";
 }
 
 function absolute(env: Env, path: string): string {
@@ -270,6 +268,7 @@ function handleOf(parts: {
       return ended;
     },
     metrics: () => {
+      master.refreshMetrics();
       const nowMs = env.clock.monotonicMs();
       reader.sample(nowMs);
       return reader.snapshot(nowMs);

@@ -16,5 +16,8 @@ parentThread().listen((message) => {
     files: env.files,
     post: (response, transfer) => port.post(response, transfer),
   });
-  port.listen((request) => service.receive(request as SegmentRequest));
+  port.listen(
+    (request) => service.receive(request as SegmentRequest),
+    () => service.abortAll(),
+  );
 });

@@ -11,8 +11,8 @@ import { oxbowError } from "../errors.ts";
 /** One end of a way between two threads. */
 export interface ThreadPort {
   post(message: unknown, transfer?: readonly Transferable[]): void;
-  /** One listener per port. */
-  listen(onMessage: (message: unknown) => void): void;
+  /** One listener per port. `onClose`: the other end is gone. */
+  listen(onMessage: (message: unknown) => void, onClose?: () => void): void;
   close(): void;
 }
 
@@ -102,8 +102,9 @@ export function createPorts(): readonly [MessagePort, MessagePort] {
 export function threadPort(port: MessagePort): ThreadPort {
   return {
     post: (message, transfer = []) => port.postMessage(message, [...transfer]),
-    listen: (onMessage) => {
+    listen: (onMessage, onClose) => {
       port.on("message", onMessage);
+      if (onClose !== undefined) port.on("close", onClose);
     },
     close: () => port.close(),
   };

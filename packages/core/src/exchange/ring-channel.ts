@@ -27,6 +27,8 @@ export interface RingOutputOptions {
   readonly consumerDoorbell: Doorbell;
   /** Checksums on all pieces. */
   readonly isVerified: boolean;
+  /** Told the size of every element, encoded. */
+  readonly countBytes?: (sizeBytes: number) => void;
 }
 
 interface Waiting {
@@ -41,6 +43,7 @@ export class RingOutput implements OutputChannel {
   readonly #ring: RingProducer;
   readonly #encoder: ElementEncoder;
   readonly #consumerDoorbell: Doorbell;
+  readonly #countBytes: ((sizeBytes: number) => void) | undefined;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #hasEnded = false;
@@ -49,6 +52,7 @@ export class RingOutput implements OutputChannel {
     this.#ring = new RingProducer(options.memory, options.isVerified);
     this.#encoder = new ElementEncoder(options.operator);
     this.#consumerDoorbell = options.consumerDoorbell;
+    this.#countBytes = options.countBytes;
   }
 
   hasRoom(): boolean {
@@ -68,6 +72,7 @@ export class RingOutput implements OutputChannel {
     const kind = ELEMENT_NUMBERS[element.kind];
     const payload = this.#encoder.encode(element);
     assert(payload.length <= MAX_ELEMENT_SIZE_BYTES, "an element is larger than 1 GiB");
+    this.#countBytes?.(payload.length);
     const next: Waiting = { kind, payload, sent: 0 };
     if (!this.#move() || !this.#put(next)) {
       // The encoder's buffer is used again by the next push.
@@ -132,6 +137,8 @@ export interface RingInputOptions {
   /** Name of the edge, for messages. */
   readonly name: string;
   readonly producerDoorbell: Doorbell;
+  /** Told the size of every element, encoded. */
+  readonly countBytes?: (sizeBytes: number) => void;
 }
 
 /** The consumer's end. */
@@ -139,6 +146,7 @@ export class RingInput implements InputChannel {
   readonly #ring: RingConsumer;
   readonly #name: string;
   readonly #producerDoorbell: Doorbell;
+  readonly #countBytes: ((sizeBytes: number) => void) | undefined;
   /** Pieces of the next element that were taken, while more are to come. */
   #parts: Uint8Array[] = [];
 
@@ -146,6 +154,7 @@ export class RingInput implements InputChannel {
     this.#ring = new RingConsumer(options.memory, options.name);
     this.#name = options.name;
     this.#producerDoorbell = options.producerDoorbell;
+    this.#countBytes = options.countBytes;
   }
 
   peekKind(): ElementKind | undefined {
@@ -161,7 +170,9 @@ export class RingInput implements InputChannel {
   poll(): Element | undefined {
     const kind = this.peekKind();
     if (kind === undefined) return undefined;
-    return decodeElement(kind, this.#takeAll(), this.#name);
+    const payload = this.#takeAll();
+    this.#countBytes?.(payload.length);
+    return decodeElement(kind, payload, this.#name);
   }
 
   /** Takes pieces until the last one of an element is next; its kind. */

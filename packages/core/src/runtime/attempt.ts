@@ -124,8 +124,10 @@ export class Attempt {
     this.#broadcast({ kind: "completed", attempt: this.#options.attempt, checkpointId });
   }
 
-  aborted(checkpointId: CheckpointId): void {
-    this.#broadcast({ kind: "aborted", attempt: this.#options.attempt, checkpointId });
+  /** `latestCompletedId`: whoever missed that completion hears of it now. */
+  aborted(checkpointId: CheckpointId, latestCompletedId: CheckpointId | undefined): void {
+    const { attempt } = this.#options;
+    this.#broadcast({ kind: "aborted", attempt, checkpointId, latestCompletedId });
     for (const coordinator of this.#coordinators.values()) coordinator.aborted(checkpointId);
   }
 

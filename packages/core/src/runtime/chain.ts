@@ -31,18 +31,26 @@ export interface ChainMember {
   readonly output: ChainOutput;
 }
 
+/** Who counts what passes an output. */
+export interface OutputCounters {
+  /** Records that the operator has emitted. */
+  countRecordsOut(count: number): void;
+  /** Those of them that leave the subtask. */
+  countRecordsSent(count: number): void;
+}
+
 /** An output of a chained operator: to chained operators, to writers, to both or to nothing. */
 export class ChainOutput implements Output {
   readonly #operators: { operator: Operator; input: number }[] = [];
   readonly #writers: RecordWriter[] = [];
-  readonly #count: (count: number) => void;
+  readonly #counters: OutputCounters;
   readonly #freezes: boolean;
   /** The one operator behind it, if that is all: the usual case, kept apart for speed. */
   #only: Operator | undefined;
 
   /** `freezes`: records are made immutable on their way, to find who changes them. */
-  constructor(count: (count: number) => void, freezes: boolean) {
-    this.#count = count;
+  constructor(counters: OutputCounters, freezes: boolean) {
+    this.#counters = counters;
     this.#freezes = freezes;
   }
 
@@ -61,13 +69,15 @@ export class ChainOutput implements Output {
 
   emit(batch: Batch): void {
     if (batch.count === 0) return;
-    this.#count(batch.count);
+    this.#counters.countRecordsOut(batch.count);
     if (this.#freezes) freezeRecords(batch);
     if (this.#only !== undefined) {
       this.#only.processBatch(batch, 0);
       return;
     }
     for (const { operator, input } of this.#operators) operator.processBatch(batch, input);
+    if (this.#writers.length === 0) return;
+    this.#counters.countRecordsSent(batch.count);
     for (const writer of this.#writers) writer.emit(batch);
   }
 }

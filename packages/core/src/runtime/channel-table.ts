@@ -22,6 +22,13 @@ export interface ChannelTableOptions {
   readonly wake: () => void;
 }
 
+/** The subtasks at both ends, and who counts the bytes between threads. */
+export interface ChannelPair {
+  readonly producer: number;
+  readonly consumer: number;
+  readonly countBytes: (sizeBytes: number) => void;
+}
+
 /** See the file header. */
 export class ChannelTable {
   readonly #options: ChannelTableOptions;
@@ -39,7 +46,8 @@ export class ChannelTable {
   }
 
   /** The producer's end. */
-  output(edge: JobEdge, producer: number, consumer: number): OutputChannel {
+  output(edge: JobEdge, pair: ChannelPair): OutputChannel {
+    const { producer, consumer } = pair;
     const { env, deploy, doorbells } = this.#options;
     const consumerWorker = workerOf(consumer, deploy.workersCount);
     if (consumerWorker === deploy.workerIndex) return this.#local(edge, producer, consumer);
@@ -48,11 +56,13 @@ export class ChannelTable {
       operator: this.#producerUid(edge),
       consumerDoorbell: doorbells.bell(consumerWorker),
       isVerified: env.verify,
+      countBytes: pair.countBytes,
     });
   }
 
   /** The consumer's end. */
-  input(edge: JobEdge, producer: number, consumer: number): InputChannel {
+  input(edge: JobEdge, pair: ChannelPair): InputChannel {
+    const { producer, consumer } = pair;
     const { deploy, doorbells } = this.#options;
     const producerWorker = workerOf(producer, deploy.workersCount);
     if (producerWorker === deploy.workerIndex) return this.#local(edge, producer, consumer);
@@ -60,6 +70,7 @@ export class ChannelTable {
       memory: this.#grant(edge, producer, consumer).memory,
       name: edge.name,
       producerDoorbell: doorbells.bell(producerWorker),
+      countBytes: pair.countBytes,
     });
   }
 

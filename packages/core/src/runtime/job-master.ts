@@ -25,14 +25,16 @@ import type { JobStatus } from "./job-status.ts";
 import { MasterCheckpoints } from "./master-checkpoints.ts";
 import type { JobMetrics } from "./job-metrics.ts";
 import { checkRestore } from "./restore-plan.ts";
-import { RestartStrategy } from "./restart-strategy.ts";
-import type { RestartSettings } from "./restart-strategy.ts";
+import { createRestartStrategy } from "./restart-strategy.ts";
+import type { RestartSettings, RestartStrategy } from "./restart-strategy.ts";
 import type { WorkerLauncher } from "./worker-connection.ts";
 
 /** A run that is held, and its checkpoints. */
 export interface HeldRun {
   readonly directory: RunDirectory;
   readonly store: CheckpointStore;
+  /** The listener is told whenever the store has deleted something. */
+  onDeleted(listener: () => void): void;
 }
 
 /** What happens in a job, for people and for `oxbow run`. */
@@ -92,7 +94,7 @@ export class JobMaster {
   constructor(options: JobMasterOptions) {
     this.#options = options;
     const { env, job, run, checkpoint } = options;
-    this.#restart = new RestartStrategy(options.restart, env.random.fork("restart"));
+    this.#restart = createRestartStrategy(options.restart, env.random.fork("restart"));
     const { promise, resolve } = Promise.withResolvers<JobEnd>();
     this.ended = promise;
     this.#settle = resolve;
@@ -118,6 +120,12 @@ export class JobMaster {
     return this.#checkpoints?.statistics();
   }
 
+  /** Brings the job's gauges up to date; to be called before reading them. */
+  refreshMetrics(): void {
+    this.#options.metrics.refresh(this.#options.env.clock.now());
+    this.#checkpoints?.refreshMetrics();
+  }
+
   /** Starts the first attempt. RESTORE_MISMATCH fails the job through `ended`. */
   start(): void {
     assert(this.#attemptNumber === 0, "a job is started once");
@@ -130,8 +138,8 @@ export class JobMaster {
     if (!isTerminal(this.#status) && this.#status !== "CANCELLING" && this.#status !== "FAILING") {
       this.#setStatus("CANCELLING");
       this.#cancelRestart?.();
-      await this.#stopAttempt();
-      await this.#end("CANCELED", undefined);
+      const uncertain = await this.#stopAttempt();
+      await this.#end(uncertain === undefined ? "CANCELED" : "FAILED", uncertain);
     }
     return this.ended;
   }
@@ -212,12 +220,10 @@ export class JobMaster {
     const { clock } = this.#options.env;
     const decision = this.#restart.onFailure(clock.monotonicMs(), error);
     this.#setStatus(decision.kind === "restart" ? "RESTARTING" : "FAILING", error);
-    await this.#stopAttempt();
+    const uncertain = await this.#stopAttempt();
     if (isTerminal(this.#status) || this.#status === "CANCELLING") return;
-    if (decision.kind === "giveUp" || errorCode(error) === "CHECKPOINT_UNCERTAIN") {
-      await this.#end("FAILED", gaveUp(decision.kind === "giveUp" ? decision.reason : "", error));
-      return;
-    }
+    if (uncertain !== undefined) return this.#end("FAILED", uncertain);
+    if (decision.kind === "giveUp") return this.#end("FAILED", gaveUp(decision.reason, error));
     this.#options.metrics.countRestart();
     this.#options.onEvent({ kind: "restarting", delayMs: decision.delayMs, error });
     this.#cancelRestart = clock.schedule(decision.delayMs, () => {
@@ -227,12 +233,24 @@ export class JobMaster {
     });
   }
 
-  async #stopAttempt(): Promise<void> {
+  /**
+   * Stops the attempt and waits for what is being finalized. Returns the error if it is not known
+   * whether a checkpoint is complete: then nothing may be touched any more.
+   */
+  async #stopAttempt(): Promise<unknown> {
     this.#checkpoints?.stopScheduler();
     const attempt = this.#attempt;
     this.#attempt = undefined;
     await attempt?.stop();
-    await this.#checkpoints?.settled();
+    try {
+      await this.#checkpoints?.settled();
+      await this.#options.run?.store.sweep();
+    } catch (error) {
+      if (errorCode(error) === "CHECKPOINT_UNCERTAIN") return error;
+      // Left-over segments cost space only; the next start tries again.
+      this.#options.onEvent({ kind: "warning", error });
+    }
+    return undefined;
   }
 
   async #end(status: JobEnd["status"], error: unknown): Promise<void> {
@@ -250,8 +268,9 @@ export class JobMaster {
   /** Notes the end in the run directory, and deletes what the retention policy says. */
   async #endRun(status: JobEnd["status"], error: unknown): Promise<void> {
     const { run } = this.#options;
+    if (errorCode(error) === "CHECKPOINT_UNCERTAIN") return;
     await this.#checkpoints?.shutdown();
-    if (run === undefined || errorCode(error) === "CHECKPOINT_UNCERTAIN") return;
+    if (run === undefined) return;
     if (status === "FINISHED") {
       await run.directory.end("finished", { isResumable: false });
       await run.store.end("finished");
@@ -268,6 +287,7 @@ export class JobMaster {
 
   #setStatus(status: JobStatus, error?: unknown): void {
     this.#status = nextJobStatus(this.#status, status);
+    this.#options.metrics.setStatus(status, this.#options.env.clock.now());
     this.#options.onEvent({ kind: "status", status, error });
   }
 }

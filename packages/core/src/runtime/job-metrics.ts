@@ -3,6 +3,7 @@
  * and reading.
  */
 import type { JobGraph } from "../graph/job-graph.ts";
+import type { JobStatus } from "./job-status.ts";
 import { JOB_SLOTS, createMetricMemory, metricBlock, metricLayout, resetBlock } from "./metrics.ts";
 import type { MetricLayout } from "./metrics.ts";
 
@@ -11,6 +12,9 @@ export class JobMetrics {
   readonly layout: MetricLayout;
   readonly memory: SharedArrayBuffer;
   readonly #values: Float64Array;
+  /** Processing times, ms. */
+  #runningSince: number | undefined;
+  #restartingSince: number | undefined;
 
   constructor(job: JobGraph) {
     this.layout = metricLayout(job.vertices);
@@ -23,6 +27,33 @@ export class JobMetrics {
     for (const block of this.layout.blocks) {
       if (block.scope.kind !== "job") resetBlock(this.memory, block, true);
     }
+  }
+
+  /** `now`: processing time, ms. */
+  setStatus(status: JobStatus, now: number): void {
+    if (status === "RUNNING") this.#runningSince = now;
+    if (status === "RESTARTING") this.#restartingSince = now;
+    if (status === "RUNNING" && this.#restartingSince !== undefined) {
+      this.#values[JOB_SLOTS.restartingTime] = now - this.#restartingSince;
+      this.#restartingSince = undefined;
+    }
+    if (status !== "RUNNING") this.#runningSince = undefined;
+  }
+
+  /** Brings the times up to date; to be called before reading. */
+  refresh(now: number): void {
+    this.#values[JOB_SLOTS.uptime] =
+      this.#runningSince === undefined ? 0 : now - this.#runningSince;
+    if (this.#restartingSince === undefined) return;
+    this.#values[JOB_SLOTS.restartingTime] = now - this.#restartingSince;
+  }
+
+  setInProgress(count: number): void {
+    this.#values[JOB_SLOTS.numberOfInProgressCheckpoints] = count;
+  }
+
+  setRestored(now: number): void {
+    this.#values[JOB_SLOTS.lastCheckpointRestoreTimestamp] = now;
   }
 
   countRestart(): void {

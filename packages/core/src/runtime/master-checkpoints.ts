@@ -51,6 +51,7 @@ export class MasterCheckpoints {
       random: env.random.fork("checkpoints"),
       host: this.#host(),
     });
+    options.run.onDeleted(() => this.#coordinator.cleaningProgressed());
   }
 
   startAttempt(start: {
@@ -59,6 +60,7 @@ export class MasterCheckpoints {
     readonly restored: CheckpointMetadata | undefined;
   }): void {
     const { restored } = start;
+    if (restored !== undefined) this.#options.metrics.setRestored(this.#options.env.clock.now());
     this.#coordinator.startAttempt({
       attempt: start.attempt,
       subtasks: start.subtasks,
@@ -92,6 +94,11 @@ export class MasterCheckpoints {
 
   statistics(): CheckpointStatisticsSnapshot {
     return this.#coordinator.statistics();
+  }
+
+  /** Brings the gauges up to date. */
+  refreshMetrics(): void {
+    this.#options.metrics.setInProgress(this.statistics().counts.inProgress);
   }
 
   /** All tasks have ended. True when a checkpoint after that is complete. */
@@ -133,7 +140,8 @@ export class MasterCheckpoints {
       cleaningCount: () => store.deletionsCount,
       discard: async (content) => store.abort(content.barrier.id),
       notifyCompleted: (notice) => attempt()?.completed(notice.checkpointId),
-      notifyAborted: (notice) => attempt()?.aborted(notice.checkpointId),
+      notifyAborted: ({ checkpointId, latestCompletedId }) =>
+        attempt()?.aborted(checkpointId, latestCompletedId),
       failJob,
       report: (event) => this.#report(event),
     };

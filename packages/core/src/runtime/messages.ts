@@ -59,7 +59,12 @@ export type MasterMessage =
   | { readonly kind: "start"; readonly attempt: number }
   | { readonly kind: "trigger"; readonly attempt: number; readonly barrier: Barrier }
   | { readonly kind: "completed"; readonly attempt: number; readonly checkpointId: CheckpointId }
-  | { readonly kind: "aborted"; readonly attempt: number; readonly checkpointId: CheckpointId }
+  | {
+      readonly kind: "aborted";
+      readonly attempt: number;
+      readonly checkpointId: CheckpointId;
+      readonly latestCompletedId: CheckpointId | undefined;
+    }
   | ({
       readonly kind: "splits";
       readonly attempt: number;

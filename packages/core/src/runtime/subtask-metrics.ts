@@ -4,6 +4,7 @@
  */
 import type { JobGraph } from "../graph/job-graph.ts";
 import type { OperatorMetrics } from "../operators/output.ts";
+import type { OutputCounters } from "./chain.ts";
 import { OPERATOR_SLOTS, TASK_SLOTS, metricBlock, metricLayout } from "./metrics.ts";
 import type { SubtaskId } from "./messages.ts";
 import type { StepResult } from "./task.ts";
@@ -12,6 +13,7 @@ import type { StepResult } from "./task.ts";
 export class SubtaskMetrics {
   readonly #task: Float64Array;
   readonly #operators = new Map<string, OperatorMetrics>();
+  readonly #operatorValues: Float64Array[] = [];
   /** Monotonic ms up to which time has been accounted for. */
   #accountedMs: number | undefined;
   #lastResult: StepResult = "idle";
@@ -24,6 +26,7 @@ export class SubtaskMetrics {
     for (const [position, { uid }] of nodes.entries()) {
       const { values } = metricBlock(memory, layout, { kind: "operator", vertex, subtask, uid });
       const isHead = position === 0;
+      this.#operatorValues.push(values);
       this.#operators.set(uid, operatorMetrics(values, isHead ? this.#task : undefined));
     }
   }
@@ -33,19 +36,44 @@ export class SubtaskMetrics {
     return this.#operators.get(uid) as OperatorMetrics;
   }
 
-  setWatermark(watermark: number): void {
+  /** Counters of one of an operator's outputs. */
+  outputCounters(uid: string): OutputCounters {
+    const operator = this.operator(uid);
+    return {
+      countRecordsOut: (count) => operator.countRecordsOut(count),
+      countRecordsSent: (count) => {
+        this.#task[TASK_SLOTS.numRecordsOut] += count;
+      },
+    };
+  }
+
+  countBytesIn(sizeBytes: number): void {
+    this.#task[TASK_SLOTS.numBytesIn] += sizeBytes;
+  }
+
+  countBytesOut(sizeBytes: number): void {
+    this.#task[TASK_SLOTS.numBytesOut] += sizeBytes;
+  }
+
+  /** The watermark that has come in. */
+  setInputWatermark(watermark: number): void {
     this.#task[TASK_SLOTS.currentInputWatermark] = watermark;
+    for (const values of this.#operatorValues) {
+      values[OPERATOR_SLOTS.currentInputWatermark] = watermark;
+    }
+  }
+
+  /** The watermark that everything in the chain has fired for. */
+  setOutputWatermark(watermark: number): void {
+    for (const values of this.#operatorValues) {
+      values[OPERATOR_SLOTS.currentOutputWatermark] = watermark;
+    }
   }
 
   /** Figures of the newest checkpoint, ms. */
   setCheckpoint(alignmentMs: number, startDelayMs: number): void {
     this.#task[TASK_SLOTS.checkpointAlignmentTime] = alignmentMs * 1e6;
     this.#task[TASK_SLOTS.checkpointStartDelayNanos] = startDelayMs * 1e6;
-  }
-
-  /** Records that left the subtask for other tasks. */
-  countRecordsSent(count: number): void {
-    this.#task[TASK_SLOTS.numRecordsOut] += count;
   }
 
   /** Accounts for a step from `beganMs` to `endedMs`, and for the time since the last one. */

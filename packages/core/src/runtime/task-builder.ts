@@ -165,18 +165,15 @@ class SubtaskBuilder {
 
   /** One output per operator and per side-output tag that something is connected to. */
   #createOutputs(): void {
-    const metrics = this.#metrics;
-    const freeze = this.#options.env.verify;
-    for (const node of this.#vertex.nodes) {
-      const operator = metrics.operator(node.uid);
-      const count = (n: number): void => operator.countRecordsOut(n);
-      this.#outputs.set(outputKey(node.index, undefined), new ChainOutput(count, freeze));
-    }
+    const add = (node: number, tag: string | undefined): void => {
+      const key = outputKey(node, tag);
+      if (this.#outputs.has(key)) return;
+      const counters = this.#metrics.outputCounters(this.#uid(node));
+      this.#outputs.set(key, new ChainOutput(counters, this.#options.env.verify));
+    };
+    for (const node of this.#vertex.nodes) add(node.index, undefined);
     for (const { edge } of [...this.#vertex.chained, ...this.#vertex.outputs]) {
-      const key = outputKey(edge.from, edge.tag);
-      const operator = metrics.operator(this.#uid(edge.from));
-      const count = (n: number): void => operator.countRecordsOut(n);
-      if (!this.#outputs.has(key)) this.#outputs.set(key, new ChainOutput(count, freeze));
+      add(edge.from, edge.tag);
     }
   }
 
@@ -202,7 +199,11 @@ class SubtaskBuilder {
       targetParallelism: to.parallelism,
     };
     const channels = targetsOf(partitioner.kind, end).map((consumer) =>
-      this.#channels.output(edge, this.#id.subtask, consumer),
+      this.#channels.output(edge, {
+        producer: this.#id.subtask,
+        consumer,
+        countBytes: (sizeBytes) => this.#metrics.countBytesOut(sizeBytes),
+      }),
     );
     return new RecordWriter({
       ...end,
@@ -227,7 +228,11 @@ class SubtaskBuilder {
           }).includes(this.#id.subtask),
         )
         .map((producer) => ({
-          channel: this.#channels.input(edge, producer, this.#id.subtask),
+          channel: this.#channels.input(edge, {
+            producer,
+            consumer: this.#id.subtask,
+            countBytes: (sizeBytes) => this.#metrics.countBytesIn(sizeBytes),
+          }),
           input: edge.edge.input,
         }));
     });
@@ -341,6 +346,7 @@ class SubtaskBuilder {
       writer,
       directory: runDirectory ?? "",
       author: { epoch, attempt, subtaskIndex: this.#id.subtask },
+      metrics: this.#metrics,
       wake,
       acknowledge: (result) => send({ kind: "ack", attempt, ...this.#id, ...result }),
       decline: (checkpointId, error) =>

@@ -17,6 +17,7 @@ import type { Barrier, CheckpointId } from "../state/barrier.ts";
 import type { BackendSnapshot, KeyedBackend } from "../state/keyed-backend.ts";
 import type { OperatorStateSnapshot } from "../state/operator-state.ts";
 import type { SnapshotFigures } from "./messages.ts";
+import type { SubtaskMetrics } from "./subtask-metrics.ts";
 import { SegmentHistory } from "./segment-history.ts";
 
 export const IN_FLIGHT_COUNT_MAX = 16;
@@ -47,6 +48,7 @@ export interface TaskSnapshotsOptions {
   readonly members: readonly SnapshotMember[];
   /** Undefined where checkpoints are off; then `begin` is never called. */
   readonly writer: SegmentWriterClient | undefined;
+  readonly metrics: Pick<SubtaskMetrics, "setCheckpoint">;
   /** The run directory. */
   readonly directory: string;
   /** Who writes; with operator and checkpoint it makes file names unique in the run. */
@@ -124,6 +126,7 @@ export class TaskSnapshots {
       syncMs: clock.monotonicMs() - beganMs,
     };
     inFlight.flushed.catch(() => undefined);
+    this.#options.metrics.setCheckpoint(point.alignmentMs, inFlight.startDelayMs);
     this.#inFlight.set(barrier.id, inFlight);
     this.#options.barrierTaken(barrier.id);
     this.#finishIfCopied(inFlight);

@@ -121,6 +121,7 @@ export class Task {
     if (!chain.isReady()) return "blocked";
     if (chain.hasWork) {
       chain.continueWork();
+      if (!chain.hasWork) this.#options.metrics.setOutputWatermark(chain.watermark);
       return "progressed";
     }
     if (this.#takeTrigger()) return "progressed";
@@ -189,7 +190,7 @@ export class Task {
   #onTime(watermark: number, isIdle: boolean): void {
     if (watermark > NO_WATERMARK) this.#chain.advanceWatermark(watermark);
     if (this.#head.kind === "gate") this.#emitGateStatus(isIdle);
-    this.#options.metrics.setWatermark(watermark);
+    this.#options.metrics.setInputWatermark(watermark);
   }
 
   #emitGateStatus(isIdle: boolean): void {
@@ -239,7 +240,9 @@ export class Task {
     for (const commit of this.#chain.completed(checkpointId)) this.#track(commit);
   }
 
-  aborted(checkpointId: CheckpointId): void {
+  /** The checkpoint will not complete; `latestCompletedId` has, whether it was heard of or not. */
+  aborted(checkpointId: CheckpointId, latestCompletedId: CheckpointId | undefined): void {
+    if (latestCompletedId !== undefined) this.completed(latestCompletedId);
     this.#aborted.add(checkpointId);
     if (this.#aborted.size > TRIGGERS_COUNT_MAX * 4) {
       const [oldest] = this.#aborted;

@@ -136,7 +136,9 @@ export class WorkerHost {
         for (const { task } of this.#tasks) task.completed(message.checkpointId);
         break;
       case "aborted":
-        for (const { task } of this.#tasks) task.aborted(message.checkpointId);
+        for (const { task } of this.#tasks) {
+          task.aborted(message.checkpointId, message.latestCompletedId);
+        }
         break;
       case "splits":
         this.#source(message).addSplits(message.splits);

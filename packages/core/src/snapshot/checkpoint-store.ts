@@ -203,6 +203,12 @@ export class CheckpointStore {
     return decision;
   }
 
+  /** Removes segments that dead attempts left. Only while no attempt lives. */
+  async sweep(): Promise<void> {
+    await this.settled();
+    await this.#removeOrphans();
+  }
+
   /** Called once by `recoverCheckpointStore`. */
   async adopt(inventory: CheckpointInventory, decision: RecoveryDecision): Promise<void> {
     if (decision.kind === "refuse") return;

@@ -70,6 +70,16 @@ export class SegmentWriterService {
     this.#running ??= this.#run();
   }
 
+  /** The client is gone without a word: what it had open is given up. */
+  abortAll(): void {
+    for (const segment of this.#segments.values()) {
+      segment.isOver = true;
+      this.#inBackground(segment.writer.abort());
+    }
+    this.#segments.clear();
+    this.#requests = [];
+  }
+
   /** Resolves when all requests so far are done, syncs and removals included. */
   async settled(): Promise<void> {
     while (this.#running !== undefined || this.#background.size > 0) {
