@@ -169,8 +169,9 @@ async function put(name: string, bytes: Uint8Array): Promise<string> {
   return file;
 }
 
-async function readAll<T>(file: string, options?: ParquetOptions<T>): Promise<SourceHarness> {
-  const harness = new SourceHarness({ env, source: parquet(file, options) });
+async function readAll<T>(file: string, options: ParquetOptions<T> = {}): Promise<SourceHarness> {
+  const source = parquet(file, options as ParquetOptions<T> & { readonly type: Type<T> });
+  const harness = new SourceHarness({ env, source });
   await harness.run();
   await harness.close();
   return harness;

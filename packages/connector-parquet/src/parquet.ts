@@ -10,11 +10,14 @@ export type { ParquetSplit } from "./row-group-cursor.ts";
 
 /** Settings of `parquet`. */
 export interface ParquetOptions<T> {
-  /** Columns to read, in this order; default: those of `type`, else all. Others are not even read from disk. */
+  /** Columns to read, in this order; default: those of `type`, else all. Others are not read. */
   readonly columns?: readonly (keyof T & string)[];
   /** A struct. Columns are checked against it when a file is opened. */
   readonly type?: Type<T>;
 }
+
+/** A record whose columns were not declared. */
+type AnyRecord = Readonly<Record<string, unknown>>;
 
 /**
  * Records from Parquet files: a path, a directory, a pattern, or a list of these, as for `files`. Row
@@ -26,10 +29,18 @@ export interface ParquetOptions<T> {
  * @example
  * parquet("data/flights.parquet", { type: t.struct({ date: t.timestamp, origin: t.string }) });
  */
-export function parquet<T = Readonly<Record<string, unknown>>>(
+export function parquet(
   paths: string | readonly string[],
-  options: ParquetOptions<T> = {},
-): Source<T, ParquetSplit> {
+  options?: ParquetOptions<AnyRecord> & { readonly type?: undefined },
+): Source<AnyRecord, ParquetSplit>;
+export function parquet<T>(
+  paths: string | readonly string[],
+  options: ParquetOptions<T> & { readonly type: Type<T> },
+): Source<T, ParquetSplit>;
+export function parquet(
+  paths: string | readonly string[],
+  options: ParquetOptions<AnyRecord> = {},
+): Source<AnyRecord, ParquetSplit> {
   const list = typeof paths === "string" ? [paths] : paths;
   const { columns, type } = options;
   if (list.length === 0) throw invalid("give at least one path");

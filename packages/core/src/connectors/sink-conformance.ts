@@ -131,7 +131,11 @@ async function checkDeaths(setup: SinkSetup, phase: SinkPhase): Promise<void> {
     assert(attempt < 1_000, "the attempts do not get on");
     const first = ledger.checkpointId + 1;
     const diesAt = (at: SinkPhase, id: number): boolean => at === phase && id > first;
-    const harness = harnessOf(running, { parallelism: 1 + (attempt % 3), diesAt });
+    const harness = harnessOf(running, {
+      parallelism: 1 + (attempt % 3),
+      knowsRetained: attempt % 4 !== 0,
+      diesAt,
+    });
     const isDone = await settle(writeAll(harness, jobOf(setup), ledger));
     if (isDone) {
       await settle(harness.close());

@@ -33,6 +33,8 @@ export interface SinkHarnessOptions {
   readonly ledger: SinkLedger;
   /** Default 1. */
   readonly parallelism?: number;
+  /** Whether writers are told what snapshots name (`WriterContext.retained`); default true. */
+  readonly knowsRetained?: boolean;
   /** Called at each point; returning true ends the attempt there. */
   readonly diesAt?: (phase: SinkPhase, checkpointId: number) => boolean;
 }
@@ -70,7 +72,8 @@ export class SinkHarness {
       sink.createWriter({
         ...identity(subtaskIndex),
         restored: subtaskIndex === 0 ? ledger.states : [],
-        pending: ledger.pending,
+        pending: ledger.pending.filter((_, index) => index % parallelism === subtaskIndex),
+        ...(options.knowsRetained === false ? {} : { retained: ledger.pending }),
         hasCheckpoints: true,
         wake: () => this.#wake?.(),
         fail: (error) => {

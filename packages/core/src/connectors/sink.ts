@@ -57,12 +57,16 @@ export interface WriterContext extends SinkIdentity {
    */
   readonly restored: readonly unknown[];
   /**
-   * Committables that a snapshot still names: those of the snapshot that was restored and of every
-   * other retained snapshot of the run, of all subtasks of this sink. The engine commits or discards
-   * them; writers must not touch what they stand for, and may remove anything else that earlier
-   * attempts of this run left.
+   * Committables restored from the snapshot that fell to this subtask; they are committed or
+   * discarded by the engine, the writer must not touch them.
    */
   readonly pending: readonly Committable[];
+  /**
+   * Committables that any retained snapshot of the run still names, of all subtasks; undefined
+   * where the engine does not know. Only with it may a writer remove what earlier attempts had
+   * prepared; what they had not prepared is in no snapshot and may always go.
+   */
+  readonly retained?: readonly Committable[] | undefined;
   /**
    * Whether checkpoints are on; without them all committables are committed at the end of the job.
    */

@@ -2,12 +2,14 @@
  * Names of the file sink. Pending files lie flat in `<directory>/.oxbow-pending`, final ones in the
  * directory or in a partition's directory below it:
  *
- *   .oxbow-pending/<run>.<sink>.<epoch>.<attempt>.<subtask>.<counter>.pending
+ *   .oxbow-pending/<run>.<sink>.<epoch>.<attempt>.<subtask>.<counter>.open      while it is written
+ *   .oxbow-pending/<run>.<sink>.<epoch>.<attempt>.<subtask>.<counter>.pending   when it is prepared
  *   [<partition>/]<prefix>-<run>-<sink>-<epoch>-<attempt>-<subtask>-<counter><suffix>
  *
  * `sink` is the CRC-32 of the uid in 8 hex digits: two sinks of a job may write into one directory.
  *
  * I1. No two writers ever make the same name: an attempt is one process's start of one subtask.
+ * I2. No snapshot names an open file; only a prepared one can be committed.
  */
 import { crc32 } from "node:zlib";
 import { oxbowError } from "../../errors.ts";
@@ -19,7 +21,7 @@ export const PENDING_DIRECTORY = ".oxbow-pending";
 /** Longest name of a partition, characters. */
 export const MAX_PARTITION_LENGTH = 1024;
 
-const PENDING = /^([A-Za-z0-9_-]+)\.([0-9a-f]{8})\.(\d+)\.(\d+)\.(\d+)\.(\d+)\.pending$/;
+const PENDING = /^([A-Za-z0-9_-]+)\.([0-9a-f]{8})\.(\d+)\.(\d+)\.(\d+)\.(\d+)\.(open|pending)$/;
 
 /** Who wrote a pending file. */
 export interface PendingName {
@@ -27,6 +29,7 @@ export interface PendingName {
   readonly sinkId: string;
   readonly epoch: number;
   readonly attempt: number;
+  readonly isPrepared: boolean;
 }
 
 /** `sink` of the file header. */
@@ -40,11 +43,11 @@ export function safeRunId(runId: string): string {
   return `run_${crc32(runId).toString(16).padStart(8, "0")}`;
 }
 
-/** Name of the writer's pending file number `counter`. */
+/** Name of the writer's pending file number `counter`, without `.open` or `.pending`. */
 export function pendingName(identity: SinkIdentity, counter: number): string {
   const { runId, uid, epoch, attempt, subtaskIndex } = identity;
   const run = safeRunId(runId);
-  return `${run}.${sinkIdOf(uid)}.${epoch}.${attempt}.${subtaskIndex}.${counter}.pending`;
+  return `${run}.${sinkIdOf(uid)}.${epoch}.${attempt}.${subtaskIndex}.${counter}`;
 }
 
 /** Undefined where a name is no pending file's. */
@@ -56,6 +59,7 @@ export function parsePendingName(name: string): PendingName | undefined {
     sinkId: parts[2],
     epoch: Number(parts[3]),
     attempt: Number(parts[4]),
+    isPrepared: parts[7] === "pending",
   };
 }
 

@@ -177,7 +177,7 @@ test("a failing file operation fails the attempt; the next one loses and doubles
   }
 });
 
-async function prepared(world: SimWorld, process: SimProcess): Promise<SinkLedger> {
+async function prepare(world: SimWorld, process: SimProcess): Promise<SinkLedger> {
   const ledger = newLedger("run-1");
   const diesAt = (phase: string): boolean => phase === "completed";
   const harness = new SinkHarness({ env: process.env, sink: sinkOf(), ledger, diesAt });
@@ -187,7 +187,7 @@ async function prepared(world: SimWorld, process: SimProcess): Promise<SinkLedge
 
 test("a pending file that is gone without having been committed is an error that names it", async () => {
   const { world, process } = machine();
-  const ledger = await prepared(world, process);
+  const ledger = await prepare(world, process);
   const { pending } = ledger.pending[0] as FileCommittable;
   await world.scheduler.runUntil(process.env.files.remove(pending));
   const harness = new SinkHarness({ env: process.env, sink: sinkOf(), ledger });
@@ -200,7 +200,7 @@ test("a pending file that is gone without having been committed is an error that
 
 test("a pending file that was cut short is lost, not committed", async () => {
   const { world, process } = machine();
-  const ledger = await prepared(world, process);
+  const ledger = await prepare(world, process);
   const committable = { ...(ledger.pending[0] as FileCommittable), sizeBytes: 10 };
   const { committer } = new SinkHarness({ env: process.env, sink: sinkOf(), ledger });
   await assert.rejects(world.scheduler.runUntil(committer.commit([committable])), {
@@ -211,7 +211,7 @@ test("a pending file that was cut short is lost, not committed", async () => {
 test("both names of a rename that was cut in two are one file; another file there is a conflict", async () => {
   for (const isSame of [true, false]) {
     const { world, process } = machine();
-    const ledger = await prepared(world, process);
+    const ledger = await prepare(world, process);
     const { files } = process.env;
     const { pending, final } = ledger.pending[0] as FileCommittable;
     await world.scheduler.runUntil(
@@ -234,12 +234,13 @@ test("both names of a rename that was cut in two are one file; another file ther
 
 test("clean-up removes what dead attempts of this run and sink left, and nothing else", async () => {
   const { world, process } = machine();
-  const ledger = await prepared(world, process);
+  const ledger = await prepare(world, process);
   const { files } = process.env;
   const [kept] = ledger.pending as FileCommittable[];
   const sinkId = /run-1\.([0-9a-f]{8})\./.exec(kept.pending)![1];
   const names = {
     dead: `run-1.${sinkId}.1.1.5.77.pending`,
+    open: `run-1.${sinkId}.1.1.5.78.open`,
     otherRun: `run-2.${sinkId}.1.1.0.0.pending`,
     otherSink: "run-1.00000000.1.1.0.0.pending",
     later: `run-1.${sinkId}.9.1.0.0.pending`,
@@ -252,16 +253,17 @@ test("clean-up removes what dead attempts of this run and sink left, and nothing
   };
   await world.scheduler.runUntil(put());
   // Restored, but not committed before the writers open.
-  const harness = new SinkHarness({ env: process.env, sink: sinkOf(), ledger });
-  for (const writer of harness.writers) writer.open();
-  await world.scheduler.runUntil(harness.writers[0].flushed());
-  const left = await world.scheduler.runUntil(files.list("/out/.oxbow-pending"));
-  const expected = [names.otherRun, names.otherSink, names.later, names.foreign];
-  const keptNames = ledger.pending.map((one) =>
-    (one as FileCommittable).pending.split("/").at(-1)!,
-  );
-  assert.deepEqual(left, [...expected, ...keptNames].sort());
-  await world.scheduler.runUntil(harness.close());
+  const openWith = async (knowsRetained: boolean): Promise<string[]> => {
+    const harness = new SinkHarness({ env: process.env, sink: sinkOf(), ledger, knowsRetained });
+    for (const writer of harness.writers) writer.open();
+    await world.scheduler.runUntil(harness.writers[0].flushed());
+    await world.scheduler.runUntil(harness.close());
+    return world.scheduler.runUntil(files.list("/out/.oxbow-pending"));
+  };
+  const others = [names.otherRun, names.otherSink, names.later, names.foreign];
+  const prepared = ledger.pending.map((one) => (one as FileCommittable).pending.split("/").at(-1)!);
+  assert.deepEqual(await openWith(false), [...others, ...prepared, names.dead].sort());
+  assert.deepEqual(await openWith(true), [...others, ...prepared].sort());
 });
 
 test("names of partitions that are not safe relative paths are refused", async () => {

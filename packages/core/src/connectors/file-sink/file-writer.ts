@@ -5,8 +5,9 @@
  * I1. Every record that was written is in a part that the next `prepareCommit` returns.
  * I2. Memory: `isReady` is false above `QUEUE_BYTES_LIMIT` bytes on their way to storage, and each of
  *     at most `OPEN_PARTS_LIMIT` open parts collects `PART_BUFFER_LENGTH` characters.
- * I3. Clean-up removes a pending file only if its name says this run, this sink and an earlier attempt,
- *     and no snapshot names it (`WriterContext.pending`). The first subtask does it for all.
+ * I3. Clean-up removes a file only if its name says this run, this sink and an earlier attempt, and
+ *     either it was not prepared, so that no snapshot can name it, or the engine told what snapshots
+ *     name and it is not among that. The first subtask does it for all.
  */
 import type { Batch } from "../../columns/batch.ts";
 import type { Compression } from "../files/decompressor.ts";
@@ -145,10 +146,12 @@ export class FileWriter implements SinkWriter {
     }
     const counter = this.#counter++;
     const directory = partitionDirectory(this.#directory, partition);
+    const path = joinPath(this.#pendingDirectory, pendingName(this.#context, counter));
     const part = new PendingPart(
       {
         files: this.#context.env.files,
-        pendingPath: joinPath(this.#pendingDirectory, pendingName(this.#context, counter)),
+        openPath: `${path}.open`,
+        pendingPath: `${path}.pending`,
         finalPath: joinPath(directory, finalName(this.#context, counter, this.#options)),
         compression: this.#options.compression,
         directoryReady: this.#directoryReady,
@@ -196,15 +199,17 @@ export class FileWriter implements SinkWriter {
   }
 
   async #cleanUp(): Promise<void> {
-    const { env, runId, uid, epoch, attempt, pending } = this.#context;
-    const kept = new Set(pending.map((committable) => (committable as FileCommittable).pending));
+    const { env, runId, uid, epoch, attempt, retained } = this.#context;
+    const named = retained?.map((committable) => (committable as FileCommittable).pending);
+    const kept = named === undefined ? undefined : new Set(named);
     const dead: string[] = [];
     for (const name of await env.files.list(this.#pendingDirectory)) {
       const owner = parsePendingName(name);
-      if (owner === undefined || kept.has(joinPath(this.#pendingDirectory, name))) continue;
+      if (owner === undefined) continue;
       const isMine = owner.runId === safeRunId(runId) && owner.sinkId === sinkIdOf(uid);
       const isEarlier = owner.epoch < epoch || (owner.epoch === epoch && owner.attempt < attempt);
-      if (isMine && isEarlier) dead.push(name);
+      const isUnnamed = kept?.has(joinPath(this.#pendingDirectory, name)) === false;
+      if (isMine && isEarlier && (!owner.isPrepared || isUnnamed)) dead.push(name);
     }
     await removeDurably(env.files, this.#pendingDirectory, dead);
   }

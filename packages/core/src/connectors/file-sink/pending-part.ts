@@ -23,6 +23,8 @@ export interface PartObserver {
 /** Where a part goes. */
 export interface PartTarget {
   readonly files: Files;
+  /** Name while it is written, and once it is prepared. */
+  readonly openPath: string;
   readonly pendingPath: string;
   readonly finalPath: string;
   readonly compression: Compression;
@@ -45,7 +47,7 @@ export class PendingPart {
     this.target = target;
     this.#observer = observer;
     this.#work = target.directoryReady.then(async () => {
-      this.#file = await target.files.create(target.pendingPath);
+      this.#file = await target.files.create(target.openPath);
     });
     this.#work.catch((error: unknown) => observer.fail(error));
   }
@@ -66,13 +68,15 @@ export class PendingPart {
     if (this.#text.length >= PART_BUFFER_LENGTH) this.#flush();
   }
 
-  /** No more text; resolves when the content is durable. */
+  /** No more text; resolves when the content is durable, and has its name as a prepared file. */
   finish(): Promise<void> {
     this.#flush();
     this.#isClosed = true;
     return this.#enqueue(async (file) => {
       await file.sync();
       await file.close();
+      const { files, openPath, pendingPath } = this.target;
+      await files.rename(openPath, pendingPath);
     });
   }
 
@@ -82,7 +86,9 @@ export class PendingPart {
     this.#text = "";
     await this.#work.catch(() => undefined);
     await this.#file?.close();
-    if (this.#file !== undefined) await this.target.files.remove(this.target.pendingPath);
+    if (this.#file === undefined) return;
+    await this.target.files.remove(this.target.openPath);
+    await this.target.files.remove(this.target.pendingPath);
   }
 
   #flush(): void {
