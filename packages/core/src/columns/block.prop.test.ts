@@ -166,6 +166,21 @@ test("numbers in a narrow range take few bytes, and aligned numbers are not copi
   assert.ok(column.kind === "float64" && column.values.buffer === raw.buffer);
 });
 
+test("a compressed block is smaller and comes back", () => {
+  const values = Array.from({ length: 5000 }, (_, row) => `the same words ${row % 9}`);
+  const column = StringColumn.ofStrings(values, values.length);
+  const source = {
+    rowCount: values.length,
+    columns: [{ name: "s", role: "field", column } as const],
+  };
+  const plain = encodeBlockToBytes(source, STORED_BLOCK);
+  const compressed = encodeBlockToBytes(source, { ...STORED_BLOCK, compress: true });
+  assert.ok(compressed.length * 10 < plain.length);
+  const [back] = decodeBlock(compressed, STORED).columns;
+  assert.ok(back.column.kind === "string");
+  assert.deepEqual(back.column.values, values);
+});
+
 test("blocks can be written one after another, each at a multiple of 8", () => {
   const writer = new ByteWriter(16);
   const source = (id: number): { rowCount: number; columns: BlockColumn[] } => ({

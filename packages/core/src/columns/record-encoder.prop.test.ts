@@ -5,6 +5,7 @@ import { OxbowError } from "../errors.ts";
 import { anyNumber, anyText, anyValue } from "../types/arbitraries.test.ts";
 import { ByteWriter } from "../types/byte-writer.ts";
 import { Batch } from "./batch.ts";
+import { StringColumn } from "./column.ts";
 import { decodeBatch, MAX_SHAPE_CHANGES, RecordEncoder } from "./record-encoder.ts";
 
 const ORIGIN = { file: "edge", offset: 0, requireChecksum: false };
@@ -183,4 +184,23 @@ test("a record that may not travel is refused with operator and field; the edge 
     const good = [{ a: 1, b: "fine" }];
     assert.deepStrictEqual(recordsOf(roundTrip(encoder, Batch.ofRecords(good))), good);
   }
+});
+
+test("plain strings in columns get a dictionary where they repeat", () => {
+  const encoder = new RecordEncoder("op");
+  const values = Array.from({ length: 200 }, (_, row) => `city-${row % 7}`);
+  const presence = Uint8Array.from(values, (_, row) => (row === 0 ? 1 : 0));
+  const column = StringColumn.ofStrings(values, 200, presence);
+  const batch = Batch.ofColumns({ names: ["city"], columns: [column] }, 200);
+  const back = roundTrip(encoder, batch);
+  const city = back.column("city");
+  assert.ok(city?.kind === "string");
+  assert.equal(city.dictionary.length, 7);
+  assert.deepStrictEqual(recordsOf(back), recordsOf(batch));
+});
+
+test("an empty batch teaches nothing and comes back empty", () => {
+  const encoder = new RecordEncoder("op");
+  assert.equal(roundTrip(encoder, Batch.ofRecords([])).count, 0);
+  assert.ok(roundTrip(encoder, Batch.ofRecords([{ a: 1 }])).column("a") !== undefined);
 });

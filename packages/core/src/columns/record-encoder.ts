@@ -17,8 +17,9 @@ import { decodeBlock } from "./block-decoder.ts";
 import type { BlockOrigin } from "./block-decoder.ts";
 import { encodeBlock } from "./block-encoder.ts";
 import type { Column } from "./column.ts";
-import { float64Column } from "./column.ts";
-import { learnShape, WHOLE_SHAPE } from "./record-shape.ts";
+import { float64Column, PRESENT, StringColumn } from "./column.ts";
+import { FrameDictionary } from "./frame-dictionary.ts";
+import { learnShape, MAX_SHAPE_FIELDS, WHOLE_SHAPE } from "./record-shape.ts";
 import type { RecordShape } from "./record-shape.ts";
 import { RecordStage } from "./record-stage.ts";
 
@@ -30,6 +31,9 @@ export class RecordEncoder {
   readonly #operator: string;
   #stage: RecordStage | undefined;
   #shapeChanges = 0;
+  /** By field, for batches of columns; and those that the current frame uses. */
+  readonly #dictionaries = new Map<string, FrameDictionary>();
+  #used: FrameDictionary[] = [];
 
   /** `operator`: uid of the operator whose output is encoded, for errors. */
   constructor(operator: string) {
@@ -40,18 +44,60 @@ export class RecordEncoder {
   encode(batch: Batch, writer: ByteWriter): number {
     const start = writer.position;
     try {
-      const columns = batch.columns === undefined ? this.#take(batch) : columnsOf(batch.columns);
+      const columns =
+        batch.columns === undefined
+          ? this.#take(batch)
+          : this.#columnsOf(batch.columns, batch.count);
       if (batch.timestamps !== undefined) {
         const column = float64Column(batch.timestamps, batch.count);
         columns.push({ name: "", role: "timestamps", column });
       }
       const at = encodeBlock(writer, { columns, rowCount: batch.count }, FRAME_BLOCK);
-      if (batch.columns === undefined && batch.count > 0) this.#stage?.end(batch.count);
+      this.#end(batch);
       return at;
     } catch (error) {
       writer.position = start;
       throw this.#named(error);
     }
+  }
+
+  #end(batch: Batch): void {
+    if (batch.count === 0) return;
+    if (batch.columns === undefined) this.#stage?.end(batch.count);
+    else for (const dictionary of this.#used) dictionary.end(batch.count);
+  }
+
+  #columnsOf(set: ColumnSet, count: number): BlockColumn[] {
+    const { names, columns } = set;
+    this.#used = [];
+    return columns.map((column, index) => {
+      const name = names === undefined ? "" : names[index];
+      const role = names === undefined ? "records" : "field";
+      const isPlainText = column.kind === "string" && column.codes === undefined && count > 0;
+      return { name, role, column: isPlainText ? this.#withCodes(name, column, count) : column };
+    });
+  }
+
+  /** Strings that repeat get a dictionary, as those of records do. */
+  #withCodes(name: string, column: StringColumn, count: number): StringColumn {
+    let dictionary = this.#dictionaries.get(name);
+    if (dictionary === undefined) {
+      if (this.#dictionaries.size >= MAX_SHAPE_FIELDS) this.#dictionaries.clear();
+      this.#dictionaries.set(name, (dictionary = new FrameDictionary()));
+    }
+    dictionary.begin();
+    if (dictionary.isPlain) return column;
+    this.#used.push(dictionary);
+    const { values, presence } = column;
+    const codes = new Int32Array(count);
+    for (let row = 0; row < count; row++) {
+      if (presence === undefined || presence[row] === PRESENT) {
+        codes[row] = dictionary.codeOf(values[row]);
+      }
+    }
+    const { strings } = dictionary;
+    if (strings.length === 0) strings.push("");
+    return StringColumn.ofCodes(codes, strings, count, presence);
   }
 
   #take(batch: Batch): BlockColumn[] {
@@ -69,7 +115,7 @@ export class RecordEncoder {
       this.#shapeChanges > MAX_SHAPE_CHANGES
         ? WHOLE_SHAPE
         : learnShape(this.#stage?.shape, records, count);
-    this.#stage = new RecordStage(shape);
+    this.#stage = new RecordStage(shape, this.#operator);
     if (!this.#stage.take(records, count)) {
       throw oxbowError("INTERNAL_INVARIANT", "records do not fit the shape learned from them");
     }
@@ -87,12 +133,6 @@ export class RecordEncoder {
       { operator: this.#operator, path, reason },
     );
   }
-}
-
-function columnsOf(set: ColumnSet): BlockColumn[] {
-  const { names, columns } = set;
-  if (names === undefined) return [{ name: "", role: "records", column: columns[0] }];
-  return columns.map((column, index) => ({ name: names[index], role: "field", column }));
 }
 
 /** The batch that was encoded, as columns. */

@@ -131,10 +131,16 @@ export class RecordStage {
   readonly #fields: readonly FieldStage[];
   readonly #take: TakeRecords;
 
-  constructor(shape: RecordShape) {
+  /**
+   * `label` goes into the source text: V8 shares code and type feedback between functions of the
+   * same text, and the records of different operators should not meet there.
+   */
+  constructor(shape: RecordShape, label: string) {
     this.shape = shape;
     this.#fields = shape.fields.map((field) => new FieldStage(field));
-    const make = new Function("classes", takeSource(shape)) as (classes: unknown) => TakeRecords;
+    const make = new Function("classes", takeSource(shape, label)) as (
+      classes: unknown,
+    ) => TakeRecords;
     this.#take = make({ Uint8Array, Object });
   }
 
@@ -165,11 +171,11 @@ export class RecordStage {
   }
 }
 
-function takeSource(shape: RecordShape): string {
+function takeSource(shape: RecordShape, label: string): string {
   const { fields } = shape;
   const bindings = fields.map((field, index) => bindingSource(field, index));
   const reads = fields.map((field, index) => readSource(shape, field, index));
-  return `"use strict";
+  return `"use strict"; // ${label.replaceAll(/[^\w./-]/g, "?")}
 const { Uint8Array, Object } = classes;
 const bytesPrototype = Uint8Array.prototype;
 const hasOwn = Object.hasOwn;

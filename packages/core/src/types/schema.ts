@@ -4,7 +4,7 @@
  * Defaults are not part of it: a default belongs to the program that reads, not to the data. Fields
  * are a list, since their order is the order of the encoding. Semantics: `docs/semantics/types.md`.
  */
-import { oxbowError } from "../errors.ts";
+import { errorCode, oxbowError } from "../errors.ts";
 import { t } from "./t.ts";
 import type {
   EnumType,
@@ -122,7 +122,9 @@ export function typeOfSchema(schema: unknown): Type<unknown> {
     return build(type, "type");
   } catch (error) {
     if (error instanceof RangeError) throw unreadable("type", "it is nested too deeply");
-    throw error;
+    if (errorCode(error) !== "INVALID_ARGUMENT") throw error;
+    // What the builder refuses, `schemaOf` never wrote.
+    throw unreadable("type", (error as Error).message.replace(/\.$/, ""));
   }
 }
 

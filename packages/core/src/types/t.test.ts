@@ -49,6 +49,7 @@ test("a schema that cannot be understood is SCHEMA_UNREADABLE with the path", ()
     [{ version: 1, type: { kind: "complex" } }, /kind "complex"/],
     [{ version: 1, type: { kind: "list" } }, /type\.element/],
     [{ version: 1, type: { kind: "struct", fields: {} } }, /not a list/],
+    [{ version: 1, type: { kind: "enum", values: [] } }, /needs 1 to/],
     [
       {
         version: 1,
