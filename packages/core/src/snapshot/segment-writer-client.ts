@@ -2,27 +2,27 @@
  * SegmentWriterClient: the tasks' side of the segment writing service. A snapshot's slices put
  * their chunks into a `SegmentSession`; buffers come back into the pool that they were taken from.
  *
- * I1. Emitting never fails and never waits; whether slices should go on is `hasRoom`.
- * I2. A session ends once: `finish` settles, or it is aborted and `finish` never settles.
- * I3. Every buffer is given back to the pool, or forgotten there if the service is gone.
+ * I1. One client per service and thread; it may serve many tasks and pools.
+ * I2. When the service is gone, every session fails, also later ones, and no buffer stays accounted.
  */
 import { assert } from "../assert.ts";
 import type { Env } from "../env/env.ts";
-import { fromWire } from "../errors.ts";
 import type { CheckpointId } from "../state/barrier.ts";
 import type { RowLayout } from "../state/layout.ts";
-import { ChunkPool, type ChunkSink, type RowChunk } from "../state/row-chunk.ts";
+import { ChunkPool } from "../state/row-chunk.ts";
 import { schemaOf } from "../types/schema.ts";
 import type { Type } from "../types/type.ts";
-import type { SegmentHandle } from "./metadata.ts";
 import type {
   PostMessage,
   SegmentRequest,
   SegmentResponse,
   SegmentTicket,
 } from "./segment-messages.ts";
+import { Session, type SegmentSession } from "./segment-session.ts";
 import { SegmentWriterService } from "./segment-writer-service.ts";
 import type { SegmentTarget } from "./segment-writer.ts";
+
+export type { SegmentSession } from "./segment-session.ts";
 
 /** A segment to be written. */
 export interface SegmentSpec {
@@ -49,17 +49,6 @@ export interface SegmentSpec {
   readonly onRoom?: () => void;
 }
 
-/** A segment on its way. */
-export interface SegmentSession extends ChunkSink {
-  /** All chunks are in. The handle of the durable file; undefined if there were no rows. */
-  finish(): Promise<SegmentHandle | undefined>;
-  /**
-   * Gives it up, also after `finish`, as long as nobody was told of the handle; the file is
-   * removed. Idempotent.
-   */
-  abort(): void;
-}
-
 /** What a client needs. */
 export interface SegmentWriterClientOptions {
   /** Directory of the run: what `SegmentSpec.file` is relative to. */
@@ -74,7 +63,7 @@ export interface SegmentWriterClientOptions {
   readonly onClose?: () => Promise<void>;
 }
 
-/** See the file header. One per service and thread. */
+/** See the file header. */
 export class SegmentWriterClient {
   /**
    * The pool from which backends must take the buffers of chunks, unless a session names another.
@@ -133,6 +122,9 @@ export class SegmentWriterClient {
   }
 }
 
+/** Small sorted runs, since sorting and encoding one stops everything else on the thread. */
+const INLINE_RUN_BYTES_MAX = 1024 * 1024;
+
 /** What an inline writer is made from. */
 export interface InlineSegmentWriterOptions {
   readonly env: Env;
@@ -142,14 +134,16 @@ export interface InlineSegmentWriterOptions {
 }
 
 /**
- * A client with a service of its own on this thread: for the simulator and for jobs on one thread.
- * Messages go through `clock.soon`, so that neither side ever runs inside a call of the other.
+ * A client with a service of its own on this thread, for the simulator and for jobs on one thread;
+ * `close` ends both. Messages go through `clock.soon`, so that neither side ever runs inside a call
+ * of the other.
  */
 export function inlineSegmentWriter(options: InlineSegmentWriterOptions): SegmentWriterClient {
   const { env, directory } = options;
   const toClient = new Mailbox<SegmentResponse>(env, (response) => client.receive(response));
   const service = new SegmentWriterService({
     files: env.files,
+    runBytesMax: INLINE_RUN_BYTES_MAX,
     post: (response) => toClient.post(response),
   });
   const toService = new Mailbox<SegmentRequest>(env, (request) => service.receive(request));
@@ -212,114 +206,4 @@ function targetOf(spec: SegmentSpec, directory: string): SegmentTarget {
     schemas: spec.schemas,
     compress: spec.compress ?? false,
   };
-}
-
-interface SessionParts {
-  readonly ticket: SegmentTicket;
-  readonly target: SegmentTarget;
-  readonly pool: ChunkPool;
-  readonly post: PostMessage<SegmentRequest>;
-  readonly onOver: () => void;
-  readonly onRoom: (() => void) | undefined;
-}
-
-class Session implements SegmentSession {
-  readonly #parts: SessionParts;
-  /** Buffers that the service has. */
-  #outstandingBytes = 0;
-  #outstandingCount = 0;
-  #state: "open" | "finishing" | "finished" | "failed" | "aborted" = "open";
-  #failure: { readonly error: unknown } | undefined;
-  #isServiceGone = false;
-  #isWaitingForRoom = false;
-  readonly #settle = Promise.withResolvers<SegmentHandle | undefined>();
-
-  constructor(parts: SessionParts) {
-    this.#parts = parts;
-  }
-
-  emit(chunk: RowChunk): void {
-    const { ticket, pool, post } = this.#parts;
-    assert(this.#state !== "finishing" && this.#state !== "finished", "no chunk after finish");
-    const { buffer } = chunk;
-    if (this.#state !== "open") {
-      pool.give(buffer);
-      return;
-    }
-    this.#outstandingBytes += buffer.byteLength;
-    this.#outstandingCount++;
-    post({ kind: "chunk", ticket, chunk }, [buffer]);
-  }
-
-  hasRoom(): boolean {
-    const hasRoom = this.#parts.pool.hasRoom();
-    if (!hasRoom) this.#isWaitingForRoom = true;
-    return hasRoom;
-  }
-
-  tellRoom(): void {
-    if (!this.#isWaitingForRoom || !this.#parts.pool.hasRoom()) return;
-    this.#isWaitingForRoom = false;
-    this.#parts.onRoom?.();
-  }
-
-  finish(): Promise<SegmentHandle | undefined> {
-    const { ticket, post } = this.#parts;
-    assert(this.#state === "open" || this.#state === "failed", "a session is finished once");
-    if (this.#failure !== undefined) this.#settle.reject(this.#failure.error);
-    else {
-      this.#state = "finishing";
-      post({ kind: "finish", ticket }, []);
-    }
-    return this.#settle.promise;
-  }
-
-  abort(): void {
-    if (this.#state === "aborted") return;
-    const { ticket, target, post } = this.#parts;
-    this.#state = "aborted";
-    if (!this.#isServiceGone) post({ kind: "abort", ticket, target }, []);
-    this.#endIfDone();
-  }
-
-  receive(response: SegmentResponse): void {
-    switch (response.kind) {
-      case "returned":
-        this.#outstandingBytes -= response.buffer.byteLength;
-        this.#outstandingCount--;
-        this.#parts.pool.give(response.buffer);
-        break;
-      case "finished":
-        if (this.#state !== "finishing") break;
-        this.#state = "finished";
-        this.#settle.resolve(response.handle);
-        break;
-      case "failed":
-        this.#fail(fromWire(response.error));
-        break;
-    }
-    this.#endIfDone();
-  }
-
-  lose(error: unknown): void {
-    this.#isServiceGone = true;
-    this.#parts.pool.forget(this.#outstandingBytes);
-    this.#outstandingBytes = 0;
-    this.#outstandingCount = 0;
-    this.#fail(error);
-    this.#endIfDone();
-  }
-
-  #fail(error: unknown): void {
-    if (this.#state === "finishing") this.#settle.reject(error);
-    if (this.#state !== "open" && this.#state !== "finishing") return;
-    this.#failure = { error };
-    this.#state = "failed";
-  }
-
-  #endIfDone(): void {
-    if (this.#state !== "open" && this.#state !== "finishing" && this.#outstandingCount === 0) {
-      this.#parts.onOver();
-    }
-  }
 }

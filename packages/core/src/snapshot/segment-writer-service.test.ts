@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { MessageChannel } from "node:worker_threads";
 import { errorCode, oxbowError } from "../errors.ts";
 import { rowLayout } from "../state/layout.ts";
 import { ChunkPool, type RowChunk } from "../state/row-chunk.ts";
 import { SimWorld, type SimProcess } from "../testing/sim-env.ts";
 import { t } from "../types/t.ts";
 import type { SegmentHandle } from "./metadata.ts";
+import type { SegmentRequest, SegmentResponse } from "./segment-messages.ts";
 import { openSegment } from "./segment-reader.ts";
 import {
   inlineSegmentWriter,
@@ -13,6 +15,7 @@ import {
   type SegmentSession,
   type SegmentSpec,
 } from "./segment-writer-client.ts";
+import { SegmentWriterService } from "./segment-writer-service.ts";
 
 const LAYOUT = rowLayout({
   name: "main",
@@ -191,5 +194,35 @@ describe("segment writing service", () => {
       code: "FILE_IO",
     });
     assert.equal(client.pool.bytesInFlight, 0);
+  });
+});
+
+describe("segment writing service behind a port", () => {
+  it("takes and gives back transferred buffers", async () => {
+    const { port1, port2 } = new MessageChannel();
+    const world = new SimWorld({ seed: 1 });
+    const { files } = world.startProcess().env;
+    const service = new SegmentWriterService({
+      files,
+      post: (response, transfer) => port2.postMessage(response, [...transfer]),
+    });
+    port2.on("message", (request: SegmentRequest) => service.receive(request));
+    const client = new SegmentWriterClient({
+      directory: "/run",
+      post: (request, transfer) => port1.postMessage(request, [...transfer]),
+    });
+    port1.on("message", (response: SegmentResponse) => client.receive(response));
+    const mkdir = files.createDirectory("/run/shared");
+    await world.scheduler.runUntil(mkdir);
+    const session = client.open({ ...SPEC, file: "shared/a.seg" });
+    const chunk = chunkOf(client.pool, 0, 100);
+    session.emit(chunk);
+    assert.equal(chunk.buffer.byteLength, 0, "the buffer has left this side");
+    let handle: SegmentHandle | undefined;
+    void session.finish().then((finished) => (handle = finished));
+    while (handle === undefined) await world.scheduler.runNext();
+    assert.equal(handle.rowsCount, 100);
+    assert.equal(client.pool.bytesInFlight, 0);
+    port1.close();
   });
 });
