@@ -14,6 +14,7 @@ import {
   hashOfString,
 } from "../types/java-hash.ts";
 import type { KeyForm, NumberHash } from "../types/key.ts";
+import type { StringColumn } from "./column.ts";
 
 /** See the file header. */
 export class KeyColumn {
@@ -23,8 +24,6 @@ export class KeyColumn {
   count = 0;
   /** Form `number`: the keys; NaN is canonical. */
   numbers = new Float64Array(0);
-  /** Form `string`: the keys, one per record. */
-  strings: readonly string[] = [];
   /** Form `string`: codes into `dictionary`, where the batch had a dictionary; else undefined. */
   codes: Int32Array | undefined;
   dictionary: readonly string[] = [];
@@ -35,6 +34,8 @@ export class KeyColumn {
   offsets = new Int32Array(1);
   /** Form `encoded`: the keys as values. */
   values: readonly unknown[] = [];
+  #strings: readonly string[] | undefined = [];
+  #text: StringColumn | undefined;
   #hashes = new Int32Array(0);
   #hashed = false;
   /** Form `encoded`: Java hashes are found while encoding. */
@@ -44,6 +45,27 @@ export class KeyColumn {
     this.form = form;
     this.numberHash = numberHash;
     this.encodedHashes = { hashes: this.#hashes };
+  }
+
+  /**
+   * Form `string`: the keys, one per record. Spread from codes on first use; read it once per
+   * batch.
+   */
+  get strings(): readonly string[] {
+    return (this.#strings ??= this.#text?.values ?? []);
+  }
+
+  set strings(values: readonly string[]) {
+    this.#strings = values;
+    this.#text = undefined;
+  }
+
+  /** Form `string`: takes the keys from a column without missing values. */
+  takeStrings(column: StringColumn): void {
+    this.codes = column.codes;
+    this.dictionary = column.dictionary;
+    this.#text = column;
+    this.#strings = undefined;
   }
 
   /** Begins a new filling of `count` keys; makes room in the buffers of its form. */

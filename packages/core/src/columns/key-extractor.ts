@@ -92,9 +92,7 @@ export class KeyExtractor {
     const kind = this.#codec?.type.kind ?? "any";
     if (column.kind === "string" && kind === "string") {
       keys.reset(count);
-      keys.codes = column.codes;
-      keys.dictionary = column.dictionary;
-      keys.strings = column.values;
+      keys.takeStrings(column);
       return true;
     }
     const isNumber =
