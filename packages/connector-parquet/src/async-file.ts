@@ -1,6 +1,6 @@
 /*
- * A Parquet file as hyparquet reads it, over `Files`: byte ranges, the footer, decompression, and errors
- * that name the file.
+ * A Parquet file as hyparquet reads it, over `Files`: byte ranges, the footer, decompression, and
+ * errors that name the file.
  */
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib";
 import {
@@ -48,8 +48,8 @@ export async function openParquet(files: Files, found: FoundFile): Promise<OpenP
     if (file.sizeBytes !== sizeBytes) {
       throw oxbowError(
         "FILE_CHANGED",
-        `File ${path} has ${file.sizeBytes} bytes and had ${sizeBytes} when it was found. Files must ` +
-          `be complete when they appear: write them elsewhere and move them.`,
+        `File ${path} has ${file.sizeBytes} bytes and had ${sizeBytes} when it was found. Files ` +
+          `must be complete when they appear: write them elsewhere and move them.`,
         { path },
       );
     }

@@ -204,8 +204,8 @@ class ColumnBuilder {
     const { name } = this.#column;
     throw oxbowError(
       "RECORD_MALFORMED",
-      `${path}, row ${rowStart + row}, column ${name}: ${String(value)} is no ${wanted}. Declare the ` +
-        `column otherwise (t.bigint64, t.optional), or leave it out.`,
+      `${path}, row ${rowStart + row}, column ${name}: ${String(value)} is no ${wanted}. ` +
+        `Declare the column otherwise (t.bigint64, t.optional), or leave it out.`,
       { file: path, row: rowStart + row, column: name },
     );
   }

@@ -2,10 +2,10 @@
  * ColumnPlan: which columns of a file are read, and as what. Kinds of columns do not depend on the
  * values, so that all batches of a source look alike.
  *
- * Mapping, also in docs/connectors.md: booleans; integers of up to 32 bits as int32 (unsigned 32 bits as
- * numbers); 64-bit integers as numbers in the safe range, or bigints where a type declares so; floats
- * and decimals as numbers; dates and timestamps as ms; strings by dictionary; everything else, nested
- * columns too, as values.
+ * Mapping, also in docs/connectors.md: booleans; integers of up to 32 bits as int32 (unsigned 32
+ * bits as numbers); 64-bit integers as numbers in the safe range, or bigints where a type declares
+ * so; floats and decimals as numbers; dates and timestamps as ms; strings by dictionary; everything
+ * else, nested columns too, as values.
  */
 import { type FileMetaData, parquetSchema, type SchemaElement, type SchemaTree } from "hyparquet";
 import { oxbowError, type OptionalType, type StructType, type Type } from "oxbow/internal";
@@ -34,7 +34,10 @@ export interface ColumnRequest {
   readonly type: StructType<unknown> | undefined;
 }
 
-/** Decides by the file's schema and the request. CONNECTOR_INVALID: a column is not there or does not fit. */
+/**
+ * Decides by the file's schema and the request. CONNECTOR_INVALID: a column is not there or does
+ * not fit.
+ */
 export function planColumns(
   path: string,
   metadata: FileMetaData,

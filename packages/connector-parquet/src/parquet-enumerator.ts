@@ -41,8 +41,8 @@ export class ParquetEnumerator implements SplitEnumerator<ParquetSplit> {
     if (state.kind !== "parquet" || state.splits === undefined) {
       throw oxbowError(
         "CONNECTOR_INVALID",
-        "The enumerator's state in the snapshot is not that of a parquet source. Give a source that " +
-          "was replaced by another connector a new uid.",
+        "The enumerator's state in the snapshot is not that of a parquet source. Give a source " +
+          "that was replaced by another connector a new uid.",
         {},
       );
     }

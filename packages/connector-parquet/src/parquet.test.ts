@@ -276,7 +276,7 @@ test("every kind of column is read as documented, missing values are undefined",
   }
 });
 
-test("an integer outside of the safe range is refused with its place, or read as a declared bigint", async () => {
+test("an unsafe integer is refused with its place, or read as a declared bigint", async () => {
   const values = [1n, 2n ** 53n + 1n];
   const file = await put(
     "large.parquet",
@@ -296,7 +296,7 @@ test("an integer outside of the safe range is refused with its place, or read as
   );
 });
 
-test("a type chooses and orders columns; what does not fit is refused before a record is read", async () => {
+test("a type chooses and orders columns; what does not fit it is refused", async () => {
   const file = await put("typed.parquet", tinyParquet(Kinds, 3));
   const type = t.struct({
     text: t.optional(t.string),
@@ -319,7 +319,7 @@ test("a type chooses and orders columns; what does not fit is refused before a r
   await assert.rejects(readAll(file, { columns: ["nothing"] }), { code: "CONNECTOR_INVALID" });
 });
 
-test("a file that is no Parquet, is cut off or damaged, fails the source with its name", async () => {
+test("a file that is no Parquet, cut off or damaged, fails with its name", async () => {
   const damaged = Buffer.from(many);
   damaged.fill(0x55, 40, 400);
   const wrong = [Buffer.from("no such thing at all"), many.subarray(0, -20), damaged];
@@ -342,7 +342,7 @@ test("settings that cannot work are refused when the source is made", () => {
   });
 });
 
-test("real flights: all rows are read, and a row group equals what hyparquet reads by row", async () => {
+test("real flights: all rows are read, equal to those that hyparquet reads by row", async () => {
   const file = fileURLToPath(
     new URL("../../../node_modules/vega-datasets/data/flights-3m.parquet", import.meta.url),
   );

@@ -20,10 +20,10 @@ export interface ParquetOptions<T> {
 type AnyRecord = Readonly<Record<string, unknown>>;
 
 /**
- * Records from Parquet files: a path, a directory, a pattern, or a list of these, as for `files`. Row
- * groups are given to readers on demand, in order. 64-bit integers are numbers in the safe range (a
- * value outside is an error) unless `type` declares `t.bigint64`; dates and timestamps are ms; missing
- * values are undefined. Errors: `CONNECTOR_INVALID`, `FILE_NOT_FOUND`, `FILE_CHANGED`,
+ * Records from Parquet files: a path, a directory, a pattern, or a list of these, as for `files`.
+ * Row groups are given to readers on demand, in order. 64-bit integers are numbers in the safe
+ * range (a value outside is an error) unless `type` declares `t.bigint64`; dates and timestamps are
+ * ms; missing values are undefined. Errors: `CONNECTOR_INVALID`, `FILE_NOT_FOUND`, `FILE_CHANGED`,
  * `FILE_UNREADABLE`, `RECORD_MALFORMED`.
  *
  * @example

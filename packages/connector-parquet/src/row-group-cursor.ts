@@ -1,8 +1,8 @@
 /*
  * RowGroupCursor: reads one row group by column, and gives it out in batches that are views of it.
  *
- * I1. One row group is in memory. Columns are decoded one after the other, so that the thread is free
- *     between them.
+ * I1. One row group is in memory. Columns are decoded one after the other, so that the thread is
+ *     free between them.
  */
 import { type DecodedArray, parquetRead } from "hyparquet";
 import {

@@ -37,7 +37,7 @@ function writerOf(sink: Sink<never>, on: Env, parallelism = 1): SinkWriter {
   });
 }
 
-test("forEach gives the function every record of a batch, in order, and no more than its count", async () => {
+test("forEach gives the function the records of a batch, in order, up to its count", async () => {
   const seen: number[] = [];
   const writer = writerOf(
     forEach((record: number) => seen.push(record)),

@@ -88,7 +88,7 @@ class CollectionCursor implements SplitCursor<CollectionSplit> {
       throw oxbowError(
         "CONNECTOR_INVALID",
         `Source collection: the snapshot says that there are ${split.end} records or more, but ` +
-          `the program gives ${records.length}. Give the records of the run that took the snapshot.`,
+          `the program gives ${records.length}. Give those of the run that took the snapshot.`,
         { end: split.end, records: records.length },
       );
     }

@@ -14,8 +14,8 @@ import type { ReaderContext, ReaderOutput, SourceReader, Split } from "./source.
 /** Reads one split. Methods are called on one thread and return without waiting. */
 export interface SplitCursor<S extends Split> {
   /**
-   * Emits at most about one batch. `more`: call again at once. `idle`: nothing now, the cursor calls
-   * `ReaderContext.wake` later. `finished`: everything was emitted.
+   * Emits at most about one batch. `more`: call again at once. `idle`: nothing now, the cursor
+   * calls `ReaderContext.wake` later. `finished`: everything was emitted.
    */
   poll(output: ReaderOutput): "more" | "idle" | "finished";
   /** The split with the position after the last emitted record. */

@@ -1,6 +1,6 @@
 /*
- * forEach, discard and print: sinks without transactions. What was given out before a failure is given
- * out again after it.
+ * forEach, discard and print: sinks without transactions. What was given out before a failure is
+ * given out again after it.
  */
 import type { Batch } from "../columns/batch.ts";
 import { oxbowError } from "../errors.ts";
@@ -8,8 +8,8 @@ import { compileJsonEncoder } from "./formats/json-encoder.ts";
 import type { Sink, SinkWriter } from "./sink.ts";
 
 /**
- * Calls a function for every record, in the order of arrival, at least once. The function must not be
- * asynchronous. What it throws fails the attempt.
+ * Calls a function for every record, in the order of arrival, at least once. The function must not
+ * be asynchronous. What it throws fails the attempt.
  *
  * @example
  * forEach((record) => counter.add(record.amount));

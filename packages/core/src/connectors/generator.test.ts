@@ -60,7 +60,7 @@ test("the records of a generator do not depend on the number of splits", async (
   assert.equal(new Set(bySplits).size, 1);
 });
 
-test("an endless generator reads all of its splits at the same time, on one reader too", async () => {
+test("an endless generator reads all of its splits at once, on one reader too", async () => {
   const source = generator({ splits: 4, make: (index) => index });
   assert.equal(source.boundedness, "unbounded");
   const harness = new SourceHarness({ env, source, parallelism: 1 });

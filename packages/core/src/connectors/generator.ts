@@ -2,13 +2,15 @@
  * generator: a source that computes its records from their index. Bounded or endless, as fast as it
  * can or at a rate, resumed exactly.
  *
- * The index space 0, 1, 2, … is cut into blocks of `BLOCK_COUNT`; of n splits, split s has the blocks
- * s, s + n, s + 2n, … So which records there are does not depend on the number of splits, and splits
- * that are read at the same speed are at about the same index, which keeps event times together.
+ * The index space 0, 1, 2, … is cut into blocks of `BLOCK_COUNT`; of n splits, split s has the
+ * blocks s, s + n, s + 2n, … So which records there are does not depend on the number of splits,
+ * and splits that are read at the same speed are at about the same index, which keeps event times
+ * together.
  *
  * I1. `make` is called once per index and attempt, in ascending order within a split.
- * I2. A paced split never emits record k of its own before k / rate seconds after it was opened; what
- *     it missed while held up is made good at full speed, but no more than `MAX_CREDIT_MS` of it.
+ * I2. A paced split never emits record k of its own before k / rate seconds after it was opened;
+ *     what it missed while held up is made good at full speed, but no more than `MAX_CREDIT_MS` of
+ *     it.
  */
 import { BATCH_COUNT, Batch, type ColumnSet } from "../columns/batch.ts";
 import { oxbowError } from "../errors.ts";

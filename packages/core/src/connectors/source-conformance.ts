@@ -53,7 +53,7 @@ export function sourceChecks(setup: SourceSetup): readonly ConformanceCheck[] {
       run: () => checkOrder(setup),
     },
     {
-      title: `${name}: from a snapshot after any poll exactly the rest is read, by any number of readers`,
+      title: `${name}: from a snapshot after any poll exactly the rest is read`,
       run: () => checkResume(setup, parallelisms),
     },
     {
@@ -179,7 +179,8 @@ export function assertSame(
     () =>
       `${what}: ${left.length} records instead of ${right.length}; sorted, number ` +
       `${index < 0 ? Math.min(left.length, right.length) : index} is ` +
-      `${left[index < 0 ? right.length : index]} instead of ${right[index < 0 ? left.length : index]}`,
+      `${left[index < 0 ? right.length : index]} instead of ` +
+      `${right[index < 0 ? left.length : index]}`,
   );
 }
 

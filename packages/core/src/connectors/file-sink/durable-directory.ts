@@ -5,8 +5,8 @@ import type { Files } from "../../env/files.ts";
 import { joinPath, parentOf } from "../files/paths.ts";
 
 /**
- * Creates a directory and its missing parents, durably. Fine if it is there; its names are then synced
- * all the same, since whoever made it may have died before that.
+ * Creates a directory and its missing parents, durably. Fine if it is there; its names are then
+ * synced all the same, since whoever made it may have died before that.
  */
 export async function createDurableDirectory(files: Files, directory: string): Promise<void> {
   const missing = new Set<string>();

@@ -93,8 +93,8 @@ export class FileCommitter implements Committer {
     if (!isSame) {
       throw oxbowError(
         "SINK_TRANSACTION_CONFLICT",
-        `Sink ${this.#uid}: cannot commit ${file.pending} as ${file.final}, where another file is. ` +
-          `Move that file away and start again.`,
+        `Sink ${this.#uid}: cannot commit ${file.pending} as ${file.final}, where another file ` +
+          `is. Move that file away and start again.`,
         { uid: this.#uid, pending: file.pending, final: file.final },
       );
     }
@@ -123,8 +123,8 @@ export class FileCommitter implements Committer {
   #lost(file: FileCommittable, reason: string): Error {
     return oxbowError(
       "SINK_TRANSACTION_LOST",
-      `Sink ${this.#uid}: cannot commit ${file.pending} as ${file.final}: ${reason}. Its records are ` +
-        `lost unless the file is put back; or restore from an older snapshot.`,
+      `Sink ${this.#uid}: cannot commit ${file.pending} as ${file.final}: ${reason}. Its records ` +
+        `are lost unless the file is put back; or restore from an older snapshot.`,
       { uid: this.#uid, pending: file.pending, final: file.final, reason },
     );
   }

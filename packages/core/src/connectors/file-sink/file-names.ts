@@ -74,7 +74,10 @@ export function finalName(
   return `${style.prefix}-${who}${style.suffix}`;
 }
 
-/** Directory of a partition. PARTITION_INVALID: empty parts, `.`, `..`, absolute, hidden, control characters. */
+/**
+ * Directory of a partition. PARTITION_INVALID: empty parts, `.`, `..`, absolute, hidden, control
+ * characters.
+ */
 export function partitionDirectory(directory: string, partition: string): string {
   if (partition === "") return directory;
   const reason = partitionFault(partition);
@@ -82,8 +85,8 @@ export function partitionDirectory(directory: string, partition: string): string
     const shown = partition.slice(0, 100);
     throw oxbowError(
       "PARTITION_INVALID",
-      `partitionBy of a file sink returned ${JSON.stringify(shown)}: ${reason}. Return a relative ` +
-        `path such as "day=2001-01-31".`,
+      `partitionBy of a file sink returned ${JSON.stringify(shown)}: ${reason}. Return a ` +
+        `relative path such as "day=2001-01-31".`,
       { partition: shown, reason },
     );
   }

@@ -92,7 +92,10 @@ for (const [name, options] of Object.entries(VARIANTS)) {
 
 const SHORT_JOB = { ...JOB, records: ITEMS.slice(0, 50) };
 
-/** Runs the job; after `events` events the process dies, by itself or with the machine; then others finish. */
+/**
+ * Runs the job; after `events` events the process dies, by itself or with the machine; then others
+ * finish.
+ */
 async function runWithCrash(
   world: SimWorld,
   events: number,
@@ -159,7 +162,7 @@ test("once the last commit has resolved, a power loss takes nothing away", async
   }
 });
 
-test("a failing file operation fails the attempt; the next one loses and doubles nothing", async () => {
+test("a failing file operation fails the attempt, and the next one repairs it", async () => {
   for (let afterCount = 0; afterCount < 60; afterCount += 3) {
     const { world, process } = machine(afterCount);
     const ledger = newLedger("run-1");
@@ -185,7 +188,7 @@ async function prepare(world: SimWorld, process: SimProcess): Promise<SinkLedger
   return ledger;
 }
 
-test("a pending file that is gone without having been committed is an error that names it", async () => {
+test("a pending file that is gone and was not committed is an error that names it", async () => {
   const { world, process } = machine();
   const ledger = await prepare(world, process);
   const { pending } = ledger.pending[0] as FileCommittable;
@@ -208,7 +211,7 @@ test("a pending file that was cut short is lost, not committed", async () => {
   });
 });
 
-test("both names of a rename that was cut in two are one file; another file there is a conflict", async () => {
+test("both names of a rename cut in two are one file; another file is a conflict", async () => {
   for (const isSame of [true, false]) {
     const { world, process } = machine();
     const ledger = await prepare(world, process);
@@ -232,7 +235,7 @@ test("both names of a rename that was cut in two are one file; another file ther
   }
 });
 
-test("clean-up removes what dead attempts of this run and sink left, and nothing else", async () => {
+test("clean-up removes what dead attempts of this sink left, and nothing else", async () => {
   const { world, process } = machine();
   const ledger = await prepare(world, process);
   const { files } = process.env;
@@ -306,7 +309,7 @@ test("more partitions than may be open finish the oldest file early and lose not
   assertSame(await world.scheduler.runUntil(readJson(process.env.files)), records, "visible");
 });
 
-test("a writer whose storage is slow takes no further batch, and wakes when it has caught up", async () => {
+test("a writer whose storage is slow takes no batch until it has caught up", async () => {
   const { world, process } = machine();
   process.env.files.inject({ kind: "slow", operation: "write", count: 1_000, delayMs: 1_000 });
   const ledger = newLedger("r");

@@ -1,6 +1,6 @@
 /*
- * fileSink: records into files, exactly once by renaming. Files appear whole, under names that no run
- * writes twice, when the checkpoint after their records completes.
+ * fileSink: records into files, exactly once by renaming. Files appear whole, under names that no
+ * run writes twice, when the checkpoint after their records completes.
  *
  * Semantics: docs/semantics/files.md.
  */

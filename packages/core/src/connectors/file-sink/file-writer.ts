@@ -3,11 +3,11 @@
  * barrier, when it has `rollBytes`, or when too many are open.
  *
  * I1. Every record that was written is in a part that the next `prepareCommit` returns.
- * I2. Memory: `isReady` is false above `QUEUE_BYTES_LIMIT` bytes on their way to storage, and each of
- *     at most `OPEN_PARTS_LIMIT` open parts collects `PART_BUFFER_LENGTH` characters.
+ * I2. Memory: `isReady` is false above `QUEUE_BYTES_LIMIT` bytes on their way to storage, and each
+ *     of at most `OPEN_PARTS_LIMIT` open parts collects `PART_BUFFER_LENGTH` characters.
  * I3. Clean-up removes a file only if its name says this run, this sink and an earlier attempt, and
- *     either it was not prepared, so that no snapshot can name it, or the engine told what snapshots
- *     name and it is not among that. The first subtask does it for all.
+ *     either it was not prepared, so that no snapshot can name it, or the engine told what
+ *     snapshots name and it is not among that. The first subtask does it for all.
  */
 import type { Batch } from "../../columns/batch.ts";
 import type { Compression } from "../files/decompressor.ts";

@@ -1,6 +1,6 @@
 /*
- * ByteStream: the (decompressed) bytes of a file from an offset on, read ahead asynchronously, taken
- * synchronously.
+ * ByteStream: the (decompressed) bytes of a file from an offset on, read ahead asynchronously,
+ * taken synchronously.
  *
  * I1. At most `READ_AHEAD_BYTES` (and one chunk's decompressed content) wait to be taken.
  * I2. Up to `softEnd` it reads ahead in large chunks; beyond, only when asked, in small ones, since
@@ -61,7 +61,10 @@ export class ByteStream {
     return this.#isEnded && this.#queue.length === 0;
   }
 
-  /** The next bytes; undefined: not there yet (`wake` will tell), or the end. They belong to the caller. */
+  /**
+   * The next bytes; undefined: not there yet (`wake` will tell), or the end. They belong to the
+   * caller.
+   */
   take(): Uint8Array | undefined {
     const chunk = this.#queue.shift();
     if (chunk !== undefined) this.#queuedBytes -= chunk.length;

@@ -2,9 +2,9 @@
  * Decompression of a file that is read chunk by chunk: gzip (several members too) and zstd (several
  * frames too), over node:zlib's streams.
  *
- * The streams work on libuv's threads, the one place where a connector's work does not go through Env:
- * the order of records does not depend on it, but a simulation of a compressed file is not traced
- * exactly. (node:zlib has no synchronous streaming.)
+ * The streams work on libuv's threads, the one place where a connector's work does not go through
+ * Env: the order of records does not depend on it, but a simulation of a compressed file is not
+ * traced exactly. (node:zlib has no synchronous streaming.)
  */
 import { once } from "node:events";
 import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from "node:zlib";
@@ -47,7 +47,10 @@ export class Decompressor {
     return this.#settle(written);
   }
 
-  /** What is left at the end of the file. FILE_UNREADABLE: the file is cut off, or goes on otherwise. */
+  /**
+   * What is left at the end of the file. FILE_UNREADABLE: the file is cut off, or goes on
+   * otherwise.
+   */
   async finish(): Promise<readonly Uint8Array[]> {
     const ended = this.#stream.readableEnded ? Promise.resolve() : once(this.#stream, "end");
     this.#stream.end();
@@ -80,8 +83,8 @@ export class Decompressor {
   #unreadable(reason: string, cause?: unknown): Error {
     return oxbowError(
       "FILE_UNREADABLE",
-      `Cannot decompress ${this.#path} near byte ${this.#inputBytes}: ${reason}. Replace the file, ` +
-        `or set the option compression if its name misleads.`,
+      `Cannot decompress ${this.#path} near byte ${this.#inputBytes}: ${reason}. Replace the ` +
+        `file, or set the option compression if its name misleads.`,
       { path: this.#path, offset: this.#inputBytes },
       cause,
     );

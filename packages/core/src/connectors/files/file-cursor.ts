@@ -4,8 +4,8 @@
  * A split has the records whose first byte lies in its range. A reader that does not begin at the
  * file's start therefore looks for the first line end from one byte before the range.
  *
- * I1. `position()` is exact after every poll: going on there gives exactly the records that were not
- *     emitted.
+ * I1. `position()` is exact after every poll: going on there gives exactly the records that were
+ *     not emitted.
  * I2. Malformed records are reported with their line. A range in the middle of a file learns the
  *     number of its first line only when it needs it, by counting; nothing is emitted meanwhile.
  */

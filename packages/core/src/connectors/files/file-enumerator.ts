@@ -1,11 +1,12 @@
 /*
  * FileEnumerator: finds the files of a source and hands out their ranges on demand, in order.
  *
- * Bounded: it looks once; after that, a restore goes on with the files that were found then. Watching:
- * it looks again and again, takes what it has not seen, and remembers what is still there. A file that
- * is gone is forgotten, so that its name may come back with new content.
+ * Bounded: it looks once; after that, a restore goes on with the files that were found then.
+ * Watching: it looks again and again, takes what it has not seen, and remembers what is still
+ * there. A file that is gone is forgotten, so that its name may come back with new content.
  *
- * I1. A file is seen, and its ranges are pending, in one step: no snapshot has one without the other.
+ * I1. A file is seen, and its ranges are pending, in one step: no snapshot has one without the
+ *     other.
  * I2. Ranges are cut as they are handed out; the state holds files, not ranges.
  */
 import { assert } from "../../assert.ts";
@@ -101,8 +102,8 @@ export class FileEnumerator implements SplitEnumerator<FileSplit> {
     if (state.kind !== "files" || state.splits === undefined || state.files === undefined) {
       throw oxbowError(
         "CONNECTOR_INVALID",
-        "The enumerator's state in the snapshot is not that of a files source. Give a source that " +
-          "was replaced by another connector a new uid.",
+        "The enumerator's state in the snapshot is not that of a files source. Give a source " +
+          "that was replaced by another connector a new uid.",
         {},
       );
     }

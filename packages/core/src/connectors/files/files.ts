@@ -1,6 +1,6 @@
 /*
- * files: the source of records in files, JSON lines or CSV, plain or compressed; bounded, or watching
- * for new files.
+ * files: the source of records in files, JSON lines or CSV, plain or compressed; bounded, or
+ * watching for new files.
  *
  * Semantics: docs/semantics/files.md.
  */
@@ -17,11 +17,13 @@ import { compileGlob } from "./glob.ts";
 
 /** Settings of `files`. */
 export interface FilesOptions {
-  /** Looks for new files at this interval and never ends; undefined: reads what is there and ends. */
+  /**
+   * Looks for new files at this interval and never ends; undefined: reads what is there and ends.
+   */
   readonly watch?: Duration;
   /**
-   * What to do about records that the format cannot read: fail the attempt (default), count and pass
-   * over, or count and send to the side output of malformed records.
+   * What to do about records that the format cannot read: fail the attempt (default), count and
+   * pass over, or count and send to the side output of malformed records.
    */
   readonly malformed?: MalformedPolicy;
   /** Size of the ranges that readers share, bytes; default 32 MiB. Infinity: whole files. */
@@ -37,8 +39,8 @@ const RECORD_BYTES_LIMIT = 16 * 1024 * 1024;
 
 /**
  * Records from files: a path, a directory (its files, not those below), a pattern (`*`, `**`, `?`,
- * `{a,b}`, `[abc]`), or a list of these. Relative paths start from the working directory. Names that
- * begin with a dot are left out. Files must be complete when they appear and must not change.
+ * `{a,b}`, `[abc]`), or a list of these. Relative paths start from the working directory. Names
+ * that begin with a dot are left out. Files must be complete when they appear and must not change.
  * Errors: `CONNECTOR_INVALID`, `FILE_NOT_FOUND`, `FILE_CHANGED`, `FILE_UNREADABLE`,
  * `RECORD_MALFORMED`, `RECORD_TOO_LARGE`.
  *

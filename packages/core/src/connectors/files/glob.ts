@@ -1,7 +1,7 @@
 /*
  * Glob patterns over absolute paths: `*` and `?` within a name, `**` any number of directories,
- * `{a,b}` alternatives, `[abc]` and `[!abc]` characters. Names that begin with a dot are matched only
- * where the pattern's part begins with one, so that pending and hidden files stay out.
+ * `{a,b}` alternatives, `[abc]` and `[!abc]` characters. Names that begin with a dot are matched
+ * only where the pattern's part begins with one, so that pending and hidden files stay out.
  *
  * Own code, since `path.matchesGlob` sees the process's platform and follows other rules for dots.
  */

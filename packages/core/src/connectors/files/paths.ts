@@ -7,7 +7,9 @@ import { oxbowError } from "../../errors.ts";
 /** Longest path that a connector takes, characters; split ids carry it. */
 export const MAX_PATH_LENGTH = 4_000;
 
-/** The absolute form. CONNECTOR_INVALID: empty, too long, or relative where nothing says to what. */
+/**
+ * The absolute form. CONNECTOR_INVALID: empty, too long, or relative where nothing says to what.
+ */
 export function absolutePath(env: Env, path: string): string {
   const slashed = path.replaceAll("\\", "/");
   const isAbsolute = slashed.startsWith("/") || /^[A-Za-z]:\//.test(slashed);

@@ -24,7 +24,9 @@ export class ByteWindow {
   #base: number;
   readonly #stopOffset: number;
 
-  /** `offset` is where the first chunk begins; records that begin at `stopOffset` are not wanted. */
+  /**
+   * `offset` is where the first chunk begins; records that begin at `stopOffset` are not wanted.
+   */
   constructor(offset: number, stopOffset = Infinity) {
     this.#base = offset;
     this.#stopOffset = stopOffset;

@@ -1,7 +1,7 @@
 /*
  * Coercion: from what JSON can say to values of a declared type. Files come from other programs, so
- * there is some tolerance, each piece of it written down in docs/connectors.md; everything else is an
- * error that names the field and the reason.
+ * there is some tolerance, each piece of it written down in docs/connectors.md; everything else is
+ * an error that names the field and the reason.
  *
  * I1. The result has exactly the declared fields, in the declared order, missing optional ones as
  *     undefined, so that all records of a source have one hidden class.

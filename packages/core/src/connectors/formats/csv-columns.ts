@@ -1,6 +1,6 @@
 /*
- * The kinds of CSV columns, one class per form of values; each takes a field as bytes (the usual case)
- * or as text (quoted fields, and whatever is not plain).
+ * The kinds of CSV columns, one class per form of values; each takes a field as bytes (the usual
+ * case) or as text (quoted fields, and whatever is not plain).
  */
 import { isUtf8 } from "node:buffer";
 import type { Column } from "../../columns/column.ts";

@@ -2,8 +2,8 @@
  * CSV decoder: RFC 4180 records, from bytes into typed columns.
  *
  * A field is quoted only if the quote is its first character; in it, two quotes are one, and
- * delimiters belong to it, and line feeds too if `quotedNewlines`. Without that, every line feed ends
- * a record, so that a decoder may begin after any of them. Empty lines are passed over.
+ * delimiters belong to it, and line feeds too if `quotedNewlines`. Without that, every line feed
+ * ends a record, so that a decoder may begin after any of them. Empty lines are passed over.
  */
 import { isUtf8 } from "node:buffer";
 import { BATCH_COUNT, Batch } from "../../columns/batch.ts";
@@ -145,7 +145,10 @@ export class CsvDecoder implements RecordDecoder {
   }
 }
 
-/** Index of the line feed that ends the record at `window.start` (or of the file's end); -1: not here. */
+/**
+ * Index of the line feed that ends the record at `window.start` (or of the file's end); -1: not
+ * here.
+ */
 function recordEnd(window: ByteWindow, layout: CsvLayout): number {
   const { bytes, start, end } = window;
   const lineEnd = bytes.indexOf(LINE_FEED, start);

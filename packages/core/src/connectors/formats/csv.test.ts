@@ -20,7 +20,7 @@ test("without a type, fields are strings named by the header", () => {
   ]);
 });
 
-test("with a type, columns are found by name, others are left out, optional ones may be missing", () => {
+test("with a type, columns are found by name, and optional ones may be missing", () => {
   const type = t.struct({ n: t.int32, s: t.string, o: t.optional(t.float64) }) as never;
   assert.deepEqual(read("x,s,n\n9,text,5\n", { type }), [{ n: 5, s: "text", o: undefined }]);
   assert.throws(() => read("x,s\n9,text\n", { type }), { code: "FILE_UNREADABLE" });

@@ -12,7 +12,9 @@ export interface DecodedText {
   readonly linesCount: number;
 }
 
-/** Feeds `bytes` in chunks of the given sizes (the last one repeats) and decodes `limit` at a time. */
+/**
+ * Feeds `bytes` in chunks of the given sizes (the last one repeats) and decodes `limit` at a time.
+ */
 export function decodeAll(
   format: Format<unknown>,
   bytes: Uint8Array,

@@ -50,7 +50,9 @@ export interface RecordDecoder {
 export interface RecordEncoder<T> {
   /** What every file begins with; empty for nothing. */
   header(): string;
-  /** One record with its line end. Throws RECORD_NOT_WRITABLE where the format cannot express it. */
+  /**
+   * One record with its line end. Throws RECORD_NOT_WRITABLE where the format cannot express it.
+   */
   encode(record: T): string;
 }
 

@@ -5,8 +5,10 @@
  * hang on the machine's setting.) Digits beyond ms are cut off. Years 0000 to 9999.
  */
 
-const ISO_TIME =
-  /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:[Zz]|([+-])(\d\d):?(\d\d))?)?$/;
+const DAY = String.raw`(\d{4})-(\d\d)-(\d\d)`;
+const TIME_OF_DAY = String.raw`(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?`;
+const ZONE = String.raw`(?:[Zz]|([+-])(\d\d):?(\d\d))?`;
+const ISO_TIME = new RegExp(`^${DAY}(?:[Tt ]${TIME_OF_DAY}${ZONE})?$`);
 
 /** Ms since the epoch; undefined where the text is no point in time. */
 export function parseIsoTime(text: string): number | undefined {

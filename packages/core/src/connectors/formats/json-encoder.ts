@@ -1,7 +1,7 @@
 /*
- * Writing JSON: the inverse of `coerce.ts`. What JSON cannot say is written as follows, with a type or
- * without: bigint as a string of digits, bytes as base64, a Map as an object or a list of pairs; NaN
- * and the infinities as strings where a float64 is declared, else they are an error.
+ * Writing JSON: the inverse of `coerce.ts`. What JSON cannot say is written as follows, with a type
+ * or without: bigint as a string of digits, bytes as base64, a Map as an object or a list of pairs;
+ * NaN and the infinities as strings where a float64 is declared, else they are an error.
  *
  * Nothing is dropped or changed silently: a value that has no form here throws RECORD_NOT_WRITABLE.
  * (Properties that are `undefined` are left out, as JSON has it.)

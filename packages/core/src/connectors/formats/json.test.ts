@@ -28,7 +28,7 @@ test("what is not JSON is reported with line, offset, reason and text, and passe
   assert.match(malformed[0].reason, /^not JSON: /);
 });
 
-test("two values on a line and a value over two lines are malformed, not one record less or more", () => {
+test("two values on a line, or a value over two lines, are malformed", () => {
   const { records, malformed } = decodeAll(json(), bytesOf("1,2\n[3\n4]\n5\n"));
   assert.deepEqual(records, [5]);
   assert.equal(malformed.length, 3);
@@ -104,7 +104,7 @@ test("with a type, every kind of value is read back as it was written", () => {
   assert.deepEqual(records, [EXAMPLE]);
 });
 
-test("with a type, fields that were not declared are dropped and missing optional ones are undefined", () => {
+test("with a type, other fields are dropped and missing optional ones undefined", () => {
   const format = json(t.struct({ b: t.int32, a: t.optional(t.string) }));
   const { records } = decodeAll(format, bytesOf('{"x":1,"b":2}\n{"a":null,"b":3}\n'));
   assert.deepEqual(records, [

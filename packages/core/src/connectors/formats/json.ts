@@ -1,6 +1,7 @@
 /*
  * json: one JSON value per line (JSON Lines, NDJSON), UTF-8, line ends LF or CRLF, blank lines are
- * passed over. With a declared type, values are checked and converted (`coerce.ts`, `json-encoder.ts`).
+ * passed over. With a declared type, values are checked and converted (`coerce.ts`,
+ * `json-encoder.ts`).
  *
  * Semantics: docs/connectors.md.
  */

@@ -1,6 +1,7 @@
 /*
- * TextCache: strings from short runs of ASCII bytes, the same string object for the same bytes as long
- * as it stays in the cache. Fields of files repeat; making a string costs ten times a comparison.
+ * TextCache: strings from short runs of ASCII bytes, the same string object for the same bytes as
+ * long as it stays in the cache. Fields of files repeat; making a string costs ten times a
+ * comparison.
  */
 import type { FieldRange } from "./csv-column.ts";
 
