@@ -1,10 +1,12 @@
 /*
- * Arena: memory for the variable-size values of one table, in size classes (16-byte steps to 128, then
- * +25 %), with reuse in place and free cells per slab. A reference is slab << 14 | offset in units of 16
- * bytes; 0 means "no cell" (an empty value needs none). Values above `CLASS_BYTES_MAX` have a slab each.
+ * Arena: memory for the variable-size values of one table, in size classes (16-byte steps to 128,
+ * then +25 %), with reuse in place and free cells per slab. A reference is slab << 14 | offset in
+ * units of 16 bytes; 0 means "no cell" (an empty value needs none). Values above `CLASS_BYTES_MAX`
+ * have a slab each.
  *
- * A cell's class follows from the value's size alone, so nothing but reference and size is kept in rows.
- * Every slab knows the row that owns each cell, so that a mostly free slab can be emptied into others.
+ * A cell's class follows from the value's size alone, so nothing but reference and size is kept in
+ * rows. Every slab knows the row that owns each cell, so that a mostly free slab can be emptied
+ * into others.
  *
  * I1. A cell has one owner: the row given at `allocate`.
  * I2. `evacuate` moves bytes and tells the owner; it never changes what a value is.
@@ -127,7 +129,9 @@ export class Arena {
     sizeClass.partial.push(slab);
   }
 
-  /** Whether a value of the new size fits into the cell of one of the old size, exactly its class. */
+  /**
+   * Whether a value of the new size fits into the cell of one of the old size, exactly its class.
+   */
   isSameClass(oldSize: number, newSize: number): boolean {
     if (oldSize === 0 || newSize === 0) return oldSize === newSize;
     if (oldSize > CLASS_BYTES_MAX || newSize > CLASS_BYTES_MAX) return false;

@@ -1,5 +1,6 @@
 /*
- * The model of `backend-model.test.ts` as data, and a backend's contents in the same form, to compare them.
+ * The model of `backend-model.test.ts` as data, and a backend's contents in the same form, to
+ * compare them.
  */
 import assert from "node:assert/strict";
 import { t } from "../types/t.ts";

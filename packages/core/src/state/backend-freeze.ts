@@ -1,6 +1,6 @@
 /*
- * BackendFreezer: takes the snapshot's point in time over all tables of a backend, and keeps the intervals of
- * `changes.ts` in step with the barriers.
+ * BackendFreezer: takes the snapshot's point in time over all tables of a backend, and keeps the
+ * intervals of `changes.ts` in step with the barriers.
  */
 import { assert } from "../assert.ts";
 import type { BackendTables } from "./backend-tables.ts";

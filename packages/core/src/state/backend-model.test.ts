@@ -1,7 +1,7 @@
 /*
- * A keyed backend beside a model of plain maps, driven by commands: states, timers, panes, snapshots in flight,
- * aborts, crashes. Every finished snapshot is loaded (base and deltas) into a fresh backend and compared with
- * the model as it was at the freeze.
+ * A keyed backend beside a model of plain maps, driven by commands: states, timers, panes,
+ * snapshots in flight, aborts, crashes. Every finished snapshot is loaded (base and deltas) into a
+ * fresh backend and compared with the model as it was at the freeze.
  */
 import assert from "node:assert/strict";
 import { t } from "../types/t.ts";

@@ -1,6 +1,7 @@
 /*
- * BackendTables: the tables of one backend: the main one with its child tables, timers, families; their
- * layouts, handles and schemas; which of them rows of a snapshot belong to; and the sweep for expired rows.
+ * BackendTables: the tables of one backend: the main one with its child tables, timers, families;
+ * their layouts, handles and schemas; which of them rows of a snapshot belong to; and the sweep for
+ * expired rows.
  *
  * B1. The main table is made at its first use; what adds columns or child tables comes before.
  */
@@ -310,7 +311,8 @@ export class BackendTables {
     const { uid } = this.#options;
     return oxbowError(
       "STATE_MISMATCH",
-      `The snapshot has a table "${table}" of operator "${uid}", which does not declare such a state. ` +
+      `The snapshot has a table "${table}" of operator "${uid}", ` +
+        "which does not declare such a state. " +
         "Declare it as it was, or give the operator a new uid.",
       { uid, table },
     );

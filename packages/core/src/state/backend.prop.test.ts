@@ -65,7 +65,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 );
 
 for (const { type, keys } of KEYS) {
-  test(`with ${type.kind} keys, every snapshot restores to the state of its freeze, whatever happens meanwhile`, () => {
+  test(`with ${type.kind} keys, every snapshot restores to the state of its freeze`, () => {
     fc.assert(
       fc.property(fc.array(command, { maxLength: 120, size: "max" }), (commands) => {
         runCommands(commands, { type, keys });

@@ -1,20 +1,22 @@
 /*
  * Changes: which rows of an operator changed since when. One per backend, shared by its tables.
  *
- * Time is cut into *epochs* by freezes of any kind and into *intervals* by freezes of checkpoints. A row's
- * stamp says in which epoch it was last touched; a stamp below `floor` makes the next touch slow, once per
- * epoch: it sets the dirty bit and looks at the copy sets. Every other touch is one comparison.
+ * Time is cut into *epochs* by freezes of any kind and into *intervals* by freezes of checkpoints.
+ * A row's stamp says in which epoch it was last touched; a stamp below `floor` makes the next touch
+ * slow, once per epoch: it sets the dirty bit and looks at the copy sets. Every other touch is one
+ * comparison.
  *
  * C1. `floor` = 2 × epoch; a stamp is floor (touched) or floor + 1 (born in this epoch).
- * C2. A delta on base B covers every interval after B's. Covering more is right too (rows are whole, a
- *     tombstone of a key that is there again is overruled by its put); covering less never is.
- * C3. Intervals are dropped only when a barrier names a base (they lie before it), never by completion or
- *     abortion of checkpoints, so an aborted or overtaken one loses nothing.
+ * C2. A delta on base B covers every interval after B's. Covering more is right too (rows are
+ *     whole, a tombstone of a key that is there again is overruled by its put); covering less never
+ *     is.
+ * C3. Intervals are dropped only when a barrier names a base (they lie before it), never by
+ *     completion or abortion of checkpoints, so an aborted or overtaken one loses nothing.
  * C4. A savepoint ends an epoch but no interval.
- * C5. At most `INTERVALS_MAX` intervals are kept: the two oldest are merged, and a base between them then
- *     counts as one before them (C2).
- * C6. Deletions are recorded only while some base could be named. If their record outgrows its bound, all
- *     is forgotten, and deltas on bases up to now become full (`isCovered`).
+ * C5. At most `INTERVALS_MAX` intervals are kept: the two oldest are merged, and a base between
+ *     them then counts as one before them (C2).
+ * C6. Deletions are recorded only while some base could be named. If their record outgrows its
+ *     bound, all is forgotten, and deltas on bases up to now become full (`isCovered`).
  */
 import { assert } from "../assert.ts";
 import type { CheckpointId } from "./barrier.ts";
@@ -77,8 +79,8 @@ export class Changes {
   }
 
   /**
-   * Where there are too many intervals: which two numbers to merge (into the second). Ends inside of the
-   * merged interval count as before it.
+   * Where there are too many intervals: which two numbers to merge (into the second). Ends inside
+   * of the merged interval count as before it.
    */
   mergeOldest(): { readonly from: number; readonly into: number } | undefined {
     const numbers = [...new Set(this.#ends.map((end) => end.interval))];

@@ -1,10 +1,11 @@
 /*
- * ChildLinks: how the rows of a child table hang together: per parent row a linked list, oldest first, and a
- * *token*, a number that identifies the parent's current list or map. Clearing a long one gives the parent
- * a new token and leaves the rows to `reclaim`, a bounded number per call: they cannot be found any more,
- * since their token is nobody's.
+ * ChildLinks: how the rows of a child table hang together: per parent row a linked list, oldest
+ * first, and a *token*, a number that identifies the parent's current list or map. Clearing a long
+ * one gives the parent a new token and leaves the rows to `reclaim`, a bounded number per call:
+ * they cannot be found any more, since their token is nobody's.
  *
- * L1. A row waits for reclamation exactly while its token is in `#detached`; the parent's slot is held (T4).
+ * L1. A row waits for reclamation exactly while its token is in `#detached`; the parent's slot is
+ *     held (T4).
  * L2. A snapshot holds a waiting row exactly if it was frozen before the clear.
  */
 import { assert } from "../assert.ts";
@@ -73,7 +74,8 @@ export class ChildLinks {
 
   #newToken(): number {
     const token = this.#nextToken;
-    // Wraps after 2^31 lists: a token that is still in use then belongs to a list as old as all of those.
+    // Wraps after 2^31 lists: a token that is still in use then belongs to a list as old as all of
+    // those.
     this.#nextToken = token === 0x7fffffff ? 1 : token + 1;
     return token;
   }
@@ -124,7 +126,9 @@ export class ChildLinks {
     page[word + RELATION_COUNT] += 1;
   }
 
-  /** Moves a row that was hung at the end to right after `after` (0: to the beginning); for loading. */
+  /**
+   * Moves a row that was hung at the end to right after `after` (0: to the beginning); for loading.
+   */
   moveAfter(row: number, after: number): void {
     const parentRow = this.#table.parentRowOf(row);
     if (this.#prevOf(row) === after) return;
@@ -211,8 +215,9 @@ export class ChildLinks {
   }
 
   /**
-   * One record per key and interval is enough: what is added after it and cleared again is in no snapshot.
-   * A parent born in this epoch has no rows in any earlier snapshot, or its removal recorded the clear.
+   * One record per key and interval is enough: what is added after it and cleared again is in no
+   * snapshot. A parent born in this epoch has no rows in any earlier snapshot, or its removal
+   * recorded the clear.
    */
   #record(parent: Table, parentRow: number): void {
     const { changes } = this.#table;

@@ -1,6 +1,6 @@
 /*
- * Values in child tables, generated per state: reading and writing a list's element or a map's value at a
- * row, with time to live.
+ * Values in child tables, generated per state: reading and writing a list's element or a map's
+ * value at a row, with time to live.
  */
 import type { Ttl } from "./descriptors.ts";
 import type { RowLayout } from "./layout.ts";
@@ -45,8 +45,13 @@ function childSource(spec: ChildValuesSpec): string {
   const { layout, type, ttl } = spec;
   const source = rowSource(layout);
   const used = VALUE_COLUMN + TTL_SUFFIX;
+  const locate = source.locate("table", "row");
   const value = loadOptional(layout, VALUE_COLUMN, type);
   const isRefreshed = ttl?.update === "onReadAndWrite";
+  const expiry =
+    ttl === undefined
+      ? "return false;"
+      : `${locate} return ${source.load(used)} + ${ttl.ttlMs} <= now;`;
   return `${sourceTag(`${spec.uid}/${layout.table}`)}
 function read(table, row) {
   ${source.locate("table", "row")}
@@ -59,11 +64,10 @@ function write(table, row, value, now) {
   ${ttl === undefined ? "" : source.store(used, "now")}
 }
 function isExpired(table, row, now) {
-  ${ttl === undefined ? "" : `${source.locate("table", "row")} return ${source.load(used)} + ${ttl.ttlMs} <= now;`}
-  return false;
+  ${expiry}
 }
 function refresh(table, row, now) {
-  ${isRefreshed ? `${source.locate("table", "row")} ${source.touch("table", "row")} ${source.store(used, "now")}` : ""}
+  ${isRefreshed ? `${locate} ${source.touch("table", "row")} ${source.store(used, "now")}` : ""}
 }
 return { read, write, isExpired, refresh };
 `;

@@ -1,9 +1,9 @@
 /*
- * ChunkReader: turns chunks of raw rows into columns, on the writing thread. Pure: it needs nothing but the
- * layout.
+ * ChunkReader: turns chunks of raw rows into columns, on the writing thread. Pure: it needs nothing
+ * but the layout.
  *
- * The columns' values lie in arrays of their own, except for variable-size ones, which are slices of the
- * chunk's buffer: it must live until they have been used.
+ * The columns' values lie in arrays of their own, except for variable-size ones, which are slices
+ * of the chunk's buffer: it must live until they have been used.
  */
 import { ByteReader } from "../types/byte-reader.ts";
 import { ByteWriter } from "../types/byte-writer.ts";

@@ -1,8 +1,9 @@
 /*
- * CopySet: the rows of one table that one snapshot in flight still has to copy, as bits taken at the freeze.
+ * CopySet: the rows of one table that one snapshot in flight still has to copy, as bits taken at
+ * the freeze.
  *
- * S1. A row leaves the set when it is copied, and is copied once: by a slice, or before it is touched,
- *     removed or discarded (T2), so what is copied is what the row was at the freeze.
+ * S1. A row leaves the set when it is copied, and is copied once: by a slice, or before it is
+ *     touched, removed or discarded (T2), so what is copied is what the row was at the freeze.
  * S2. A slot that was freed and used again is not in the set: it left with its former row.
  * S3. Rows that were cleared before the freeze and wait for reclamation are skipped.
  */

@@ -1,7 +1,8 @@
 /*
  * Descriptors: keyed state as an operator declares it, before anything runs. Plain data: name (the
- * property under which it stands in the operator's `state`), kind, types, default and time to live. The
- * handles that a running function gets are declared here too; `handles` behind `keyed-backend.ts` make them.
+ * property under which it stands in the operator's `state`), kind, types, default and time to live.
+ * The handles that a running function gets are declared here too; `handles` behind
+ * `keyed-backend.ts` make them.
  *
  * Semantics: docs/semantics/state.md.
  */
@@ -13,7 +14,10 @@ export interface Ttl {
   readonly ttlMs: number;
   /** What counts as use. Default `onCreateAndWrite`. */
   readonly update?: "onCreateAndWrite" | "onReadAndWrite";
-  /** Whether a value that has expired but is still there may be returned. Default `neverReturnExpired`. */
+  /**
+   * Whether a value that has expired but is still there may be returned. Default
+   * `neverReturnExpired`.
+   */
   readonly visibility?: "neverReturnExpired" | "returnExpiredIfNotCleanedUp";
 }
 
@@ -119,8 +123,9 @@ export interface ValueState<T, R = T | undefined> {
   /** Whether a value is set, the default not counted. */
   has(): boolean;
   /**
-   * Struct states only: each property reads and writes that field of the current key directly. Writing one
-   * field where no value is set sets the others to the default's or, without one, to zero values.
+   * Struct states only: each property reads and writes that field of the current key directly.
+   * Writing one field where no value is set sets the others to the default's or, without one, to
+   * zero values.
    */
   readonly fields: FieldsOf<T>;
 }
@@ -138,7 +143,9 @@ export interface ListState<T> {
   readonly size: number;
 }
 
-/** The map of the current key. Order of iteration: of insertion, and unspecified after a restore. */
+/**
+ * The map of the current key. Order of iteration: of insertion, and unspecified after a restore.
+ */
 export interface MapState<K extends MapKey, V> {
   get(key: K): V | undefined;
   set(key: K, value: V): void;
@@ -187,8 +194,8 @@ export type HandleOf<D> =
 export type HandlesOf<S extends StateDescriptors> = { readonly [N in keyof S]: HandleOf<S[N]> };
 
 /**
- * Declares a state with one value per key. With `default` (an option, or of `t.withDefault`), `get` never
- * returns undefined.
+ * Declares a state with one value per key. With `default` (an option, or of `t.withDefault`), `get`
+ * never returns undefined.
  */
 export function valueState<T>(
   type: Type<T> & { readonly defaultValue: T },

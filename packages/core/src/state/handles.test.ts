@@ -155,7 +155,7 @@ test("reducing and aggregating states fold what is added", () => {
   assert.equal(backend.main.rowsCount, 0);
 });
 
-test("lists keep optional and struct elements in order; maps keep numbers and enums as keys", () => {
+test("lists keep their order; maps take numbers and enums as keys", () => {
   const backend = backendOf({
     list: listState(t.optional(t.int32)),
     points: listState(t.struct({ x: t.int32, y: t.optional(t.string) })),

@@ -1,6 +1,7 @@
 /*
- * HashMapBackend: the keyed backend whose rows are all in memory. It puts the parts together: tables and
- * handles (`backend-tables.ts`), the current key, freezing (`backend-freeze.ts`), loading, upkeep.
+ * HashMapBackend: the keyed backend whose rows are all in memory. It puts the parts together:
+ * tables and handles (`backend-tables.ts`), the current key, freezing (`backend-freeze.ts`),
+ * loading, upkeep.
  *
  * Contract: `keyed-backend.ts`. Semantics: docs/semantics/state.md.
  */
@@ -138,7 +139,8 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
     this.#keyIndex = index;
     this.#hasKey = true;
     const { main } = this.#tables;
-    // A prepared row is taken only if nothing was removed since and it has the key: columns are reused.
+    // A prepared row is taken only if nothing was removed since and it has the key: columns are
+    // reused.
     if (keys === this.#preparedKeys && main.removalsCount === this.#preparedRemovals) {
       const row = this.#prepared[index];
       if (row !== 0 && main.code.matches(main, row, keys, index)) {

@@ -1,9 +1,10 @@
 /*
  * HeapFamily: the panes of one window state: a table per namespace, and the record of dropped ones.
  *
- * F1. A dropped pane's tables belong to the snapshots in flight that hold rows of them; nobody else has them.
- * F2. A pane opened in this epoch and dropped again leaves no record: no snapshot has it, or an earlier
- *     drop of its namespace is on record.
+ * F1. A dropped pane's tables belong to the snapshots in flight that hold rows of them; nobody else
+ *     has them.
+ * F2. A pane opened in this epoch and dropped again leaves no record: no snapshot has it, or an
+ *     earlier drop of its namespace is on record.
  */
 import { oxbowError } from "../errors.ts";
 import type { Changes } from "./changes.ts";

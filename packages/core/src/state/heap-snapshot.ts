@@ -1,6 +1,7 @@
 /*
- * HeapSnapshot: one snapshot in flight of a backend in memory. It owns the copy sets of all tables that were
- * there at the freeze, panes dropped since included: it keeps their tables, which nobody else touches.
+ * HeapSnapshot: one snapshot in flight of a backend in memory. It owns the copy sets of all tables
+ * that were there at the freeze, panes dropped since included: it keeps their tables, which nobody
+ * else touches.
  *
  * Order of work in slices: finished chunks, removals, rows table by table.
  */

@@ -1,9 +1,10 @@
 /*
- * HeapTimers: the timers of one kind as rows of a child table, plus a heap in memory that follows from them.
- * Their parents are rows of a table of keys with timers (derived, not part of snapshots), so that a key with
- * a timer needs no row in the main table.
+ * HeapTimers: the timers of one kind as rows of a child table, plus a heap in memory that follows
+ * from them. Their parents are rows of a table of keys with timers (derived, not part of
+ * snapshots), so that a key with a timer needs no row in the main table.
  *
- * M1. Every timer row has an entry in the heap; an entry without its row is stale and dropped when met.
+ * M1. Every timer row has an entry in the heap; an entry without its row is stale and dropped when
+ *     met.
  * Semantics: docs/semantics/state.md (Flink's InternalTimerServiceImpl).
  */
 import { KeyColumn } from "../columns/key-column.ts";

@@ -82,7 +82,7 @@ test("a delta after many aborted checkpoints covers all changes since its base",
   assert.deepEqual(rowsOf(freeze(backend, id + 1, id)), [], "nothing changed since");
 });
 
-test("a base between merged intervals is still a base; more than needed is written, never less", () => {
+test("a base between merged intervals is still a base; never too little is written", () => {
   const backend = backendOf();
   const bases: RowColumns[][] = [];
   for (let id = 1; id <= INTERVALS_MAX * 2; id++) {
@@ -213,7 +213,7 @@ test("an aborted snapshot gives its buffers back and is over", () => {
   assert.equal(snapshot.copySlice(1, { emit: () => assert.fail(), hasRoom: () => true }), true);
 });
 
-test("rows outside of the key-group range are left out, and every row is in exactly one range", () => {
+test("every row is loaded by exactly one of the key-group ranges", () => {
   const backend = backendOf();
   for (let key = 0; key < 200; key++) {
     set(backend, key, key);

@@ -1,6 +1,6 @@
 /*
- * KeyProbe: a key column of one key, for look-ups of single keys, and the way from a row or from encoded bytes
- * back to a key.
+ * KeyProbe: a key column of one key, for look-ups of single keys, and the way from a row or from
+ * encoded bytes back to a key.
  */
 import { KeyColumn } from "../columns/key-column.ts";
 import { ByteReader } from "../types/byte-reader.ts";

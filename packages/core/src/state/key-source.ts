@@ -1,7 +1,7 @@
 /*
- * KeySource: how generated code handles a key of each kind: reads it from a `KeyColumn`, hashes it (an
- * index hash of our own: Java's, which places keys in key groups, is too weak for strings and would leave
- * bits unused within one subtask), compares it with a row's and writes it into a row.
+ * KeySource: how generated code handles a key of each kind: reads it from a `KeyColumn`, hashes it
+ * (an index hash of our own: Java's, which places keys in key groups, is too weak for strings and
+ * would leave bits unused within one subtask), compares it with a row's and writes it into a row.
  */
 import type { KeyKind } from "./layout.ts";
 
@@ -35,7 +35,8 @@ const WORDS_SCRATCH = `
 const FLOATS = new Float64Array(3), BIGS = new BigInt64Array(FLOATS.buffer);
 const WORDS = new Int32Array(FLOATS.buffer);`;
 
-const WORDS_HASH = `let hash = Math.imul(low ^ Math.imul(high, 0x9e3779b1), 0x85ebca77) ^ high;${MIX}`;
+const WORDS_HASH = `
+  let hash = Math.imul(low ^ Math.imul(high, 0x9e3779b1), 0x85ebca77) ^ high;${MIX}`;
 
 /** A NaN may have any payload after arithmetic; as a key it is one. */
 const FLOAT_LOAD = (index: string): string => `

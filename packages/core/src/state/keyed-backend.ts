@@ -1,7 +1,7 @@
 /*
- * KeyedBackend: all keyed state of one operator's subtask. Its main table has one row per key; every
- * declared state is a column of it (or a child table: lists, maps, timers), so that one look-up serves
- * all states of a record. Window operators add families of panes.
+ * KeyedBackend: all keyed state of one operator's subtask. Its main table has one row per key;
+ * every declared state is a column of it (or a child table: lists, maps, timers), so that one
+ * look-up serves all states of a record. Window operators add families of panes.
  *
  * Not here: when barriers come (checkpoint), how rows are written (snapshot).
  *
@@ -83,9 +83,9 @@ export interface TimerService {
   /** The earliest timer's timestamp, ms; Infinity for none. */
   nextTimestamp(): number;
   /**
-   * Takes up to `countMax` timers with timestamp ≤ `upTo`, earliest first: for each, makes its key current,
-   * removes it and calls `fire`, which may register others. Returns how many fired; fewer than `countMax`:
-   * none is due any more.
+   * Takes up to `countMax` timers with timestamp ≤ `upTo`, earliest first: for each, makes its key
+   * current, removes it and calls `fire`, which may register others. Returns how many fired; fewer
+   * than `countMax`: none is due any more.
    */
   popDue(
     upTo: number,
@@ -104,8 +104,8 @@ export interface BackendSnapshot {
   /** What chunks refer to by index. */
   readonly layouts: readonly RowLayout[];
   /**
-   * Copies up to about `rowsMax` rows into the sink; called between batches. True when everything is in
-   * the sink; then the snapshot is over. Returns false at once while the sink has no room.
+   * Copies up to about `rowsMax` rows into the sink; called between batches. True when everything
+   * is in the sink; then the snapshot is over. Returns false at once while the sink has no room.
    */
   copySlice(rowsMax: number, sink: ChunkSink): boolean;
   /** Ends the snapshot early; it costs nothing any more. Harmless after the end. */
@@ -129,10 +129,16 @@ export interface KeyedBackend<S extends StateDescriptors = StateDescriptors> {
   readonly keyGroupEnd: number;
   /** All layouts so far; a position never changes. */
   readonly layouts: readonly RowLayout[];
-  /** Name → versioned schema (plain JSON) of every state, family and timer table: goes into snapshots. */
+  /**
+   * Name → versioned schema (plain JSON) of every state, family and timer table: goes into
+   * snapshots.
+   */
   readonly schemas: Readonly<Record<string, unknown>>;
 
-  /** Called with the key column of each batch before it is processed; `pending`: call again after a wake-up. */
+  /**
+   * Called with the key column of each batch before it is processed; `pending`: call again after a
+   * wake-up.
+   */
   prepare(keys: KeyColumn): "ready" | "pending";
   /** Makes the key at `index` of a column current. */
   setCurrent(keys: KeyColumn, index: number): void;
@@ -142,7 +148,9 @@ export interface KeyedBackend<S extends StateDescriptors = StateDescriptors> {
   currentKey(): unknown;
   /** Row of the current key in `main`; 0: none. */
   readonly currentRow: number;
-  /** Row of the current key in `main`, made if there is none; `release` it if nothing was written. */
+  /**
+   * Row of the current key in `main`, made if there is none; `release` it if nothing was written.
+   */
   ensureRow(): number;
   /** Removes the current key's row if nothing is left in it (K2). */
   release(): void;
@@ -157,8 +165,8 @@ export interface KeyedBackend<S extends StateDescriptors = StateDescriptors> {
   /** Declares a child table of `main`. */
   childTable(spec: ChildTableSpec): Table;
   /**
-   * Declares plain columns of `main` (aggregates that keep their accumulator there). Returns their names.
-   * A key with a row has them all; such rows go only by `main.remove`.
+   * Declares plain columns of `main` (aggregates that keep their accumulator there). Returns their
+   * names. A key with a row has them all; such rows go only by `main.remove`.
    */
   columns(columns: readonly ColumnSpec[]): readonly string[];
   /** Calls `visit` with each key that has a row, as current key. `visit` may write and clear. */
@@ -166,14 +174,20 @@ export interface KeyedBackend<S extends StateDescriptors = StateDescriptors> {
 
   /** Takes the snapshot's point in time; O(tables + rows / 32). */
   freeze(barrier: Barrier): BackendSnapshot;
-  /** Fills tables: base first, then deltas, oldest first. Rows outside of the key-group range are left out. */
+  /**
+   * Fills tables: base first, then deltas, oldest first. Rows outside of the key-group range are
+   * left out.
+   */
   load(rows: RowColumns): void;
   /**
-   * Ends loading: nothing is dirty. `restoredFrom`: the checkpoint that later barriers may name as base;
-   * undefined: the next checkpoint writes everything.
+   * Ends loading: nothing is dirty. `restoredFrom`: the checkpoint that later barriers may name as
+   * base; undefined: the next checkpoint writes everything.
    */
   finishLoad(restoredFrom: CheckpointId | undefined): void;
-  /** Bounded upkeep between batches: expired rows, cleared lists, arena. False: nothing was left to do. */
+  /**
+   * Bounded upkeep between batches: expired rows, cleared lists, arena. False: nothing was left to
+   * do.
+   */
   upkeep(rowsMax: number): boolean;
   memory(): BackendMemory;
 }

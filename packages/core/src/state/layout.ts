@@ -21,11 +21,11 @@ import { assert } from "../assert.ts";
 import type { OptionalType, Type } from "../types/type.ts";
 
 /**
- * How a key lies in a row. `int32`: int32 and list positions; `f64`: the 64 bits of an int64, float64,
- * timestamp or bool (compared by bits: NaN = NaN, −0 ≠ 0); `i64`: bigint64; `f64x3`: timers (timestamp,
- * namespace start, end); `string`: strings and enums, arena reference, and size in bytes × 2 + 1 where
- * they are UTF-16, else Latin-1; `bytes`: bytes, structs, lists, in the encoding of `types/key.ts`,
- * arena reference and size × 2.
+ * How a key lies in a row. `int32`: int32 and list positions; `f64`: the 64 bits of an int64,
+ * float64, timestamp or bool (compared by bits: NaN = NaN, −0 ≠ 0); `i64`: bigint64; `f64x3`:
+ * timers (timestamp, namespace start, end); `string`: strings and enums, arena reference, and size
+ * in bytes × 2 + 1 where they are UTF-16, else Latin-1; `bytes`: bytes, structs, lists, in the
+ * encoding of `types/key.ts`, arena reference and size × 2.
  */
 export type KeyKind = "int32" | "f64" | "i64" | "f64x3" | "string" | "bytes";
 
@@ -48,7 +48,10 @@ export interface ColumnSpec {
 export interface TableSpec {
   /** Unique in the operator; states, families and timers have one each. */
   readonly name: string;
-  /** Logical type of the key, or of the sub key of a child table; undefined for positions and timers. */
+  /**
+   * Logical type of the key, or of the sub key of a child table; undefined for positions and
+   * timers.
+   */
   readonly keyType: Type<unknown> | undefined;
   readonly keyKind: KeyKind;
   /** Whether each row belongs to a namespace (window pane). */
@@ -60,7 +63,9 @@ export interface TableSpec {
   readonly columns: readonly ColumnSpec[];
   /** Names of the child tables whose rows hang at rows of this one. */
   readonly relations?: readonly string[];
-  /** Rows follow from those of child tables and are not part of snapshots (keys that have timers). */
+  /**
+   * Rows follow from those of child tables and are not part of snapshots (keys that have timers).
+   */
   readonly isDerived?: boolean;
 }
 
@@ -119,7 +124,9 @@ export const RELATION_CLEARED = 4;
 const HEADER_BYTES = 8;
 const CHILD_HEADER_BYTES = 24;
 const RELATION_BYTES = 20;
-/** Full pages are at most this long. Larger ones mean fewer view objects to load per random access. */
+/**
+ * Full pages are at most this long. Larger ones mean fewer view objects to load per random access.
+ */
 export const PAGE_BYTES_MAX = 256 * 1024;
 /** Bound of a row's length; beyond it values belong into one struct or list. */
 export const STRIDE_BYTES_MAX = 16 * 1024;

@@ -96,7 +96,7 @@ export class OperatorStateBackend {
     this.#uid = uid;
     this.#descriptors = descriptors;
     for (const name of Object.keys(descriptors)) this.#lists.set(name, new ListHandle());
-    this.handles = Object.freeze(Object.fromEntries(this.#lists)) as typeof this.handles;
+    this.handles = Object.freeze(Object.fromEntries(this.#lists));
   }
 
   /** One part per declared list, in the order of declaration. The lists may change afterwards. */
@@ -135,7 +135,8 @@ export class OperatorStateBackend {
   #mismatch(part: OperatorStateSnapshot, problem: string): Error {
     return oxbowError(
       "STATE_MISMATCH",
-      `The snapshot has operator state "${part.name}" of "${this.#uid}" (${part.elements.length} elements), ${problem}. ` +
+      `The snapshot has operator state "${part.name}" of "${this.#uid}" ` +
+        `(${part.elements.length} elements), ${problem}. ` +
         `Declare it as it was, or give the operator a new uid.`,
       { uid: this.#uid, state: part.name },
     );

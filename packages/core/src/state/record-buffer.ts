@@ -1,6 +1,7 @@
 /*
- * RecordBuffer: records in the format of `row-chunk.ts`, written into one buffer of fixed size: records from
- * the front, values from the end. Used for chunks on their way out and for the logs of removals.
+ * RecordBuffer: records in the format of `row-chunk.ts`, written into one buffer of fixed size:
+ * records from the front, values from the end. Used for chunks on their way out and for the logs of
+ * removals.
  *
  * R1. The caller asks `hasRoom` first, or makes a buffer with `bytesFor`.
  */
@@ -102,7 +103,9 @@ export class RecordBuffer {
     return this.count * this.shape.recordBytes + this.buffer.byteLength - this.heapStart;
   }
 
-  /** Copies a row (or its key, or its parent's key: by the shape's kind); `row` as for `bytesFor`. */
+  /**
+   * Copies a row (or its key, or its parent's key: by the shape's kind); `row` as for `bytesFor`.
+   */
   append(table: Table, row: number): void {
     const { shape } = this;
     let at = (this.count * shape.recordBytes) >>> 2;

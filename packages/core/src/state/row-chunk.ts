@@ -3,8 +3,8 @@
  * buffer. Records grow from the front, the bytes of variable-size values from the end.
  *
  * A record is, in this order (each part a multiple of 8 bytes):
- *   puts        the raw row, parent's header and key (child tables), namespace start and end (f64 × 2)
- *   tombstones  the row's header and key, parent's header and key, namespace
+ *   puts        the raw row, parent's header and key (child tables), namespace start and end (f64 ×
+ *   2) tombstones  the row's header and key, parent's header and key, namespace
  *   cleared     parent's header and key, namespace: a whole list or map of one key is gone
  *   dropped     namespace: a whole pane is gone, for all keys of the backend's key-group range
  * An arena reference in a record is the byte offset of the value in the buffer. Stamp, links and
@@ -14,7 +14,10 @@
  * Semantics: docs/semantics/state.md.
  */
 
-/** A pane's identity: for time windows `[start, end)` in ms; operators may use the pair as they like. */
+/**
+ * A pane's identity: for time windows `[start, end)` in ms; operators may use the pair as they
+ * like.
+ */
 export interface Namespace {
   readonly start: number;
   readonly end: number;

@@ -73,7 +73,7 @@ test("thousands of rows with one hash, among others, are all kept", () => {
   }
 });
 
-test("rows whose hashes share all high bits split without end neither in time nor in memory", () => {
+test("hashes that share all their high bits do not blow the directory up", () => {
   const index = new RowIndex();
   for (let row = 1; row <= FLAT_SLOTS; row++) index.insert(row, row);
   for (let row = 1; row <= FLAT_SLOTS; row++) assert.deepEqual(find(index, row), new Set([row]));

@@ -1,16 +1,18 @@
 /*
- * RowIndex: hash → row. Open addressing with linear probing; a slot holds the 32-bit hash and the row, so
- * that probing and splitting never touch rows. While small it is one flat segment that doubles; above
- * `FLAT_SLOTS` it is extendible hashing: a directory over the hash's top bits points to segments of
- * `SEGMENT_SLOTS`, and a full segment splits in two. So no insertion ever moves more than a flat
- * segment once, and later one segment.
+ * RowIndex: hash → row. Open addressing with linear probing; a slot holds the 32-bit hash and the
+ * row, so that probing and splitting never touch rows. While small it is one flat segment that
+ * doubles; above `FLAT_SLOTS` it is extendible hashing: a directory over the hash's top bits points
+ * to segments of `SEGMENT_SLOTS`, and a full segment splits in two. So no insertion ever moves more
+ * than a flat segment once, and later one segment.
  *
- * A segment is an Int32Array of slots × 2 (hash, row; row 0: empty) plus two words: count, local depth.
- * It is never persisted; whoever loads rows fills it again.
+ * A segment is an Int32Array of slots × 2 (hash, row; row 0: empty) plus two words: count, local
+ * depth. It is never persisted; whoever loads rows fills it again.
  *
  * I1. A slot's position comes from the hash's low bits, its segment from the high bits.
- * I2. Between a hash's home slot and its slot no slot is empty (removal shifts back; no tombstones).
- * I3. A segment is at most `LOAD_MAX` full; one that cannot split further (equal hashes) doubles instead.
+ * I2. Between a hash's home slot and its slot no slot is empty (removal shifts back; no
+ *     tombstones).
+ * I3. A segment is at most `LOAD_MAX` full; one that cannot split further (equal hashes) doubles
+ *     instead.
  */
 import { assert } from "../assert.ts";
 

@@ -1,10 +1,10 @@
 /*
- * RowLoader: fills tables from rows as columns. Base first, then deltas; within one snapshot tombstones of
- * all tables before puts.
+ * RowLoader: fills tables from rows as columns. Base first, then deltas; within one snapshot
+ * tombstones of all tables before puts.
  *
- * A put replaces the whole row. A column that the rows do not have gets its default; the time of last use of
- * a state that had no TTL before becomes now, so its values count as fresh. Columns that the table does not
- * have any more are left out.
+ * A put replaces the whole row. A column that the rows do not have gets its default; the time of
+ * last use of a state that had no TTL before becomes now, so its values count as fresh. Columns
+ * that the table does not have any more are left out.
  */
 import { assert } from "../assert.ts";
 import { oxbowError } from "../errors.ts";

@@ -1,11 +1,12 @@
 /*
- * RowSource: source text for reading and writing the columns of a row, for whoever generates loops over
- * tables (aggregates, windows, state handles). The text works on two names, `page` and `base`, that `locate`
- * declares.
+ * RowSource: source text for reading and writing the columns of a row, for whoever generates loops
+ * over tables (aggregates, windows, state handles). The text works on two names, `page` and `base`,
+ * that `locate` declares.
  *
- * G1. Generated code touches a row before it writes to it, and locates it again after rows were added.
- * G2. Physical values only: bool as 0 and 1, enum as index, variable-size columns not at all; those go
- *     through `readVar` and `writeVar`.
+ * G1. Generated code touches a row before it writes to it, and locates it again after rows were
+ *     added.
+ * G2. Physical values only: bool as 0 and 1, enum as index, variable-size columns not at all; those
+ *     go through `readVar` and `writeVar`.
  */
 import { assert } from "../assert.ts";
 import type { ColumnLayout, RowLayout } from "./layout.ts";
@@ -27,8 +28,8 @@ export interface RowSource {
 }
 
 /**
- * Directive and comment that begin a generated function's text and make it this operator's own. The name
- * cannot end the comment, whatever is in it.
+ * Directive and comment that begin a generated function's text and make it this operator's own. The
+ * name cannot end the comment, whatever is in it.
  */
 export function sourceTag(name: string): string {
   return `"use strict"; // ${JSON.stringify(name).replaceAll(/[\u2028\u2029]/g, " ")}`;

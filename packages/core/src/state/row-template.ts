@@ -1,6 +1,6 @@
 /*
- * RowTemplate: what a new row holds: zeros, the fixed-width defaults and their presence, and defaults in
- * the arena.
+ * RowTemplate: what a new row holds: zeros, the fixed-width defaults and their presence, and
+ * defaults in the arena.
  */
 import { ByteWriter } from "../types/byte-writer.ts";
 import { codecOf } from "../types/codec.ts";

@@ -1,5 +1,6 @@
 /*
- * Makes the handles of an operator's declared states, and enters those with time to live into the sweep.
+ * Makes the handles of an operator's declared states, and enters those with time to live into the
+ * sweep.
  */
 import { childValues } from "./child-source.ts";
 import type { StateDescriptor } from "./descriptors.ts";

@@ -1,6 +1,6 @@
 /*
- * Which tables and columns the declared states of an operator become: values as columns of the main table,
- * lists and maps as child tables. Also the schemas that snapshots carry.
+ * Which tables and columns the declared states of an operator become: values as columns of the main
+ * table, lists and maps as child tables. Also the schemas that snapshots carry.
  */
 import { oxbowError } from "../errors.ts";
 import { schemaOf } from "../types/schema.ts";

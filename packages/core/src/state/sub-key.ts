@@ -1,7 +1,8 @@
 /*
- * Encodings of sub keys that are not keys of a user's type: list positions (4 bytes, big-endian) and timers
- * (timestamp, namespace start, end: 8 bytes each, the bits of the float64, big-endian, sign bit flipped,
- * negative ones inverted, so that bytes are ordered as the numbers are). Part of the snapshot format.
+ * Encodings of sub keys that are not keys of a user's type: list positions (4 bytes, big-endian)
+ * and timers (timestamp, namespace start, end: 8 bytes each, the bits of the float64, big-endian,
+ * sign bit flipped, negative ones inverted, so that bytes are ordered as the numbers are). Part of
+ * the snapshot format.
  */
 
 const FLOAT = new Float64Array(1);

@@ -1,6 +1,6 @@
 /*
- * TableChanges: one table's part of `changes.ts`: dirty bits and removals of the current interval, and those
- * of the intervals that are kept.
+ * TableChanges: one table's part of `changes.ts`: dirty bits and removals of the current interval,
+ * and those of the intervals that are kept.
  */
 import { RowBits } from "./pages.ts";
 import { recordShape } from "./record-buffer.ts";
@@ -58,7 +58,9 @@ export class TableChanges {
     this.#clears = undefined;
   }
 
-  /** Rows that changed in intervals above `interval` and are there; the current one not included. */
+  /**
+   * Rows that changed in intervals above `interval` and are there; the current one not included.
+   */
   dirtySince(interval: number): RowBits | undefined {
     let union: RowBits | undefined;
     for (const kept of this.#kept) {
@@ -129,8 +131,8 @@ export class TableChanges {
 }
 
 /**
- * A new log, never one of the two: a snapshot in flight may be reading them, and another delta may reuse
- * them. Their buffers do not change any more.
+ * A new log, never one of the two: a snapshot in flight may be reading them, and another delta may
+ * reuse them. Their buffers do not change any more.
  */
 function mergeLogs(
   older: RecordLog | undefined,

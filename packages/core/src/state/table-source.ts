@@ -1,10 +1,10 @@
 /*
- * Source text of a table's hot functions: finding and inserting by key, single and by batch. One text per
- * layout with the operator's uid in it, since V8 shares code and type feedback between identical texts.
- * Strides, masks and key comparison are constants in the text.
+ * Source text of a table's hot functions: finding and inserting by key, single and by batch. One
+ * text per layout with the operator's uid in it, since V8 shares code and type feedback between
+ * identical texts. Strides, masks and key comparison are constants in the text.
  *
- * A candidate is found by its 32-bit hash in the index alone; only then its row's key is compared. For
- * int32 keys without parent the hash is a bijection of the key, so rows are not read at all.
+ * A candidate is found by its 32-bit hash in the index alone; only then its row's key is compared.
+ * For int32 keys without parent the hash is a bijection of the key, so rows are not read at all.
  */
 import type { KeyColumn } from "../columns/key-column.ts";
 import { KEY_FIELD_SOURCES, type KeySource } from "./key-source.ts";
@@ -90,7 +90,7 @@ function upsert(table, keys, index, token, parentRow) {
   ${key.load("index")}
   return upsertHashed(table, hashKey(token, ${params}), token, parentRow, ${params});
 }
-${isChild ? "const candidates = undefined, findAll = undefined, upsertAll = undefined;" : batchSource(key, isExact)}
+${isChild ? "const findAll = undefined, upsertAll = undefined;" : batchSource(key, isExact)}
 return { find, upsert, matches, findAll, upsertAll };
 `;
 }
@@ -101,7 +101,9 @@ const CHILD_HASH = `
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
   hash ^= hash >>> 13;`;
 
-/** Batches: first candidates of all keys, so that the misses of the index overlap, then the rows. */
+/**
+ * Batches: first candidates of all keys, so that the misses of the index overlap, then the rows.
+ */
 function batchSource(key: KeySource, isExact: boolean): string {
   const { params } = key;
   const loop = (onMiss: string): string => `
@@ -112,7 +114,7 @@ function batchSource(key: KeySource, isExact: boolean): string {
     ${isExact ? "if (row !== 0) continue;" : ""}
     ${key.load("index")}
     ${isExact ? "" : `if (row !== 0 && isKey(table, row, 0, ${params})) continue;`}
-    rows[index] = ${onMiss}(table, hashes[index], 0, ${onMiss === "upsertHashed" ? "0, " : ""}${params});
+    rows[index] = ${onMiss}, ${params});
   }`;
   const coded = (isUpsert: boolean): string =>
     key.hasDictionary
@@ -143,11 +145,11 @@ function candidates(table, keys, count, rows, hashes) {
 ${key.hasDictionary ? dictionarySource(params) : ""}
 function findAll(table, keys, count, rows) {
   ${coded(false)}
-  ${loop("findHashed")}
+  ${loop("findHashed(table, hashes[index], 0")}
 }
 function upsertAll(table, keys, count, rows) {
   ${coded(true)}
-  ${loop("upsertHashed")}
+  ${loop("upsertHashed(table, hashes[index], 0, 0")}
 }`;
 }
 

@@ -41,7 +41,7 @@ function sumLoop(table: Table, uid: string): Loop {
   ) as Loop;
 }
 
-test("twelve operators of one kind have generated code of their own and do not mix their state", () => {
+test("twelve operators of one kind have code of their own and do not mix their state", () => {
   const operators = Array.from({ length: 12 }, (_, n) => {
     const backend = backendOf(`op-${n}`);
     backend.columns([

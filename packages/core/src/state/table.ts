@@ -1,13 +1,16 @@
 /*
- * Table: rows of one layout in typed memory, found by key. The main table of an operator, each pane of a
- * window, every list, map and timer state is one.
+ * Table: rows of one layout in typed memory, found by key. The main table of an operator, each pane
+ * of a window, every list, map and timer state is one.
  *
- * T1. Row ids are ≥ 1 and stay with a row for its life; afterwards they are used again. 0 is "no row".
- * T2. Whoever changes a row calls `touch` before (generated code: the same test in line, `row-source.ts`).
- *     Before a row changes or goes, it is copied for every snapshot in flight that still holds it.
+ * T1. Row ids are ≥ 1 and stay with a row for its life; afterwards they are used again. 0 is "no
+ *     row".
+ * T2. Whoever changes a row calls `touch` before (generated code: the same test in line,
+ *     `row-source.ts`). Before a row changes or goes, it is copied for every snapshot in flight
+ *     that still holds it.
  * T3. A row born after a freeze is in none of the copy sets taken before it.
- * T4. A child row goes before its parent; a parent's slot is not reused while cleared child rows still
- *     wait for reclamation, so a child row's parent always has the key that the child belongs to.
+ * T4. A child row goes before its parent; a parent's slot is not reused while cleared child rows
+ *     still wait for reclamation, so a child row's parent always has the key that the child belongs
+ *     to.
  * Semantics: docs/semantics/state.md.
  */
 import { assert } from "../assert.ts";
@@ -56,11 +59,15 @@ export class Table {
   readonly namespace: Namespace | undefined;
   /** The table of the rows that this one's rows hang at. */
   parent: Table | undefined;
-  /** Row r lies in page r >> layout.pageShift. Changes when rows are added: do not keep across that. */
+  /**
+   * Row r lies in page r >> layout.pageShift. Changes when rows are added: do not keep across that.
+   */
   pages: Page[] = [];
   readonly index = new RowIndex();
   readonly arena = new Arena();
-  /** Rows that are there; for child tables, cleared ones that are not reclaimed yet are still in it. */
+  /**
+   * Rows that are there; for child tables, cleared ones that are not reclaimed yet are still in it.
+   */
   readonly live = new RowBits();
   /** Dirty bits, removals, intervals. */
   readonly log: TableChanges;
@@ -113,8 +120,8 @@ export class Table {
   }
 
   /**
-   * Rows of the first `count` keys of a column into `rows` (0: none, in mode `find`). Tables without parent.
-   * Valid until the next removal.
+   * Rows of the first `count` keys of a column into `rows` (0: none, in mode `find`). Tables
+   * without parent. Valid until the next removal.
    */
   lookup(keys: KeyColumn, count: number, rows: Int32Array, mode: "find" | "upsert"): void {
     assert(rows.length >= count, "a look-up has no room for its rows");
@@ -266,8 +273,8 @@ export class Table {
   }
 
   /**
-   * Makes room for a variable-size value at word `word` of a row; returns its reference (0 for size 0).
-   * `sizeWord` is size × 2 + flag. The caller has touched the row and writes the bytes.
+   * Makes room for a variable-size value at word `word` of a row; returns its reference (0 for size
+   * 0). `sizeWord` is size × 2 + flag. The caller has touched the row and writes the bytes.
    */
   setVar(row: number, word: number, sizeWord: number): number {
     const page = this.pageOf(row).i32;

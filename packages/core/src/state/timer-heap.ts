@@ -1,7 +1,7 @@
 /*
- * TimerHeap: rows by timestamp, earliest first; a binary heap over two typed arrays. Entries are never
- * removed from the middle: whoever takes one checks that its row is still that timer, and the heap is
- * rebuilt when most entries are stale.
+ * TimerHeap: rows by timestamp, earliest first; a binary heap over two typed arrays. Entries are
+ * never removed from the middle: whoever takes one checks that its row is still that timer, and the
+ * heap is rebuilt when most entries are stale.
  */
 
 /** See the file header. */

@@ -1,6 +1,6 @@
 /*
- * The tables of a backend's timers, made when a timer is first asked for: a derived table of keys that have
- * timers, and under it one child table each for event time and processing time.
+ * The tables of a backend's timers, made when a timer is first asked for: a derived table of keys
+ * that have timers, and under it one child table each for event time and processing time.
  */
 import type { Type } from "../types/type.ts";
 import { HeapTimers, type TimerKeys } from "./heap-timers.ts";

@@ -34,7 +34,7 @@ test("a timer deleted and its row used again for a later one does not fire early
   assert.equal(timers.nextTimestamp(), 50);
 });
 
-test("a timer is there once per key, namespace and timestamp, and fires with its key current", () => {
+test("a timer is there once per key, namespace and time, and fires with its key current", () => {
   const backend = backendOf();
   const timers = backend.processingTimers;
   for (const key of ["a", "b", "a"]) {

@@ -1,6 +1,6 @@
 /*
- * TtlSweep: looks at rows of tables with time to live, a bounded number per call, round and round, so that
- * expired values go although nobody reads them.
+ * TtlSweep: looks at rows of tables with time to live, a bounded number per call, round and round,
+ * so that expired values go although nobody reads them.
  */
 import type { Table } from "./table.ts";
 

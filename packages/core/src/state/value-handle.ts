@@ -1,6 +1,7 @@
 /*
- * Handles of value states, generated per state: `get`, `set`, `clear`, `has` and `fields` are straight code
- * over the row of the current key. Values with a variable-size part are cached decoded, a bounded number.
+ * Handles of value states, generated per state: `get`, `set`, `clear`, `has` and `fields` are
+ * straight code over the row of the current key. Values with a variable-size part are cached
+ * decoded, a bounded number.
  *
  * V1. A value is there exactly if the state's marker column is present.
  * V2. Expired values are not there; whoever finds one clears it.
@@ -253,7 +254,8 @@ function ttlSource(spec: ValueHandleSpec): TtlSource {
   ${refresh}`,
     write: source.store(column, "current.clockNow()"),
     expire: `if (${isExpired}) { drop(row); current.release(); return false; }`,
-    sweep: `if (${source.isPresent(name)} && ${source.load(column)} + ${ttl.ttlMs} <= now) drop(row);`,
+    sweep: `if (!(${source.isPresent(name)})) return;
+  if (${source.load(column)} + ${ttl.ttlMs} <= now) drop(row);`,
   };
 }
 

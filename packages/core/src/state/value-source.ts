@@ -1,9 +1,9 @@
 /*
- * A state's value as columns, and source text that reads and writes it. A struct lies as one column per field
- * (`state.field`), everything else as one column.
+ * A state's value as columns, and source text that reads and writes it. A struct lies as one column
+ * per field (`state.field`), everything else as one column.
  *
- * The text works on `table`, `row`, `page`, `base` (see `row-source.ts`) and on `runtime`, which holds codecs
- * and values of enums by column position.
+ * The text works on `table`, `row`, `page`, `base` (see `row-source.ts`) and on `runtime`, which
+ * holds codecs and values of enums by column position.
  */
 import { assert } from "../assert.ts";
 import { ByteWriter } from "../types/byte-writer.ts";
@@ -38,7 +38,10 @@ export function fieldsOf(
   }));
 }
 
-/** Columns of a value. With `marked`, column `prefix` tells by its presence whether there is a value. */
+/**
+ * Columns of a value. With `marked`, column `prefix` tells by its presence whether there is a
+ * value.
+ */
 export function valueColumns(
   prefix: string,
   type: Type<unknown>,
@@ -149,7 +152,8 @@ function storePresent(layout: RowLayout, column: ColumnLayout, value: string): s
     case "float64":
       return `if (typeof ${value} !== "number") ${refuse} ${store(value)}`;
     case "bigint64":
-      return `if (typeof ${value} !== "bigint" || BigInt.asIntN(64, ${value}) !== ${value}) ${refuse}
+      return `if (typeof ${value} !== "bigint") ${refuse}
+    if (BigInt.asIntN(64, ${value}) !== ${value}) ${refuse}
     ${store(value)}`;
     case "string":
     case "bytes":

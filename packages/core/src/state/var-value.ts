@@ -67,7 +67,10 @@ export function readVar(table: Table, row: number, word: number, codec: Codec<un
   return codec.decode(READER);
 }
 
-/** What a column that was never written holds: 0, "", false, empty lists; undefined where there is none. */
+/**
+ * What a column that was never written holds: 0, "", false, empty lists; undefined where there is
+ * none.
+ */
 export function zeroOf(type: Type<unknown>): unknown {
   switch (type.kind) {
     case "bool":
