@@ -139,6 +139,15 @@ export class Chain {
     for (const { operator } of this.members) operator?.open(watermark);
   }
 
+  /**
+   * Tells the watermark that the chain was opened at: channels are new after a restore, and what has
+   * ended or has nothing more to say would hold its consumers back for ever.
+   */
+  resume(): void {
+    if (this.#watermark === NO_WATERMARK) return;
+    for (const writer of this.writers) writer.emitControl(watermarkElement(this.#watermark));
+  }
+
   /** Gives a batch to the head. */
   processBatch(batch: Batch, input: number): void {
     assert(this.#work === undefined, "a chain takes no batch while it has work");

@@ -256,13 +256,18 @@ export class JobMaster {
   async #end(status: JobEnd["status"], error: unknown): Promise<void> {
     try {
       await this.#endRun(status, error);
-      this.#setStatus(status, error);
-      this.#settle({ status, error, attemptsCount: this.#attemptNumber });
     } catch (failure) {
       // The outcome of the job stands; that it could not be noted down is its error.
-      this.#setStatus("FAILED", failure);
-      this.#settle({ status: "FAILED", error: failure, attemptsCount: this.#attemptNumber });
+      this.#settleAs("FAILED", failure);
+      return;
     }
+    this.#settleAs(status, error);
+  }
+
+  #settleAs(status: JobEnd["status"], error: unknown): void {
+    if (status === "FAILED" && this.#status !== "FAILING") this.#setStatus("FAILING", error);
+    this.#setStatus(status, error);
+    this.#settle({ status, error, attemptsCount: this.#attemptNumber });
   }
 
   /** Notes the end in the run directory, and deletes what the retention policy says. */

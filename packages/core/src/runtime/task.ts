@@ -80,6 +80,8 @@ export class Task {
   #endWatermarkDone = false;
   #hasEnded = false;
   #isBlocked = false;
+  /** The watermark of the snapshot has been told downstream. */
+  #isResumed = false;
   /** Monotonic ms at which a source wants to be looked at again. */
   #nextTickMs = 0;
 
@@ -104,7 +106,11 @@ export class Task {
    * Infinity for never.
    */
   nextDeadline(): number {
-    return Math.min(this.#chain.nextProcessingTimer(), this.#nextTickMs);
+    if (this.#hasEnded) return Infinity;
+    const timer = this.#chain.nextProcessingTimer();
+    if (this.#head.kind === "gate") return timer;
+    const { clock } = this.#options.env;
+    return Math.min(timer, clock.now() + Math.max(0, this.#nextTickMs - clock.monotonicMs()));
   }
 
   /** One bounded step; see `StepResult`. */
@@ -123,6 +129,10 @@ export class Task {
       chain.continueWork();
       if (!chain.hasWork) this.#options.metrics.setOutputWatermark(chain.watermark);
       return "progressed";
+    }
+    if (!this.#isResumed) {
+      this.#isResumed = true;
+      chain.resume();
     }
     if (this.#takeTrigger()) return "progressed";
     if (!this.#hasEnded) {
@@ -183,8 +193,8 @@ export class Task {
 
   #tick(source: SourceHead): void {
     const { clock } = this.#options.env;
-    if (this.#nextTickMs > clock.now()) return;
-    this.#nextTickMs = clock.now() + source.tick();
+    if (this.#nextTickMs > clock.monotonicMs()) return;
+    this.#nextTickMs = clock.monotonicMs() + source.tick();
   }
 
   #onTime(watermark: number, isIdle: boolean): void {
