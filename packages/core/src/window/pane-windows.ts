@@ -48,6 +48,8 @@ export class PaneWindows implements WindowOperator {
   readonly #rows = new RowBuffer();
   /** Event time: the watermark. Processing time: the last ms that is over. */
   #time = NO_WATERMARK;
+  /** Processing time: the watermark, of which nothing hangs here. */
+  #watermark = NO_WATERMARK;
   #target = NO_WATERMARK;
   isFiring = false;
   /** The earliest time at which a pane fires or goes. */
@@ -71,10 +73,11 @@ export class PaneWindows implements WindowOperator {
   }
 
   get currentWatermark(): number {
-    return this.#isEvent ? this.#time : NO_WATERMARK;
+    return this.#isEvent ? this.#time : this.#watermark;
   }
 
   restored(watermark: number): void {
+    this.#watermark = watermark;
     if (this.#isEvent) this.#time = watermark;
     this.#panes.restore();
     for (const pane of this.#panes.list) pane.isFired = this.#isDue(pane);
@@ -136,6 +139,7 @@ export class PaneWindows implements WindowOperator {
   }
 
   advanceWatermark(watermark: number): void {
+    this.#watermark = Math.max(this.#watermark, watermark);
     if (this.#isEvent) this.#advance(watermark);
   }
 
@@ -144,10 +148,9 @@ export class PaneWindows implements WindowOperator {
   }
 
   #advance(time: number): void {
-    // The clock may go back; then nothing is due.
-    if (time <= this.#time) return;
+    // The clock may stand still or go back, and yet a pane that was opened since may be due.
     if (!this.isFiring && time < this.#nextDue) {
-      this.#time = time;
+      this.#time = Math.max(this.#time, time);
       return;
     }
     this.#target = Math.max(this.#target, time);
@@ -160,7 +163,7 @@ export class PaneWindows implements WindowOperator {
 
   fire(rowsMax: number): boolean {
     if (!this.isFiring) return true;
-    this.#results.currentWatermark = this.#isEvent ? this.#target : NO_WATERMARK;
+    this.#results.currentWatermark = this.#isEvent ? this.#target : this.#watermark;
     let left = rowsMax;
     for (;;) {
       this.#firing ??= this.#nextToFire();

@@ -57,8 +57,8 @@ export class SessionWindows implements WindowOperator {
   #pending: PendingCleanup[] = [];
   #watermark = NO_WATERMARK;
   #targetWatermark = NO_WATERMARK;
-  #clock = NO_WATERMARK;
   #targetClock = NO_WATERMARK;
+  #isClockDue = false;
 
   constructor(plan: WindowPlan, backend: KeyedBackend, context: WindowContext) {
     const { assigner, trigger, aggregates } = plan;
@@ -99,7 +99,7 @@ export class SessionWindows implements WindowOperator {
   }
 
   get isFiring(): boolean {
-    return this.#targetWatermark > this.#watermark || this.#targetClock > this.#clock;
+    return this.#targetWatermark > this.#watermark || this.#isClockDue;
   }
 
   restored(watermark: number): void {
@@ -211,7 +211,10 @@ export class SessionWindows implements WindowOperator {
   }
 
   advanceProcessingTime(now: number): void {
-    this.#targetClock = Math.max(this.#targetClock, now - 1);
+    // Also when the clock stands still: a timer may have been registered for a time that is over.
+    if (this.nextProcessingTime() > now) return;
+    this.#targetClock = now - 1;
+    this.#isClockDue = true;
   }
 
   nextProcessingTime(): number {
@@ -227,10 +230,10 @@ export class SessionWindows implements WindowOperator {
       if (left <= 0) return false;
       this.#watermark = this.#targetWatermark;
     }
-    if (this.#targetClock > this.#clock) {
+    if (this.#isClockDue) {
       left -= this.#pop(processingTimers, this.#targetClock, left);
       if (left <= 0) return false;
-      this.#clock = this.#targetClock;
+      this.#isClockDue = false;
     }
     return true;
   }

@@ -46,6 +46,12 @@ interface GroupBatch {
   readonly count: number;
 }
 
+/** A record for a pane that has windows that have fired. */
+interface LateRecord {
+  readonly pane: OpenPane;
+  readonly index: number;
+}
+
 /** See the file header. */
 export class SharedWindows implements WindowOperator {
   readonly #plan: WindowPlan;
@@ -97,30 +103,53 @@ export class SharedWindows implements WindowOperator {
     const grouping = this.#grouping;
     grouping.group(batch.timestamps, batch.count, this.#time);
     const prepared = this.#aggregates.prepare(batch);
+    const late: LateRecord[] = [];
     for (let at = 0; at < grouping.groups.count; at++) {
-      this.#addGroup(grouping.groups.at(at), { prepared, keys, count: batch.count });
+      const group = grouping.groups.at(at);
+      const pane = this.#paneAt(group.start);
+      if (this.#hasFired(pane)) {
+        for (let k = 0; k < group.count; k++) late.push({ pane, index: group.indexes[k] });
+      } else {
+        this.#addGroup(pane, group, { prepared, keys, count: batch.count });
+      }
     }
+    if (late.length > 0) this.#addLate(late, prepared, keys);
     const { lateIndexes, lateCount } = grouping;
     if (lateCount === 0) return;
     emitLate(batch, { indexes: lateIndexes, count: lateCount }, this.#plan, this.#context.output);
   }
 
-  #addGroup(group: RecordGroup, batch: GroupBatch): void {
-    const { start, indexes, count } = group;
+  #paneAt(start: number): OpenPane {
     const known = this.#panes.get(start);
-    const pane = known ?? this.#panes.open(start, start + this.#assignment.paneMs);
-    if (known === undefined) this.#nextDue = Math.min(this.#nextDue, this.#dueTime(pane));
-    const rows = this.#rows.find(pane.table, batch.keys, { indexes, count, of: batch.count });
+    if (known !== undefined) return known;
+    const pane = this.#panes.open(start, start + this.#assignment.paneMs);
+    this.#nextDue = Math.min(this.#nextDue, this.#dueTime(pane));
+    return pane;
+  }
+
+  /** Whether a window of the pane has fired that a record may still change. */
+  #hasFired(pane: OpenPane): boolean {
+    if (this.#plan.allowedLatenessMs === 0) return false;
     const firstEnd = firstWindowEnd(this.#assignment, pane.window);
-    const mayFire = this.#plan.allowedLatenessMs > 0 && firstEnd !== undefined;
-    if (!mayFire || firstEnd - 1 > this.#time) {
-      batch.prepared.add(pane, rows, indexes, { from: 0, to: count });
-      return;
-    }
+    return firstEnd !== undefined && firstEnd - 1 <= this.#time;
+  }
+
+  #addGroup(pane: OpenPane, group: RecordGroup, batch: GroupBatch): void {
+    const { indexes, count } = group;
+    const rows = this.#rows.find(pane.table, batch.keys, { indexes, count, of: batch.count });
+    batch.prepared.add(pane, rows, indexes, { from: 0, to: count });
+  }
+
+  /** Each fires before the next is added, so they are taken in their order across panes. */
+  #addLate(late: readonly LateRecord[], prepared: PreparedBatch, keys: KeyColumn): void {
     this.#results.currentWatermark = this.#time;
-    for (let k = 0; k < count; k++) {
-      batch.prepared.add(pane, rows, indexes, { from: k, to: k + 1 });
-      this.#fireLate(pane, firstEnd, { keys: batch.keys, index: indexes[k] });
+    const one = { indexes: new Int32Array(1), count: 1, of: 0 };
+    for (const { pane, index } of late.toSorted((a, b) => a.index - b.index)) {
+      one.indexes[0] = index;
+      const rows = this.#rows.find(pane.table, keys, one);
+      prepared.add(pane, rows, one.indexes, { from: 0, to: 1 });
+      const firstEnd = firstWindowEnd(this.#assignment, pane.window);
+      if (firstEnd !== undefined) this.#fireLate(pane, firstEnd, { keys, index });
     }
   }
 

@@ -68,8 +68,8 @@ export class TriggerWindows implements WindowOperator {
   #watermark = NO_WATERMARK;
   #targetWatermark = NO_WATERMARK;
   /** Processing-time timers fire when the clock is past them: the last ms that is over. */
-  #clock = NO_WATERMARK;
   #targetClock = NO_WATERMARK;
+  #isClockDue = false;
   /** A window that is being cleared, and the last row done. */
   #clearing: { readonly pane: OpenPane; cursor: number } | undefined;
 
@@ -105,7 +105,7 @@ export class TriggerWindows implements WindowOperator {
   }
 
   get isFiring(): boolean {
-    return this.#targetWatermark > this.#watermark || this.#targetClock > this.#clock;
+    return this.#targetWatermark > this.#watermark || this.#isClockDue;
   }
 
   restored(watermark: number): void {
@@ -183,7 +183,10 @@ export class TriggerWindows implements WindowOperator {
   }
 
   advanceProcessingTime(now: number): void {
-    this.#targetClock = Math.max(this.#targetClock, now - 1);
+    // Also when the clock stands still: a timer may have been registered for a time that is over.
+    if (this.nextProcessingTime() > now) return;
+    this.#targetClock = now - 1;
+    this.#isClockDue = true;
   }
 
   nextProcessingTime(): number {
@@ -226,7 +229,7 @@ export class TriggerWindows implements WindowOperator {
     if (count >= rowsMax) return 0;
     const left = rowsMax - count;
     if (cleanup <= upTo) return this.#clear(left);
-    this.#clock = upTo;
+    this.#isClockDue = false;
     return left;
   }
 

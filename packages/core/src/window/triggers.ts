@@ -5,6 +5,7 @@
 import { oxbowError } from "../errors.ts";
 import { formatDuration, parseDuration } from "../time/duration.ts";
 import type { Duration } from "../time/duration.ts";
+import { MAX_WATERMARK } from "../time/timestamp.ts";
 import { t } from "../types/t.ts";
 import { MAX_WINDOW_MS } from "./assigner.ts";
 import type { WindowAssigner } from "./assigner.ts";
@@ -154,7 +155,7 @@ function continuousTrigger(domain: "event" | "processing", interval: Duration): 
     else context.registerProcessingTimeTimer(timestamp);
   };
   const arm = (context: TriggerContext, after: number): void => {
-    const next = Math.min(after + intervalMs, context.window.end - 1);
+    const next = nextFiring(context, { after, intervalMs, isEvent });
     (context.state as { next: number }).next = next;
     register(context, next);
   };
@@ -199,6 +200,19 @@ function continuousTrigger(domain: "event" | "processing", interval: Duration): 
       else context.deleteProcessingTimeTimer(next);
     },
   });
+}
+
+/** When a continuous trigger fires next: a window's end is not skipped. */
+function nextFiring(
+  { window, currentWatermark }: TriggerContext,
+  of: { readonly after: number; readonly intervalMs: number; readonly isEvent: boolean },
+): number {
+  const last = window.end - 1;
+  // At the end of the input time leaps to its end; nobody wants the firings in between.
+  if (of.isEvent && currentWatermark === MAX_WATERMARK) return last;
+  const next = of.after + of.intervalMs;
+  // An event-time window's end says nothing about the clock: then it may have gone by.
+  return of.after < last ? Math.min(next, last) : next;
 }
 
 /** The trigger of windows for which none was given, as in Flink. */

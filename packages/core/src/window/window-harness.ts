@@ -152,7 +152,6 @@ export class WindowHarness {
     this.#backend.finishLoad(undefined);
     this.#operator.restored(watermark);
     if (this.#watermark > watermark) this.#operator.advanceWatermark(this.#watermark);
-    this.#operator.advanceProcessingTime(this.now);
   }
 
   #newBackend(): HashMapBackend<Record<never, never>> {

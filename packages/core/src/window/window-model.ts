@@ -69,7 +69,8 @@ export class WindowModel<T extends { readonly key: string; readonly at: number }
   }
 
   advanceWatermark(watermark: number): void {
-    this.watermark = Math.max(this.watermark, watermark);
+    if (watermark <= this.watermark) return;
+    this.watermark = watermark;
     this.#fire("event", this.watermark);
   }
 
@@ -137,7 +138,7 @@ export class WindowModel<T extends { readonly key: string; readonly at: number }
   #mergeStates(a: Record<string, unknown>, b: Record<string, unknown>): Record<string, unknown> {
     const entries = Object.entries(this.#plan.trigger.state).map(([name, { merge }]) => [
       name,
-      (merge as (x: unknown, y: unknown) => unknown)(a[name], b[name]),
+      (merge as unknown as (x: unknown, y: unknown) => unknown)(a[name], b[name]),
     ]);
     return Object.fromEntries(entries) as Record<string, unknown>;
   }

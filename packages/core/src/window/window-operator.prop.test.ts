@@ -218,7 +218,7 @@ function duel(name: string, plan: () => WindowPlan): void {
         for (const each of steps) both.run(each);
         both.end();
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
   });
 }
