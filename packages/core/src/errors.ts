@@ -89,10 +89,6 @@ export const ERRORS = {
     kind: "conflict",
     description: "The run directory is in use by another process.",
   },
-  RUN_FINISHED: {
-    kind: "conflict",
-    description: "The run has ended and cannot be started again; begin a new one.",
-  },
   CHECKPOINT_UNCERTAIN: {
     kind: "unavailable",
     description:
