@@ -95,8 +95,12 @@ export class WindowModel<T extends { readonly key: string; readonly at: number }
     const of = this.#windows.get(windowId(key, window));
     if (of === undefined) return;
     const { trigger, assigner } = this.#plan;
-    const call = domain === "event" ? trigger.onEventTime : trigger.onProcessingTime;
-    this.#act(call.call(trigger, timestamp, this.#context(of)), of);
+    const context = this.#context(of);
+    const result =
+      domain === "event"
+        ? trigger.onEventTime(timestamp, context)
+        : trigger.onProcessingTime(timestamp, context);
+    this.#act(result, of);
     if (assigner.time !== domain || timestamp !== this.#cleanupTime(window)) return;
     trigger.clear(this.#context(of));
     this.#windows.delete(windowId(key, window));
