@@ -204,3 +204,12 @@ test("an empty batch teaches nothing and comes back empty", () => {
   assert.equal(roundTrip(encoder, Batch.ofRecords([])).count, 0);
   assert.ok(roundTrip(encoder, Batch.ofRecords([{ a: 1 }])).column("a") !== undefined);
 });
+
+test("records without fields and records with a field without a name are told apart", () => {
+  const encoder = new RecordEncoder("op");
+  for (const records of [[{}], [{ "": [] }], [{ "": 1, "\u0000": 2 }], [{ "\u0000": 1 }]]) {
+    assert.deepStrictEqual(recordsOf(roundTrip(encoder, Batch.ofRecords(records))), records);
+    const fresh = new RecordEncoder("op");
+    assert.deepStrictEqual(recordsOf(roundTrip(fresh, Batch.ofRecords(records))), records);
+  }
+});

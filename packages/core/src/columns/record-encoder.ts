@@ -166,9 +166,9 @@ const MAX_NAMES = 1024;
 
 /** The same array for the same names: generated code is looked up by it. */
 function sameNames(names: readonly string[]): readonly string[] {
-  const key = names.join("\u0000");
+  const key = JSON.stringify(names);
   const known = NAMES.get(key);
-  if (known !== undefined && known.every((name, index) => name === names[index])) return known;
+  if (known !== undefined) return known;
   if (NAMES.size >= MAX_NAMES) NAMES.clear();
   NAMES.set(key, names);
   return names;
