@@ -52,6 +52,8 @@ export class SourceHarness {
   readonly #enumerator: SplitEnumerator<Split>;
   readonly #readers: SourceReader[] = [];
   readonly #ended: boolean[] = [];
+  /** Readers that said neither `idle` nor `ended`, or have woken since. */
+  readonly #awakeReaders: boolean[] = [];
   readonly #active = new Map<string, number>();
   readonly #messages: (() => void)[] = [];
   #failure: { readonly error: unknown } | undefined;
@@ -78,16 +80,10 @@ export class SourceHarness {
       restored?.enumerator,
     );
     for (let subtaskIndex = 0; subtaskIndex < parallelism; subtaskIndex++) {
-      const reader = source.createReader({
-        ...shared,
-        subtaskIndex,
-        requestSplit: () => this.#post(() => this.#enumerator.handleSplitRequest(subtaskIndex)),
-        wake: () => this.#awake(),
-        fail,
-        countMalformed: () => this.malformedCount++,
-      });
+      const reader = this.#createReader(subtaskIndex);
       this.#readers.push(reader);
       this.#ended.push(false);
+      this.#awakeReaders.push(true);
       reader.open();
     }
     this.#enumerator.start();
@@ -115,7 +111,8 @@ export class SourceHarness {
     let progressed = this.#deliver();
     for (let count = 0; count < this.#readers.length; count++) {
       const index = (this.#next + count) % this.#readers.length;
-      if (this.#ended[index] === true) continue;
+      if (this.#ended[index] || !this.#awakeReaders[index]) continue;
+      this.#awakeReaders[index] = false;
       const result = this.#reader(index).poll({
         emit: (splitId, batch) => this.#emit(splitId, batch),
         finishSplit: (splitId) => {
@@ -124,7 +121,9 @@ export class SourceHarness {
         emitMalformed: (record) => this.malformed.push(record),
       });
       if (result === "ended") this.#ended[index] = true;
-      if (result !== "idle") progressed = true;
+      if (result === "idle") continue;
+      progressed = true;
+      this.#awakeReaders[index] = true;
     }
     this.#next++;
     this.#throwFailure();
@@ -157,19 +156,10 @@ export class SourceHarness {
   /** A reader failed: its splits go back, a new one registers and starts from nothing. */
   async returnSplits(subtaskIndex: number, splits: readonly Split[]): Promise<void> {
     this.#deliver();
-    const { source, env, parallelism = 1 } = this.#options;
     await this.#finishWork(this.#reader(subtaskIndex).close());
     for (const [id, owner] of this.#active) if (owner === subtaskIndex) this.#active.delete(id);
-    this.#readers[subtaskIndex] = source.createReader({
-      env,
-      uid: "source-under-test",
-      parallelism,
-      subtaskIndex,
-      requestSplit: () => this.#post(() => this.#enumerator.handleSplitRequest(subtaskIndex)),
-      wake: () => this.#awake(),
-      fail: (error) => this.#fail(error),
-      countMalformed: () => this.malformedCount++,
-    });
+    this.#readers[subtaskIndex] = this.#createReader(subtaskIndex);
+    this.#awakeReaders[subtaskIndex] = true;
     this.#ended[subtaskIndex] = false;
     this.#reader(subtaskIndex).open();
     this.#enumerator.addSplitsBack(plain(splits), subtaskIndex);
@@ -182,6 +172,23 @@ export class SourceHarness {
     const closing = [...this.#readers.map((reader) => reader.close()), this.#enumerator.close()];
     this.#isClosed = true;
     await this.#finishWork(Promise.all(closing));
+  }
+
+  #createReader(subtaskIndex: number): SourceReader {
+    const { source, env, parallelism = 1 } = this.#options;
+    return source.createReader({
+      env,
+      uid: "source-under-test",
+      parallelism,
+      subtaskIndex,
+      requestSplit: () => this.#post(() => this.#enumerator.handleSplitRequest(subtaskIndex)),
+      wake: () => {
+        this.#awakeReaders[subtaskIndex] = true;
+        this.#awake();
+      },
+      fail: (error) => this.#fail(error),
+      countMalformed: () => this.malformedCount++,
+    });
   }
 
   #deal(splits: readonly Split[]): void {

@@ -52,9 +52,12 @@ function textOf(format: Format<unknown>, records: readonly object[]): string {
   return encoder.header() + records.map((record) => encoder.encode(record)).join("");
 }
 
-const JSON_TEXT = textOf(json(), items(0, 300));
-const CSV_TEXT = textOf(csv({ type: Item }), items(300, 300));
-const QUOTED = items(0, 40).map((item) => ({ ...item, text: `${item.text}\n"` }));
+/** Several batches per split, so that snapshots fall into the middle of one. */
+const COUNT = 5_000;
+const JSON_TEXT = textOf(json(), items(0, COUNT));
+/** The columns in another order than the type's, so that the header matters. */
+const CSV_TEXT = textOf(csv({ type: Item, columns: ["text", "id"] }), items(300, COUNT));
+const QUOTED = items(0, COUNT).map((item) => ({ ...item, text: `${item.text}\n"` }));
 
 function register(checks: readonly ConformanceCheck[]): void {
   for (const check of checks) test(check.title, check.run);
@@ -62,7 +65,7 @@ function register(checks: readonly ConformanceCheck[]): void {
 
 register(
   sourceChecks({
-    name: "JSON lines in ranges of 1000 bytes",
+    name: "JSON lines in ranges of 70 kB",
     make: () =>
       Promise.resolve(
         underTest(
@@ -70,23 +73,23 @@ register(
           "/d",
           json(Item),
           {
-            splitBytes: 1_000,
+            splitBytes: 70_000,
           },
         ),
       ),
-    expected: [...items(0, 300), ...items(0, 300)],
+    expected: [...items(0, COUNT), ...items(0, COUNT)],
   }),
 );
 register(
   sourceChecks({
-    name: "CSV with a header in ranges of 700 bytes",
+    name: "CSV with a header in ranges of 50 kB",
     make: () =>
       Promise.resolve(
         underTest(machine({ "/d/a.csv": CSV_TEXT }).world, "/d/*.csv", csv({ type: Item }), {
-          splitBytes: 700,
+          splitBytes: 50_000,
         }),
       ),
-    expected: items(300, 300),
+    expected: items(300, COUNT),
   }),
 );
 register(
@@ -171,11 +174,12 @@ test("malformed records fail the source with file, line, offset, reason and text
 });
 
 test("malformed records go to the side output with their line, once, also mid-file", async () => {
-  const lines = Array.from({ length: 60 }, (_, id) => (id % 5 === 3 ? `bad ${id}` : String(id)));
+  const bad = new Set([3, 20, 2_000, 2_001, 4_500]);
+  const lines = Array.from({ length: 5_000 }, (_, id) => (bad.has(id) ? `bad ${id}` : String(id)));
   const make = (): SourceHarnessOptions =>
     underTest(machine({ "/d/a.jsonl": lines.join("\n") }).world, "/d/a.jsonl", json(), {
       malformed: "side-output",
-      splitBytes: 37,
+      splitBytes: 8_000,
     });
   const first = new SourceHarness(make());
   const snapshots: [snapshot: ReturnType<SourceHarness["snapshot"]>, good: number, bad: number][] =
@@ -191,7 +195,7 @@ test("malformed records go to the side output with their line, once, also mid-fi
     linesOf(first),
     lines.flatMap((line, index) => (line.startsWith("bad") ? [index + 1] : [])),
   );
-  assert.equal(first.malformedCount, 12);
+  assert.equal(first.malformedCount, bad.size);
   assert.deepEqual(
     { ...first.malformed[0], reason: "" },
     {
@@ -280,7 +284,7 @@ async function waitForThreads(world: SimWorld): Promise<boolean> {
 
 for (const compression of ["gzip", "zstd"] as const) {
   const compress = COMPRESS[compression];
-  const parts = [JSON_TEXT.slice(0, 777), JSON_TEXT.slice(777)].map((part) =>
+  const parts = [JSON_TEXT.slice(0, 77_777), JSON_TEXT.slice(77_777)].map((part) =>
     compress(Buffer.from(part)),
   );
   const path = `/d/a.jsonl${SUFFIX[compression]}`;
@@ -292,7 +296,7 @@ for (const compression of ["gzip", "zstd"] as const) {
     sourceChecks({
       name: `${compression} in two members`,
       make: () => Promise.resolve(make(Buffer.concat(parts))),
-      expected: items(0, 300),
+      expected: items(0, COUNT),
     }),
   );
 
