@@ -85,6 +85,20 @@ export class BackendTables {
 
   /** All tables that were made so far. */
   *all(): Generator<Table> {
+    yield* this.#fixed();
+    for (const family of this.families) yield* family.tables();
+  }
+
+  /** Bounded upkeep. False: nothing was left to do. */
+  upkeep(rowsMax: number): boolean {
+    let isBusy = false;
+    for (const table of this.#fixed()) if (table.upkeep(rowsMax)) isBusy = true;
+    for (const family of this.families) if (family.upkeep(rowsMax)) isBusy = true;
+    return isBusy || this.changes.waitingChainsCount > 0;
+  }
+
+  /** Tables that are no panes. */
+  *#fixed(): Generator<Table> {
     if (this.#mainParts !== undefined) {
       yield this.#mainParts.main;
       yield* this.#mainParts.children.values();
@@ -93,7 +107,6 @@ export class BackendTables {
       yield this.#timerParts.roots;
       yield* this.#timerParts.tables.values();
     }
-    for (const family of this.families) yield* family.tables();
   }
 
   addColumns(columns: readonly ColumnSpec[]): readonly string[] {

@@ -42,6 +42,8 @@ export class Changes {
   interval = 1;
   /** Whether removals must be recorded (C6). */
   tracksRemovals = false;
+  /** Cleared lists and maps of all tables that wait for reclamation. */
+  waitingChainsCount = 0;
   #ends: IntervalEnd[] = [];
 
   /** Ends the epoch. */

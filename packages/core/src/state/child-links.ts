@@ -210,6 +210,7 @@ export class ChildLinks {
     }
     this.#detached.set(token, table.changes.epoch);
     this.#chains.push({ row: first, token, parentRow });
+    table.changes.waitingChainsCount += 1;
     parent.hold(parentRow);
     table.removalsCount += 1;
   }
@@ -256,6 +257,12 @@ export class ChildLinks {
     return cleared !== undefined && cleared <= epoch;
   }
 
+  /** The table is dropped as a whole: nothing waits any more. */
+  forgetChains(): void {
+    this.#table.changes.waitingChainsCount -= this.#chains.length;
+    this.#chains.length = 0;
+  }
+
   /** Reclaims up to `rowsMax` cleared rows. False: none is left. */
   reclaim(rowsMax: number): boolean {
     const chain = this.#chains[0];
@@ -263,6 +270,7 @@ export class ChildLinks {
     chain.row = this.#discardChain(chain.row, rowsMax);
     if (chain.row !== 0) return true;
     this.#chains.shift();
+    this.#table.changes.waitingChainsCount -= 1;
     this.#detached.delete(chain.token);
     this.#parent().unhold(chain.parentRow);
     return this.#chains.length > 0;

@@ -72,6 +72,7 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
   readonly #tables: BackendTables;
   readonly #freezer: BackendFreezer;
   readonly #probe: KeyProbe;
+  #main: Table | undefined;
   #keys: KeyColumn;
   #keyIndex = 0;
   #hasKey = false;
@@ -105,7 +106,7 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
   }
 
   get main(): Table {
-    return this.#tables.main;
+    return (this.#main ??= this.#tables.main);
   }
 
   get states(): HandlesOf<S> {
@@ -126,7 +127,7 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
 
   prepare(keys: KeyColumn): "ready" | "pending" {
     if (keys.count > this.#prepared.length) return "ready";
-    const { main } = this.#tables;
+    const { main } = this;
     main.code.findAll(main, keys, keys.count, this.#prepared);
     this.#preparedKeys = keys;
     this.#preparedRemovals = main.removalsCount;
@@ -138,7 +139,7 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
     this.#keys = keys;
     this.#keyIndex = index;
     this.#hasKey = true;
-    const { main } = this.#tables;
+    const { main } = this;
     // A prepared row is taken only if nothing was removed since and it has the key: columns are
     // reused.
     if (keys === this.#preparedKeys && main.removalsCount === this.#preparedRemovals) {
@@ -166,7 +167,7 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
     this.#keys = this.#probe.keys;
     this.#keyIndex = 0;
     this.#hasKey = true;
-    const { main } = this.#tables;
+    const { main } = this;
     this.currentRow = main.code.find(main, this.#keys, 0, 0);
   }
 
@@ -200,7 +201,7 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
   ensureRow(): number {
     if (this.currentRow !== 0) return this.currentRow;
     this.#checkKey();
-    const { main } = this.#tables;
+    const { main } = this;
     this.currentRow = main.code.upsert(main, this.#keys, this.#keyIndex, 0, 0);
     return this.currentRow;
   }
@@ -225,7 +226,7 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
   }
 
   forEachKey(visit: (key: unknown) => void): void {
-    const { main } = this.#tables;
+    const { main } = this;
     for (let row = main.nextRow(0); row !== 0; row = main.nextRow(row)) {
       this.#probe.setFromRow(main, row);
       this.#keys = this.#probe.keys;
@@ -268,11 +269,7 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
     this.#forgetKey();
     this.#freezer.boundRemovals();
     this.#tables.sweep(rowsMax, this.clockNow());
-    let isBusy = false;
-    for (const table of this.#tables.all()) {
-      if (table.upkeep(rowsMax)) isBusy = true;
-    }
-    return isBusy;
+    return this.#tables.upkeep(rowsMax);
   }
 
   memory(): BackendMemory {

@@ -15,6 +15,9 @@ import { RecordLog } from "./record-log.ts";
 import type { Namespace } from "./row-chunk.ts";
 import { Table, type TableParts } from "./table.ts";
 
+/** Panes that one call of `upkeep` looks at, so that it does not cost more with thousands of them. */
+const PANES_PER_UPKEEP = 8;
+
 interface HeapPane extends Pane {
   readonly openedEpoch: number;
 }
@@ -34,6 +37,9 @@ export class HeapFamily implements PaneFamily {
   readonly childLayouts: readonly RowLayout[];
   readonly #parts: HeapFamilyParts;
   readonly #byStart = new Map<number, HeapPane[]>();
+  readonly #all = new Set<HeapPane>();
+  /** Goes round all panes, for upkeep. */
+  #round: Iterator<HeapPane> = this.#all.values();
   #sorted: readonly HeapPane[] | undefined;
   #dropped: RecordLog | undefined;
   #kept: { interval: number; log: RecordLog }[] = [];
@@ -72,6 +78,7 @@ export class HeapFamily implements PaneFamily {
     const panes = this.#byStart.get(own.start);
     if (panes === undefined) this.#byStart.set(own.start, [pane]);
     else panes.push(pane);
+    this.#all.add(pane);
     this.#sorted = undefined;
     return pane;
   }
@@ -84,7 +91,9 @@ export class HeapFamily implements PaneFamily {
     const panes = (this.#byStart.get(start) ?? []).filter((other) => other !== pane);
     if (panes.length === 0) this.#byStart.delete(start);
     else this.#byStart.set(start, panes);
+    this.#all.delete(pane);
     this.#sorted = undefined;
+    for (const child of pane.children) child.links.forgetChains();
     if (!changes.tracksRemovals || pane.openedEpoch === changes.epoch) return;
     this.#dropped ??= new RecordLog(
       recordShape(this.layout, this.#parts.table.layoutIndex, "dropped"),
@@ -103,12 +112,27 @@ export class HeapFamily implements PaneFamily {
 
   /** Tables of all panes. */
   *tables(): Generator<Table> {
-    for (const panes of this.#byStart.values()) {
-      for (const pane of panes) {
-        yield pane.table;
-        yield* pane.children;
-      }
+    for (const pane of this.#all) {
+      yield pane.table;
+      yield* pane.children;
     }
+  }
+
+  /** Bounded upkeep of the next few panes. False: there was nothing to do in them. */
+  upkeep(rowsMax: number): boolean {
+    let isBusy = false;
+    for (let left = Math.min(PANES_PER_UPKEEP, this.#all.size); left > 0; left--) {
+      let next = this.#round.next();
+      if (next.done === true) {
+        this.#round = this.#all.values();
+        next = this.#round.next();
+      }
+      if (next.done === true) return isBusy;
+      const { table, children } = next.value;
+      if (table.upkeep(rowsMax)) isBusy = true;
+      for (const child of children) if (child.upkeep(rowsMax)) isBusy = true;
+    }
+    return isBusy;
   }
 
   /** The interval ends. */

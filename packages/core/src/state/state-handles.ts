@@ -43,8 +43,10 @@ function makeValueHandle(name: string, state: StateDescriptor, parts: HandlePart
   const { uid, verify = false } = parts.options;
   const { type, ttl } = state;
   const fallback = state.kind === "value" ? state.default : undefined;
-  const { layout } = main;
-  const handle = valueHandle({ uid, name, type, default: fallback, ttl, layout, verify }, current);
+  const handle = valueHandle(
+    { uid, name, type, default: fallback, ttl, table: main, verify },
+    current,
+  );
   if (ttl !== undefined) sweep.add(main, (row, now) => handle.expire(row, now));
   const isFold = state.kind === "reducing" || state.kind === "aggregating";
   return isFold ? foldHandle(state, handle) : handle;

@@ -8,7 +8,6 @@
  * V3. The cache is emptied by every removal of a row, and an entry by every write to its row.
  */
 import type { Ttl, ValueState } from "./descriptors.ts";
-import type { RowLayout } from "./layout.ts";
 import { columnOf, rowSource, type RowSource, sourceTag } from "./row-source.ts";
 import type { Table } from "./table.ts";
 import type { Type } from "../types/type.ts";
@@ -28,7 +27,6 @@ import {
 
 /** What handles need of their backend. */
 export interface CurrentKey {
-  readonly main: Table;
   /** Row of the current key in `main`; 0: none. */
   currentRow: number;
   ensureRow(): number;
@@ -43,7 +41,8 @@ export interface ValueHandleSpec {
   readonly type: Type<unknown>;
   readonly default: unknown;
   readonly ttl: Ttl | undefined;
-  readonly layout: RowLayout;
+  /** The main table. */
+  readonly table: Table;
   readonly verify: boolean;
 }
 
@@ -63,7 +62,8 @@ export function valueHandle(spec: ValueHandleSpec, current: CurrentKey): ValueHa
     runtime: unknown,
     options: unknown,
   ) => ValueHandle;
-  return make(current, valueRuntime(spec.layout, spec.type), {
+  return make(current, valueRuntime(spec.table.layout, spec.type), {
+    table: spec.table,
     default: freezeDeep(spec.default),
     initial: initialValue(spec.type, spec.default),
     ttlMs: spec.ttl?.ttlMs,
@@ -72,14 +72,15 @@ export function valueHandle(spec: ValueHandleSpec, current: CurrentKey): ValueHa
 }
 
 function handleSource(spec: ValueHandleSpec): string {
-  const { layout, name } = spec;
+  const { name } = spec;
+  const { layout } = spec.table;
   const source = rowSource(layout);
-  const row = `const table = current.main; ${source.locate("table", "row")}`;
+  const row = source.locate("table", "row");
   const isCached = hasVar(spec);
   const uncache = isCached ? `cacheRows[row & ${DECODED_COUNT_MAX - 1}] = 0;` : "";
   const parts = { row, uncache, source, ttl: ttlSource(spec) };
   return `${sourceTag(`${spec.uid}/${name}`)}
-const DEFAULT = options.default, INITIAL = options.initial;
+const table = options.table, DEFAULT = options.default, INITIAL = options.initial;
 const cacheRows = new Int32Array(${isCached ? DECODED_COUNT_MAX : 0}), cacheValues = [];
 let cacheRemovals = -1;
 function read(row) {
@@ -105,7 +106,7 @@ interface HandleParts {
 
 /** Body of `read`, which is called for a row that has a value. */
 function readSource(spec: ValueHandleSpec, isCached: boolean): string {
-  const value = freezing(spec, loadValue(spec.layout, spec.name, spec.type));
+  const value = freezing(spec, loadValue(spec.table.layout, spec.name, spec.type));
   if (!isCached) return `return ${value};`;
   return `if (cacheRemovals !== table.removalsCount) {
     cacheRows.fill(0);
@@ -143,7 +144,8 @@ function has() {
 
 /** `writable`, `set`, `drop`, `clear`, `expire`. */
 function changeSource(spec: ValueHandleSpec, { row, uncache, source, ttl }: HandleParts): string {
-  const { layout, name, type } = spec;
+  const { name, type } = spec;
+  const { layout } = spec.table;
   return `function writable() {
   const row = current.currentRow === 0 ? current.ensureRow() : current.currentRow;
   ${row}
@@ -187,7 +189,8 @@ function expire(row, now) {
 
 /** Getters and setters, one pair per field. */
 function fieldsSource(spec: ValueHandleSpec, row: string): string {
-  const { layout, name, type } = spec;
+  const { name, type } = spec;
+  const { layout } = spec.table;
   const source = rowSource(layout);
   const accessors = fieldsOf(name, type).map(({ field, column }) => {
     const property = JSON.stringify(field);
@@ -234,7 +237,8 @@ interface TtlSource {
 }
 
 function ttlSource(spec: ValueHandleSpec): TtlSource {
-  const { ttl, layout, name } = spec;
+  const { ttl, name } = spec;
+  const { layout } = spec.table;
   if (ttl === undefined) return { read: "", write: "", expire: "", sweep: "" };
   const source = rowSource(layout);
   const column = name + TTL_SUFFIX;
@@ -260,7 +264,8 @@ function ttlSource(spec: ValueHandleSpec): TtlSource {
 }
 
 function hasVar(spec: ValueHandleSpec): boolean {
-  const { layout, name, type } = spec;
+  const { name, type } = spec;
+  const { layout } = spec.table;
   const names = isSpread(type) ? fieldsOf(name, type).map((f) => f.column) : [name];
   return names.some((column) => columnOf(layout, column).kind === "var");
 }
