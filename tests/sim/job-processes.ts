@@ -150,7 +150,7 @@ function buildPairs(stream: Keyed<Key>, parts: ProcessParts): Records {
         const { waiting, extra } = context.state;
         if (waiting.get() === undefined) {
           waiting.set(record.id);
-          extra.addAll([record.id, "x".repeat(record.value)]);
+          extra.addAll([record.id, "x".repeat(record.value % 100)]);
           return;
         }
         if (extra.size !== 2) parts.hooks.violation(`${uid}: a list has ${extra.size} elements`);

@@ -4,7 +4,7 @@ import type { Outcome } from "./run-scenario.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** Lines of the trace in a report. */
-const TRACE_LINES = 100;
+const TRACE_LINES = Number(process.env["SIM_TRACE"] ?? 100);
 
 /** A report of several lines. */
 export function reportOf(scenario: Scenario, outcome: Outcome): string {

@@ -36,9 +36,19 @@ const PAUSE_MS = 15;
 /** Processes after which a scenario is given up. */
 const PROCESSES_MAX = 500;
 
-/** Runs a scenario; never rejects. */
+/** Runs a scenario; never rejects. One at a time. */
 export async function runScenario(scenario: Scenario): Promise<Outcome> {
-  return new Simulation(scenario).run();
+  const unhandled: string[] = [];
+  const note = (error: unknown): void => {
+    unhandled.push(`a rejection was not handled: ${stackOf(error)}`);
+  };
+  process.on("unhandledRejection", note);
+  try {
+    const outcome = await new Simulation(scenario).run();
+    return { ...outcome, problems: [...outcome.problems, ...unhandled] };
+  } finally {
+    process.off("unhandledRejection", note);
+  }
 }
 
 class Simulation {

@@ -3,8 +3,10 @@
  * its end, as the library's driver does (`driver/run-job.ts`), but on many workers and with an ear on
  * everything.
  */
-import { checkpointSettings } from "../../packages/core/src/checkpoint/checkpoint-settings.ts";
-import { retentionOf } from "../../packages/core/src/checkpoint/checkpoint-settings.ts";
+import {
+  checkpointSettings,
+  retentionOf,
+} from "../../packages/core/src/checkpoint/checkpoint-settings.ts";
 import { errorCode } from "../../packages/core/src/errors.ts";
 import type { JobGraph } from "../../packages/core/src/graph/job-graph.ts";
 import { JobMaster } from "../../packages/core/src/runtime/job-master.ts";
@@ -59,12 +61,14 @@ export async function runProcess(parts: ProcessParts): Promise<ProcessEnd> {
   const { run } = opening;
   const checkpoint = checkpointSettings(settingsOf(scenario));
   let warningsCount = 0;
+  let onDeleted = (): void => undefined;
   const { store, decision } = await recoverCheckpointStore({
     files: env.files,
     directory: run.directory,
     epoch: run.epoch,
     retainedCount: checkpoint.retain.count,
     retention: retentionOf(checkpoint),
+    onDeleted: () => onDeleted(),
     warn: () => {
       warningsCount++;
       counts.warnings++;
@@ -90,7 +94,7 @@ export async function runProcess(parts: ProcessParts): Promise<ProcessEnd> {
       attempts: 1_000_000,
       delay: scenario.restartDelayMs,
     }),
-    run: { directory: run, store },
+    run: { directory: run, store, onDeleted: (listener) => (onDeleted = listener) },
     runId: run.jobId,
     launcher: tapped(launcher, { trace, faults: parts.faults, subtasksCount }),
     metrics: new JobMetrics(job),

@@ -4,7 +4,7 @@
  */
 
 /** Lines that are kept. */
-const LINES_MAX = 400;
+const LINES_MAX = 2_000;
 
 /** See the file header. */
 export class Trace {

@@ -147,6 +147,10 @@ export class SourceHead implements ReaderOutput {
     if (result === "ended") {
       this.#hasEnded = true;
       this.#watermarks?.end();
+      // It no longer holds its alignment group back.
+      if (this.#options.strategy?.alignment !== undefined) {
+        this.#options.requests.reportWatermark(MAX_WATERMARK);
+      }
     }
     return result;
   }
