@@ -2,8 +2,8 @@
  * Durations at the public door: "10s", "1m 30s", "500ms", "2d", or a number of ms.
  *
  * Inside the engine a duration is a whole number of ms in a name that ends in `Ms`; only this file
- * reads the text form. Grammar: one or more `<number><unit>` with optional spaces between them; units
- * ms, s, m (or min), h, d, w; each unit at most once, from the largest to the smallest.
+ * reads the text form. Grammar: one or more `<number><unit>` with optional spaces between them;
+ * units ms, s, m (or min), h, d, w; each unit at most once, from the largest to the smallest.
  */
 import { oxbowError } from "../errors.ts";
 import { MAX_TIMESTAMP } from "./timestamp.ts";
@@ -72,7 +72,10 @@ function textToMs(text: unknown): number | undefined {
   return text.trimStart().startsWith("-") ? -sumMs : sumMs;
 }
 
-/** "1.1h" is exact decimals, so fractions are scaled as integers: 1.1 × 3 600 000 is not whole in binary. */
+/**
+ * "1.1h" is exact decimals, so fractions are scaled as integers: 1.1 × 3 600 000 is not whole in
+ * binary.
+ */
 function partMs(number: string, unitMs: number): number {
   const [whole, fraction = ""] = number.split(".");
   const scale = 10 ** fraction.length;

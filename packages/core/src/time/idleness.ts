@@ -2,8 +2,8 @@
  * IdlenessTimer: decides when a split (or a source without splits) counts as idle.
  *
  * It measures only time in which records could have come: while the reader is blocked by
- * backpressure or by watermark alignment the timer stands still (Flink 2.0, FLINK-35886). It holds no
- * clock; every call brings the monotonic time.
+ * backpressure or by watermark alignment the timer stands still (Flink 2.0, FLINK-35886). It holds
+ * no clock; every call brings the monotonic time.
  *
  * I1. Idle means: `idleAfterMs` of unblocked time went by since the last record.
  * I2. A record ends idleness at once.
@@ -52,7 +52,9 @@ export class IdlenessTimer {
     return this.#quietAt(nowMs) >= this.#idleAfterMs;
   }
 
-  /** Ms until it becomes idle if nothing comes; undefined while it stands still; 0 when it is idle. */
+  /**
+   * Ms until it becomes idle if nothing comes; undefined while it stands still; 0 when it is idle.
+   */
   remainingMs(nowMs: number): number | undefined {
     const restMs = Math.max(0, this.#idleAfterMs - this.#quietAt(nowMs));
     return this.#since === undefined && restMs > 0 ? undefined : restMs;

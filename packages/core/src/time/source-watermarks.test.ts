@@ -99,7 +99,7 @@ test("blocked time is not idle time", () => {
   assert.equal(watermarks.onPeriodic(5_900), STATUS_CHANGED);
 });
 
-test("a reader without splits is active until idleAfter has gone by, and active again with a split", () => {
+test("a reader without splits falls idle after idleAfter, and is active again with a split", () => {
   const watermarks = source({ idleAfter: 100 });
   assert.equal(watermarks.isIdle, false);
   assert.equal(watermarks.onPeriodic(99), 0);
@@ -110,7 +110,7 @@ test("a reader without splits is active until idleAfter has gone by, and active 
   assert.equal(source().onPeriodic(1e9), 0, "without idleAfter never");
 });
 
-test("a custom generator sees every record, tells watermarks and idleness, and keeps its state", () => {
+test("a custom generator sees every record, tells watermark and status, keeps its state", () => {
   const watermarks = source({
     generator: ({ restored }) => {
       let seen = typeof restored === "number" ? restored : 0;

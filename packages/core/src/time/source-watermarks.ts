@@ -91,7 +91,9 @@ export class SourceWatermarks {
     return this.#changes(this.#take(split, nowMs), wasIdle);
   }
 
-  /** To be called every `strategy.intervalMs`: idleness, and what custom generators tell by time. */
+  /**
+   * To be called every `strategy.intervalMs`: idleness, and what custom generators tell by time.
+   */
   onPeriodic(nowMs: number): number {
     const wasIdle = this.isIdle;
     let changes = 0;

@@ -23,7 +23,7 @@ function columns(...values: number[]): TimestampInput {
   };
 }
 
-test("a field by name and a function give the same timestamps, from records and from columns", () => {
+test("a field by name and a function give the same timestamps, from records and columns", () => {
   const byName = timestampExtractor("at", "in");
   const byFunction = timestampExtractor((r) => (r as { at: number }).at, "in");
   for (const extract of [

@@ -1,6 +1,7 @@
 /*
- * Reading the event time out of a batch: from a column where the batch has columns and the timestamp
- * is a field by name, from records otherwise. Both give the same timestamps and the same errors.
+ * Reading the event time out of a batch: from a column where the batch has columns and the
+ * timestamp is a field by name, from records otherwise. Both give the same timestamps and the same
+ * errors.
  */
 import { oxbowError } from "../errors.ts";
 import { isTimestamp } from "./timestamp.ts";

@@ -34,7 +34,7 @@ const step = fc.record({
   watermark: fc.integer({ min: -20, max: 20 }),
 });
 
-test("the combination is the minimum over the active inputs, never falls, and reports each change", () => {
+test("the combination is the minimum over active inputs, never falls, reports each change", () => {
   fc.assert(
     fc.property(fc.nat({ max: 5 }), fc.array(step, { maxLength: 60 }), (inputCount, steps) => {
       const combiner = new WatermarkCombiner(inputCount);
@@ -62,7 +62,8 @@ test("the combination is the minimum over the active inputs, never falls, and re
             input.isIdle = kind === "idle";
             changes = combiner.setIdle(index, input.isIdle);
           }
-          // Watermarks of an idle input count when it is active again, or when the last one falls idle.
+          // Watermarks of an idle input count when it is active again, or when the last one falls
+          // idle.
           if (kind === "update" && input.isIdle) {
             assert.equal(changes, 0);
             continue;

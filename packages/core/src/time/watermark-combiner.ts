@@ -8,9 +8,10 @@
  * I2. `isIdle` exactly when there are inputs and all of them are idle. At that moment the watermark
  *     goes to the maximum over all inputs, so that it does not hang on the order in which they fell
  *     idle (Flink's CombinedWatermarkStatus and StatusWatermarkValve).
- * I3. Status changes are reported even when the watermark stands still: an input that wakes up makes
- *     the combination active at once (Flink forgets this, FLINK-40504).
- * I4. An input that wakes up behind the combined watermark holds it where it is until it catches up.
+ * I3. Status changes are reported even when the watermark stands still: an input that wakes up
+ *     makes the combination active at once (Flink forgets this, FLINK-40504).
+ * I4. An input that wakes up behind the combined watermark holds it where it is until it catches
+ *     up.
  */
 import { assert } from "../assert.ts";
 import { NO_WATERMARK } from "./timestamp.ts";
@@ -82,7 +83,9 @@ export class WatermarkCombiner {
     return this.refresh();
   }
 
-  /** The input's watermark; one that is not higher than its last is ignored. Returns change bits. */
+  /**
+   * The input's watermark; one that is not higher than its last is ignored. Returns change bits.
+   */
   update(index: number, watermark: number): number {
     assert(this.#states[index] > 0, "a watermark comes from an input that exists");
     const before = this.#watermarks[index];

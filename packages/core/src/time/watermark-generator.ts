@@ -17,7 +17,9 @@ import type {
   WatermarkStrategy,
 } from "./watermark-strategy.ts";
 
-/** A batch as generators see it: one timestamp per record, and the records where they are asked for. */
+/**
+ * A batch as generators see it: one timestamp per record, and the records where they are asked for.
+ */
 export interface TimestampedRecords {
   readonly count: number;
   /** Only indexes < `count` are valid. */
@@ -102,7 +104,9 @@ function batchGenerator(policy: WatermarkPolicy, start: SplitStart): BatchGenera
   }
 }
 
-/** Highest timestamp − delay − 1. Its state is the highest timestamp: it outlives a changed delay. */
+/**
+ * Highest timestamp − delay − 1. Its state is the highest timestamp: it outlives a changed delay.
+ */
 class BoundedGenerator implements BatchGenerator {
   readonly isIdle = false;
   readonly #delayMs: number;

@@ -15,7 +15,9 @@ export type NumberField<T> = {
 }[keyof T] &
   string;
 
-/** What a custom generator may tell. A watermark that is not higher than the last one is ignored. */
+/**
+ * What a custom generator may tell. A watermark that is not higher than the last one is ignored.
+ */
 export interface WatermarkOutput {
   /** No record of this split with a timestamp ≤ `timestamp` is expected any more. */
   emitWatermark(timestamp: number): void;
@@ -96,8 +98,8 @@ const DEFAULT_INTERVAL_MS = 200;
 const DEFAULT_ALIGNMENT_INTERVAL_MS = 1_000;
 
 /**
- * Checks the settings of the source `uid`. Errors: `WATERMARKS_INVALID` for settings that contradict
- * each other, `DURATION_INVALID`.
+ * Checks the settings of the source `uid`. Errors: `WATERMARKS_INVALID` for settings that
+ * contradict each other, `DURATION_INVALID`.
  */
 export function watermarkStrategy<T>(
   settings: WatermarkSettings<T>,

@@ -1,8 +1,9 @@
 /*
- * Columns of state tables as `FieldRef`s: source text that reads and writes the fields of the row whose
- * views and base word are in scope, and slower access for values of variable size.
+ * Columns of state tables as `FieldRef`s: source text that reads and writes the fields of the row
+ * whose views and base word are in scope, and slower access for values of variable size.
  *
- * Names in the text: `table`, `row`, `i32 f64 u8 i64` (views of the row's page), `w` (its first word).
+ * Names in the text: `table`, `row`, `i32 f64 u8 i64` (views of the row's page), `w` (its first
+ * word).
  */
 import { offsetOf, slabOf } from "../state/arena.ts";
 import { innerType } from "../state/layout.ts";
@@ -16,12 +17,14 @@ import type { Codec } from "../types/codec.ts";
 import type { EnumType } from "../types/type.ts";
 import type { FieldRef } from "./aggregate.ts";
 
-/** Which identifiers hold the row that a text is about: `table`, `row`, `i32`, … plus this suffix. */
+/**
+ * Which identifiers hold the row that a text is about: `table`, `row`, `i32`, … plus this suffix.
+ */
 export type RowNames = "" | "_";
 
 /**
- * Declarations that bring the row `row<suffix>` of `table<suffix>` into scope; with `touch` it may be
- * written afterwards.
+ * Declarations that bring the row `row<suffix>` of `table<suffix>` into scope; with `touch` it may
+ * be written afterwards.
  */
 export function rowSource(layout: RowLayout, names: RowNames, touch: boolean): string {
   const n = names;
@@ -31,7 +34,8 @@ export function rowSource(layout: RowLayout, names: RowNames, touch: boolean): s
     : "";
   return `const page${n} = table${n}.pages[row${n} >>> ${layout.pageShift}];
     const w${n} = (row${n} & ${mask}) * ${layout.strideBytes >>> 2};
-    const i32${n} = page${n}.i32, f64${n} = page${n}.f64, u8${n} = page${n}.u8, i64${n} = page${n}.i64;
+    const i32${n} = page${n}.i32, f64${n} = page${n}.f64;
+    const u8${n} = page${n}.u8, i64${n} = page${n}.i64;
     ${test}`;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Inputs of aggregates: a field by name or a function, the declared type behind a name, and the errors
- * for values that do not fit.
+ * Inputs of aggregates: a field by name or a function, the declared type behind a name, and the
+ * errors for values that do not fit.
  */
 import { oxbowError } from "../errors.ts";
 import type { OptionalType, StructType, Type } from "../types/type.ts";

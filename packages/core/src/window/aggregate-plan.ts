@@ -1,11 +1,13 @@
 /*
  * AggregatePlan: the aggregates of one operator compiled together: the columns and children of one
- * accumulator, and source text that folds a record in, merges two accumulators and builds the result.
+ * accumulator, and source text that folds a record in, merges two accumulators and builds the
+ * result.
  *
- * The plan is data and text; what it runs on is decided by who binds it (`aggregate-table.ts` for state
- * tables, `aggregate-object.ts` for plain objects).
+ * The plan is data and text; what it runs on is decided by who binds it (`aggregate-table.ts` for
+ * state tables, `aggregate-object.ts` for plain objects).
  *
- * I1. Columns and children have unique names, `<output>.<name>`, which go into the snapshot's schema.
+ * I1. Columns and children have unique names, `<output>.<name>`, which go into the snapshot's
+ *     schema.
  * I2. The order of outputs is that of the spec, in results too.
  * I3. Two aggregates over the same input read it once per record.
  */

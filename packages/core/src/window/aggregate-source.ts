@@ -2,10 +2,11 @@
  * Source text of an AggregatePlan: reading the inputs of a record or of row `i` of a batch, folding
  * them in, merging, and building the result.
  *
- * Every function that is compiled from it carries the operator's uid in its text, since V8 lets equal
- * source share code and type feedback (one operator's shapes would slow another's).
+ * Every function that is compiled from it carries the operator's uid in its text, since V8 lets
+ * equal source share code and type feedback (one operator's shapes would slow another's).
  *
- * Names in the text: `b[n]` the bindings of output n, `fn[n]` the function of input n, `v0 …` inputs.
+ * Names in the text: `b[n]` the bindings of output n, `fn[n]` the function of input n, `v0 …`
+ * inputs.
  */
 import type { Column } from "../columns/column.ts";
 import type { AccumulatorRef } from "./aggregate.ts";
@@ -159,15 +160,17 @@ export function resultSource(plan: AggregatePlan, accumulator: AccumulatorRef): 
   return plan.isSingle ? properties[0].value : literal(properties);
 }
 
-/** An expression: the result of a window, `{ key, window, … }`; `key` and `window` are identifiers. */
+/**
+ * An expression: the result of a window, `{ key, window, … }`; `key` and `window` are identifiers.
+ */
 export function recordSource(plan: AggregatePlan, accumulator: AccumulatorRef): string {
   const own = ["key", "window"].map((name) => ({ name, value: name }));
   return literal([...own, ...resultProperties(plan, accumulator)]);
 }
 
 /**
- * An expression: the result of a running aggregate: for a single one its value, else `{ key, … }` with
- * the key of record `i` from `keys`.
+ * An expression: the result of a running aggregate: for a single one its value, else `{ key, … }`
+ * with the key of record `i` from `keys`.
  */
 export function keyedResultSource(plan: AggregatePlan, accumulator: AccumulatorRef): string {
   const properties = resultProperties(plan, accumulator);

@@ -1,6 +1,6 @@
 /*
- * Plans on state tables: the accumulator of a row is its columns and child rows. One loop is generated
- * per form of batch (which inputs come as which columns), kept, and reused.
+ * Plans on state tables: the accumulator of a row is its columns and child rows. One loop is
+ * generated per form of batch (which inputs come as which columns), kept, and reused.
  *
  * I1. Rows are touched before they change (T2 of `state/table.ts`).
  * I2. A batch of columns whose inputs are all fields is folded in without building a record.
@@ -37,8 +37,8 @@ export interface PreparedBatch {
   /** Folds in record `indexes[k]` at row `rows[k]`, for k in [from, to). */
   add(to: AccumulatorTable, rows: Int32Array, indexes: Int32Array, range: IndexRange): void;
   /**
-   * Folds in every record i at row `rows[i]` and appends the result after it to `results`: for a single
-   * aggregate its value, else `{ key: keys[i], …named results }`.
+   * Folds in every record i at row `rows[i]` and appends the result after it to `results`: for a
+   * single aggregate its value, else `{ key: keys[i], …named results }`.
    */
   addEach(
     to: AccumulatorTable,
@@ -259,7 +259,9 @@ function eachLoopSource(
   };`;
 }
 
-/** What is kept under a name, made if it is not there; all is made again when there are too many. */
+/**
+ * What is kept under a name, made if it is not there; all is made again when there are too many.
+ */
 function kept<L>(loops: Map<string, L>, form: string, make: () => L): L {
   let loop = loops.get(form);
   if (loop === undefined) {

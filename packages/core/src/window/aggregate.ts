@@ -3,14 +3,15 @@
  * compiles into loops over table fields.
  *
  * An aggregate is a declaration. For a record type it gives an `AggregatePart`: the columns of its
- * accumulator, and JavaScript source that updates, merges and reads them. The source names no table:
- * columns come as `FieldRef`s, so one aggregate works on rows of a table, on columns of a pane and on
- * plain objects. Nothing here knows of windows: `keyBy().aggregate()` uses the same plans.
+ * accumulator, and JavaScript source that updates, merges and reads them. The source names no
+ * table: columns come as `FieldRef`s, so one aggregate works on rows of a table, on columns of a
+ * pane and on plain objects. Nothing here knows of windows: `keyBy().aggregate()` uses the same
+ * plans.
  *
  * I1. An accumulator with its initial values is the neutral element of `merge`.
  * I2. `update`, `merge` and `result` touch only the columns and children of their part.
- * I3. `null` and `undefined` inputs are left out, as SQL does; any other value that does not fit is an
- *     error `AGGREGATE_INPUT_INVALID` with uid, output and value.
+ * I3. `null` and `undefined` inputs are left out, as SQL does; any other value that does not fit is
+ *     an error `AGGREGATE_INPUT_INVALID` with uid, output and value.
  */
 import type { Type } from "../types/type.ts";
 
@@ -61,7 +62,10 @@ export interface AccumulatorRef {
 /** An aggregate compiled for a record type; see the file header. */
 export interface AggregatePart {
   readonly input: AggregateInput;
-  /** What `update` is given: numbers and bigints are checked before, "any" is never null or undefined. */
+  /**
+   * What `update` is given: numbers and bigints are checked before, "any" is never null or
+   * undefined.
+   */
   readonly inputKind: "none" | "number" | "bigint" | "any";
   readonly columns: readonly AccumulatorColumn[];
   readonly children: readonly AccumulatorChild[];

@@ -150,7 +150,7 @@ test("a user's aggregate function composes with the built-in ones", () => {
   assert.deepEqual(run({ n: count(), longest }, FLIGHTS), { n: 6, longest: "c" });
 });
 
-test("sums of declared integers are exact and fail beyond their range; untyped sums are floats", () => {
+test("sums of declared integers are exact and fail out of range; untyped sums are floats", () => {
   const huge = Number.MAX_SAFE_INTEGER;
   const long = (value: unknown) => ({ long: value });
   assert.equal(run(sum("long"), [long(huge - 1), long(1)], FLIGHT), huge);

@@ -1,6 +1,7 @@
 /*
- * The aggregates over numbers: `count sum min max avg`. Their accumulators are one or two fixed-width
- * columns, so a batch is folded in by one generated loop. Those over records: `record-aggregates.ts`.
+ * The aggregates over numbers: `count sum min max avg`. Their accumulators are one or two
+ * fixed-width columns, so a batch is folded in by one generated loop. Those over records:
+ * `record-aggregates.ts`.
  *
  * Semantics: docs/semantics/windows.md, "Aggregates".
  */

@@ -44,7 +44,7 @@ test("tumbling windows contain their timestamps exactly, cover time and are disj
   );
 });
 
-test("a sliding assigner gives a timestamp exactly the windows that contain it, latest first", () => {
+test("a sliding assigner gives exactly the windows that contain a timestamp, latest first", () => {
   fc.assert(
     fc.property(fc.integer({ min: -200, max: 200 }), shape, (at, { size, slide, offset }) => {
       const windows = assignWindows(sliding(size, slide, { offset }), at, undefined);

@@ -66,8 +66,8 @@ export type WindowAssigner<T = unknown> =
 /** Options of windows with a fixed size. */
 export interface WindowOptions {
   /**
-   * Moves all windows: `tumbling("1d", { offset: "-8h" })` are the days of UTC+8. Its amount is less
-   * than the size (sliding: the slide).
+   * Moves all windows: `tumbling("1d", { offset: "-8h" })` are the days of UTC+8. Its amount is
+   * less than the size (sliding: the slide).
    */
   readonly offset?: Duration;
   /** Default "event". */
@@ -162,7 +162,9 @@ export function windowStart(timestamp: number, sizeMs: number, offsetMs: number)
   return timestamp - (remainder < 0 ? remainder + sizeMs : remainder);
 }
 
-/** All windows of `time` that contain it, latest first. For a session: the record's own, unmerged. */
+/**
+ * All windows of `time` that contain it, latest first. For a session: the record's own, unmerged.
+ */
 export function assignWindows<T>(
   assigner: WindowAssigner<T>,
   time: number,
@@ -190,7 +192,9 @@ function slidingWindows(assigner: SlidingAssigner, time: number): readonly TimeW
   return windows;
 }
 
-/** The gap after this record, in ms ≥ 1. Errors: `DURATION_INVALID` for what a gap function returns. */
+/**
+ * The gap after this record, in ms ≥ 1. Errors: `DURATION_INVALID` for what a gap function returns.
+ */
 export function sessionGapMs<T>(assigner: SessionAssigner<T>, record: T): number {
   if (assigner.gapOf === undefined) return assigner.gapMs ?? 1;
   const gap = assigner.gapOf(record);

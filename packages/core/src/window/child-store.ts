@@ -1,6 +1,7 @@
 /*
- * ChildStores: the lists and sets of accumulators (`collect`, `countDistinct`) as rows of child tables.
- * A list appends a row; a set is found by its text. Nothing is rewritten when a value comes.
+ * ChildStores: the lists and sets of accumulators (`collect`, `countDistinct`) as rows of child
+ * tables. A list appends a row; a set is found by its text. Nothing is rewritten when a value
+ * comes.
  */
 import { assert } from "../assert.ts";
 import { KeyColumn } from "../columns/key-column.ts";

@@ -1,8 +1,8 @@
 /*
  * OpenPanes: the panes of one family that are there, by start and in order of end.
  *
- * I1. The order by end is that of firing. What is here is derived from the family, and can be derived
- *     again after a restore.
+ * I1. The order by end is that of firing. What is here is derived from the family, and can be
+ *     derived again after a restore.
  */
 import { assert } from "../assert.ts";
 import type { Pane, PaneFamily } from "../state/keyed-backend.ts";
@@ -22,7 +22,9 @@ export interface OpenPane extends AccumulatorTable {
   readonly isRestored: boolean;
 }
 
-/** Panes of one operator's subtask; above it a job would not have finished a day of 10 ms windows. */
+/**
+ * Panes of one operator's subtask; above it a job would not have finished a day of 10 ms windows.
+ */
 export const MAX_OPEN_PANES = 10_000_000;
 
 /** See the file header. */

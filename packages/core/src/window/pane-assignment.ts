@@ -1,12 +1,14 @@
 /*
- * Panes of windows with a fixed size: into which pane a record goes, and which panes a window is made of.
+ * Panes of windows with a fixed size: into which pane a record goes, and which panes a window is
+ * made of.
  *
  * With one pane per window a record of a sliding window is written size / slide times. With shared
  * panes (slices, gcd(size, slide) long) it is written once, and a window merges its panes when it
- * fires. Sharing needs an aggregate that can merge and the event-time trigger; everything else keeps
- * one pane per window.
+ * fires. Sharing needs an aggregate that can merge and the event-time trigger; everything else
+ * keeps one pane per window.
  *
- * I1. Panes are disjoint and cover time; a pane lies wholly inside or wholly outside of each window.
+ * I1. Panes are disjoint and cover time; a pane lies wholly inside or wholly outside of each
+ *     window.
  * I2. Every window is the union of `panesPerWindow` neighbouring panes.
  */
 import type { SlidingAssigner, TimeWindow, TumblingAssigner } from "./assigner.ts";
@@ -35,12 +37,16 @@ export function paneStart(panes: PaneAssignment, time: number): number {
   return windowStart(time, panes.paneMs, panes.offsetMs);
 }
 
-/** Start of the last window that contains `time`, or would if it were long enough (slide > size). */
+/**
+ * Start of the last window that contains `time`, or would if it were long enough (slide > size).
+ */
 export function lastWindowStart(panes: PaneAssignment, time: number): number {
   return windowStart(time, panes.slideMs, panes.offsetMs);
 }
 
-/** Start of the first window that contains `time`; after the last one where no window contains it. */
+/**
+ * Start of the first window that contains `time`; after the last one where no window contains it.
+ */
 export function firstWindowStart(panes: PaneAssignment, time: number): number {
   const afterMs = windowStart(time - panes.sizeMs, panes.slideMs, panes.offsetMs);
   return afterMs + panes.slideMs;

@@ -1,11 +1,12 @@
 /*
  * PaneGrouping: sorts the records of a batch into panes, and finds the late ones.
  *
- * All timestamps of one pane's span belong to the same windows, so windows are looked at once per span
- * and not per record.
+ * All timestamps of one pane's span belong to the same windows, so windows are looked at once per
+ * span and not per record.
  *
- * I1. A record is late when all of its windows are past their end and the allowed lateness; a record in
- *     no window at all (a slide longer than the size) is late by its own timestamp, else just left out.
+ * I1. A record is late when all of its windows are past their end and the allowed lateness; a
+ *     record in no window at all (a slide longer than the size) is late by its own timestamp, else
+ *     just left out.
  */
 import { addSaturated } from "../time/timestamp.ts";
 import { firstWindowStart, lastWindowEnd, lastWindowStart, paneStart } from "./pane-assignment.ts";

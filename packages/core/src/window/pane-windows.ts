@@ -1,12 +1,12 @@
 /*
- * PaneWindows: tumbling and sliding windows with the default trigger, one pane per window. No timers:
- * panes are in order of end, and firing scans them. Contract: `window-operator.ts`.
+ * PaneWindows: tumbling and sliding windows with the default trigger, one pane per window. No
+ * timers: panes are in order of end, and firing scans them. Contract: `window-operator.ts`.
  *
- * I1. In event time a window fires when the watermark reaches end − 1; in processing time when the clock
- *     reaches its end, so that no record of that ms is left behind.
- * I2. Without lateness a pane is dropped when it has fired. With lateness it stays, each row carries
- *     whether it has fired since it last changed, and a record for a window that has fired fires at once
- *     for its key.
+ * I1. In event time a window fires when the watermark reaches end − 1; in processing time when the
+ *     clock reaches its end, so that no record of that ms is left behind.
+ * I2. Without lateness a pane is dropped when it has fired. With lateness it stays, each row
+ *     carries whether it has fired since it last changed, and a record for a window that has fired
+ *     fires at once for its key.
  */
 import { assert } from "../assert.ts";
 import type { Batch } from "../columns/batch.ts";

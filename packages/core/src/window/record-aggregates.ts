@@ -1,6 +1,6 @@
 /*
- * The aggregates that keep records or values: `minBy maxBy topN countDistinct collect reducing`, and
- * user functions (`aggregateFunction`).
+ * The aggregates that keep records or values: `minBy maxBy topN countDistinct collect reducing`,
+ * and user functions (`aggregateFunction`).
  *
  * Semantics: docs/semantics/windows.md, "Aggregates". What ties do is always stated.
  */
@@ -20,7 +20,9 @@ import { aggregate } from "./aggregates.ts";
 type NumberOf<T> = (record: T) => number | null | undefined;
 type RankOf<T> = (record: T) => number | string | bigint | null | undefined;
 
-/** The record with the smallest number; of equals the first. Undefined of nothing; NaN is left out. */
+/**
+ * The record with the smallest number; of equals the first. Undefined of nothing; NaN is left out.
+ */
 export function minBy<T>(by: NumberOf<T>): Aggregate<T, T | undefined>;
 export function minBy<T, const F extends string = string>(
   field: F & (T extends HasNumber<F> ? F : never),
@@ -29,7 +31,9 @@ export function minBy(by: string | NumberOf<never>): Aggregate<never, unknown> {
   return extremeBy("minBy", by);
 }
 
-/** The record with the largest number; of equals the first. Undefined of nothing; NaN is left out. */
+/**
+ * The record with the largest number; of equals the first. Undefined of nothing; NaN is left out.
+ */
 export function maxBy<T>(by: NumberOf<T>): Aggregate<T, T | undefined>;
 export function maxBy<T, const F extends string = string>(
   field: F & (T extends HasNumber<F> ? F : never),
@@ -152,7 +156,8 @@ export function topN<T>(
       isMergeExact: options.ties !== undefined,
       bindings: { add, merge },
       update: ({ fields: [top] }, value, bound) =>
-        `{ const top = ${bound}.add(${top.read}, ${value}); if (top !== undefined) { ${top.write("top")} } }`,
+        `{ const top = ${bound}.add(${top.read}, ${value});
+          if (top !== undefined) { ${top.write("top")} } }`,
       merge: ({ fields: [top] }, { fields: [other] }, bound) =>
         `{ const other = ${other.read}; if (other !== undefined) {
           ${top.write(`${bound}.merge(${top.read} ?? [], other)`)} } }`,
@@ -267,7 +272,10 @@ export function collect(
   });
 }
 
-/** A user's aggregate (Flink's AggregateFunction). Accumulators are immutable: `add` gives a new one. */
+/**
+ * A user's aggregate (Flink's AggregateFunction). Accumulators are immutable: `add` gives a new
+ * one.
+ */
 export interface AggregateFunction<T, A, R> {
   create(): A;
   add(accumulator: A, record: T): A;
@@ -293,7 +301,8 @@ export function aggregateFunction<T, A, R>(of: AggregateFunction<T, A, R>): Aggr
       a.write(`${bound}.of.add(${a.read} ?? ${bound}.of.create(), ${value})`),
     merge: ({ fields: [a] }, { fields: [other] }, bound) => `{
       const other = ${other.read}; const own = ${a.read};
-      if (other !== undefined) { ${a.write(`own === undefined ? other : ${bound}.of.merge(own, other)`)} } }`,
+      if (other !== undefined) {
+        ${a.write(`own === undefined ? other : ${bound}.of.merge(own, other)`)} } }`,
     result: ({ fields: [a] }, bound) => `${bound}.of.result(${a.read} ?? ${bound}.of.create())`,
   }));
 }
@@ -305,7 +314,8 @@ export function reducing<T>(
 ): Aggregate<T, T | undefined> {
   const combine = ({ fields: [a] }: AccumulatorRef, value: string, bound: string): string => `{
     const own = ${a.read}; const next = ${value};
-    if (next !== undefined) { ${a.write(`own === undefined ? next : ${bound}.reduce(own, next)`)} } }`;
+    if (next !== undefined) {
+      ${a.write(`own === undefined ? next : ${bound}.reduce(own, next)`)} } }`;
   return aggregate("reduce", ({ recordType }) => {
     const of = type ?? recordType;
     return {

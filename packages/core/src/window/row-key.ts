@@ -1,6 +1,6 @@
 /*
- * RowKeyReader: the key of a table's row as the user sees it, read out of the row itself. Firing a pane
- * scans rows, so keys are not looked up but read.
+ * RowKeyReader: the key of a table's row as the user sees it, read out of the row itself. Firing a
+ * pane scans rows, so keys are not looked up but read.
  */
 import { assert } from "../assert.ts";
 import { offsetOf, slabOf } from "../state/arena.ts";

@@ -1,9 +1,9 @@
 /*
- * Lists and sets of sessions: rows of child tables hang at keys, not at sessions, so each row says which
- * session it belongs to. Contract: `child-store.ts`.
+ * Lists and sets of sessions: rows of child tables hang at keys, not at sessions, so each row says
+ * which session it belongs to. Contract: `child-store.ts`.
  *
- * I1. A row here belongs to the session with its id; when sessions merge, the values are added to the
- *     one that stays and cleared from the others.
+ * I1. A row here belongs to the session with its id; when sessions merge, the values are added to
+ *     the one that stays and cleared from the others.
  */
 import { KeyColumn } from "../columns/key-column.ts";
 import type { ChildTableSpec } from "../state/keyed-backend.ts";

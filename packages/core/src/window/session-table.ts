@@ -1,7 +1,7 @@
 /*
- * SessionTable: the sessions of all keys as rows (key, session), and those of the current key sorted by
- * start. A session's sub key is a time that it contains for ever: that of the record that began it.
- * Sessions of a key never overlap, so no two have the same.
+ * SessionTable: the sessions of all keys as rows (key, session), and those of the current key
+ * sorted by start. A session's sub key is a time that it contains for ever: that of the record that
+ * began it. Sessions of a key never overlap, so no two have the same.
  *
  * I1. Extending a session changes columns; merging changes one row and removes the others.
  * I2. What `load` found is valid until a session of the key comes, goes or changes.

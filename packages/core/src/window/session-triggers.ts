@@ -69,7 +69,10 @@ export class SessionTriggers {
     this.#act(result, row);
   }
 
-  /** `row` will grow, and take in `others`: the timers of all of them go, and states merge into `row`. */
+  /**
+   * `row` will grow, and take in `others`: the timers of all of them go, and states merge into
+   * `row`.
+   */
   onMerging(row: number, others: readonly number[]): void {
     const { sessions } = this.#parts;
     const { table } = sessions;

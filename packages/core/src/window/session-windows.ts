@@ -1,14 +1,14 @@
 /*
- * SessionWindows: session windows, with any trigger that can merge. Sessions are rows (`session-table.ts`)
- * with one timer of the engine each. Contract: `window-operator.ts`.
+ * SessionWindows: session windows, with any trigger that can merge. Sessions are rows
+ * (`session-table.ts`) with one timer of the engine each. Contract: `window-operator.ts`.
  *
- * I1. The engine's timer of a session has the namespace [id, id), which no window is; it is never set
- *     anew per record: if the session has grown when it goes off, it is set again.
- * I2. A record is late when its session, after merging, is past its end and the allowed lateness; since
- *     what is past is gone, that is a record that merges with none and is past by itself.
- * I3. Default trigger: the engine's timer fires the session at its end and removes it at its cleanup
- *     time. Other triggers have timers of their own, with the window as namespace, and the engine's is
- *     for the cleanup only, which comes after all timers of the same time.
+ * I1. The engine's timer of a session has the namespace [id, id), which no window is; it is never
+ *     set anew per record: if the session has grown when it goes off, it is set again.
+ * I2. A record is late when its session, after merging, is past its end and the allowed lateness;
+ *     since what is past is gone, that is a record that merges with none and is past by itself.
+ * I3. Default trigger: the engine's timer fires the session at its end and removes it at its
+ *     cleanup time. Other triggers have timers of their own, with the window as namespace, and the
+ *     engine's is for the cleanup only, which comes after all timers of the same time.
  */
 import { assert } from "../assert.ts";
 import type { Batch } from "../columns/batch.ts";

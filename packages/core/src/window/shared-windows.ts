@@ -1,12 +1,12 @@
 /*
- * SharedWindows: sliding event-time windows over shared panes, merged when a window fires. A record is
- * folded in once, however many windows it is in. Contract: `window-operator.ts`.
+ * SharedWindows: sliding event-time windows over shared panes, merged when a window fires. A record
+ * is folded in once, however many windows it is in. Contract: `window-operator.ts`.
  *
- * I1. A window has fired exactly when its last timestamp ≤ `currentWatermark`, which is why nothing but
- *     panes is in state.
+ * I1. A window has fired exactly when its last timestamp ≤ `currentWatermark`, which is why nothing
+ *     but panes is in state.
  * I2. A pane stays until its last window is past its end and the allowed lateness.
- * I3. A late record fires again, for its key, each window that has fired, contains it, and is not past
- *     the allowed lateness.
+ * I3. A late record fires again, for its key, each window that has fired, contains it, and is not
+ *     past the allowed lateness.
  */
 import { assert } from "../assert.ts";
 import type { Batch } from "../columns/batch.ts";
@@ -30,7 +30,9 @@ import type { WindowContext, WindowOperator } from "./window-operator.ts";
 import type { WindowPlan } from "./window-plan.ts";
 import { WindowResults } from "./window-results.ts";
 
-/** A window that fires: first its panes are merged, then the keys of the merged table are emitted. */
+/**
+ * A window that fires: first its panes are merged, then the keys of the merged table are emitted.
+ */
 interface Firing {
   readonly window: TimeWindow;
   readonly panes: readonly OpenPane[];

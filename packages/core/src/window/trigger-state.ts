@@ -1,6 +1,6 @@
 /*
- * TriggerCalls: runs a trigger on the row of one key and window: its declared states as columns of that
- * row, its timers as timers of the key with the window as namespace.
+ * TriggerCalls: runs a trigger on the row of one key and window: its declared states as columns of
+ * that row, its timers as timers of the key with the window as namespace.
  *
  * I1. Before a call the key is current in the backend, since timers belong to the current key.
  * I2. Columns are named `$trigger.<state>`, which goes into snapshots.

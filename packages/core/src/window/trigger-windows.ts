@@ -1,13 +1,14 @@
 /*
- * TriggerWindows: windows with any trigger, one pane per window. The trigger is called per record, its
- * timers are timers of the key. Contract: `window-operator.ts`; order of calls: Flink's WindowOperator.
+ * TriggerWindows: windows with any trigger, one pane per window. The trigger is called per record,
+ * its timers are timers of the key. Contract: `window-operator.ts`; order of calls: Flink's
+ * WindowOperator.
  *
- * I1. A row is `filled` from its first record until a purge; what is not filled gives no result (Flink:
- *     contents are null).
+ * I1. A row is `filled` from its first record until a purge; what is not filled gives no result
+ *     (Flink: contents are null).
  * I2. A window goes when its cleanup time (last timestamp + allowed lateness) is reached: after the
  *     timers of that time, and before later ones. Timers of a window that is gone do nothing.
- * I3. A row that is not filled and whose trigger states are initial is removed: an idle key of a global
- *     window costs nothing.
+ * I3. A row that is not filled and whose trigger states are initial is removed: an idle key of a
+ *     global window costs nothing.
  */
 import { assert } from "../assert.ts";
 import type { Batch } from "../columns/batch.ts";

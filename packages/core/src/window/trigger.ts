@@ -2,8 +2,8 @@
  * Triggers: when a window gives its result.
  *
  * Owns: the contract of triggers and the declaration of custom ones; the built-in ones are in
- * `triggers.ts`. State that a trigger keeps per key and window is declared, and lies in columns beside the
- * accumulator. Semantics: docs/semantics/windows.md, "Triggers".
+ * `triggers.ts`. State that a trigger keeps per key and window is declared, and lies in columns
+ * beside the accumulator. Semantics: docs/semantics/windows.md, "Triggers".
  *
  * I1. A trigger has no fields that change: everything per window is in its declared state.
  * I2. A trigger can be used with windows that merge if and only if each of its states says how it
@@ -48,7 +48,9 @@ export interface TriggerContext<V = Record<string, unknown>> {
   /** ms since the epoch. */
   readonly currentProcessingTime: number;
   readonly state: V;
-  /** Calls `onEventTime(timestamp)` when the watermark reaches it; the same one again is one timer. */
+  /**
+   * Calls `onEventTime(timestamp)` when the watermark reaches it; the same one again is one timer.
+   */
   registerEventTimeTimer(timestamp: number): void;
   deleteEventTimeTimer(timestamp: number): void;
   /** Calls `onProcessingTime(timestamp)` when the clock reaches it. */
@@ -57,10 +59,11 @@ export interface TriggerContext<V = Record<string, unknown>> {
 }
 
 /**
- * A trigger. Per key and window, `onRecord` is called after each record was added; `onEventTime` and
- * `onProcessingTime` when a timer that it registered is due; `onMerge` after windows were merged into
- * the context's window, with the states merged already and the timers of the old windows to be
- * registered anew; `clear` when the window goes, to delete timers (states go by themselves).
+ * A trigger. Per key and window, `onRecord` is called after each record was added; `onEventTime`
+ * and `onProcessingTime` when a timer that it registered is due; `onMerge` after windows were
+ * merged into the context's window, with the states merged already and the timers of the old
+ * windows to be registered anew; `clear` when the window goes, to delete timers (states go by
+ * themselves).
  */
 export interface Trigger<T = unknown> {
   readonly kind: TriggerKind;

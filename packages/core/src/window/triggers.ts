@@ -1,6 +1,6 @@
 /*
- * The built-in triggers, as in Flink: event time, processing time, count, purging, continuous, never.
- * Contract: `trigger.ts`. Semantics: docs/semantics/windows.md, "Triggers".
+ * The built-in triggers, as in Flink: event time, processing time, count, purging, continuous,
+ * never. Contract: `trigger.ts`. Semantics: docs/semantics/windows.md, "Triggers".
  */
 import { oxbowError } from "../errors.ts";
 import { formatDuration, parseDuration } from "../time/duration.ts";

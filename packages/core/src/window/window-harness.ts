@@ -1,7 +1,7 @@
 /*
- * WindowHarness: a window operator by itself, on a real backend, with a clock of its own. For tests of
- * this folder: feeds records, moves time in slices of a given size, takes the state out and goes on with
- * a new operator from it.
+ * WindowHarness: a window operator by itself, on a real backend, with a clock of its own. For tests
+ * of this folder: feeds records, moves time in slices of a given size, takes the state out and goes
+ * on with a new operator from it.
  */
 import { assert } from "../assert.ts";
 import { Batch } from "../columns/batch.ts";

@@ -1,6 +1,6 @@
 /*
- * WindowModel: what windows mean, as plainly as possible: Flink's WindowOperator on maps and arrays. The
- * yardstick for the operators of this folder; slow, and keeps every record.
+ * WindowModel: what windows mean, as plainly as possible: Flink's WindowOperator on maps and
+ * arrays. The yardstick for the operators of this folder; slow, and keeps every record.
  */
 import { addSaturated, MAX_WATERMARK, NO_WATERMARK } from "../time/timestamp.ts";
 import { assignWindows } from "./assigner.ts";

@@ -48,7 +48,9 @@ function expectedOf(records: readonly Reading[]): Record<string, unknown> {
   };
 }
 
-/** Records of one session or shared pane come in the order of panes, so `all` is compared sorted. */
+/**
+ * Records of one session or shared pane come in the order of panes, so `all` is compared sorted.
+ */
 function normal(record: unknown): Record<string, unknown> {
   const { key, window, all, top, ...rest } = record as {
     readonly key: string;
@@ -211,7 +213,7 @@ function sorted(values: readonly unknown[]): string[] {
 }
 
 function duel(name: string, plan: () => WindowPlan): void {
-  test(`${name}: results and late records are those of the model, across snapshots and slices`, () => {
+  test(`${name}: results and late records are the model's, across snapshots and slices`, () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
         const both = new Duel(plan());

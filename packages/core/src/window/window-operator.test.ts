@@ -56,7 +56,7 @@ test("tumbling: a window fires once the watermark reaches its last timestamp", (
   assert.equal(of.rowsCount, 0);
 });
 
-test("tumbling with lateness: a late record fires its window again, until the lateness is over", () => {
+test("tumbling with lateness: a late record fires its window again, until that is over", () => {
   const of = harness({ assigner: tumbling(10), allowedLateness: 5, hasLateOutput: true });
   of.process([at("a", 1)]);
   of.advance(9);
@@ -90,7 +90,7 @@ test("sliding: windows share panes and fire by end, ascending", () => {
   assert.equal(of.rowsCount, 0);
 });
 
-test("sliding with lateness: a late record fires each window that had fired and contains it", () => {
+test("sliding with lateness: a late record fires each fired window that contains it", () => {
   const of = harness({ assigner: sliding(10, 5), allowedLateness: 8 });
   of.process([at("a", 1, 1), at("a", 6, 2)]);
   of.advance(12);
@@ -116,7 +116,7 @@ test("sliding with a slide longer than the size: records between windows belong 
   assert.equal(of.lateDroppedCount, 1, "late by its own timestamp");
 });
 
-test("sessions: records closer than the gap are together, touching ones too; a bridge merges", () => {
+test("sessions: records closer than the gap are together, touching too; a bridge merges", () => {
   const of = harness({ assigner: session(10) });
   of.process([at("a", 0, 1), at("a", 10, 2), at("a", 25, 4), at("b", 3, 1)]);
   of.process([at("a", 17, 8)]);

@@ -1,16 +1,18 @@
 /*
- * WindowOperator: the contract between a task and the logic of windows, for all ways in which windows
- * are kept. Not here: keys, output batches, side-output tags, metrics (the operator around it).
+ * WindowOperator: the contract between a task and the logic of windows, for all ways in which
+ * windows are kept. Not here: keys, output batches, side-output tags, metrics (the operator around
+ * it).
  *
- * Call order. `restored` once, after the state was loaded or found empty. Then, any number of times:
- * `processBatch` between firings; `advanceWatermark` or `advanceProcessingTime` followed by `fire`
- * until it returns true. While `isFiring` no batch may come; a barrier may, after `prepareSnapshot`.
+ * Call order. `restored` once, after the state was loaded or found empty. Then, any number of
+ * times: `processBatch` between firings; `advanceWatermark` or `advanceProcessingTime` followed by
+ * `fire` until it returns true. While `isFiring` no batch may come; a barrier may, after
+ * `prepareSnapshot`.
  *
- * I1. Within one advance, windows give their results by end, ascending; within a window, keys come in
- *     any order.
- * I2. `currentWatermark` is what everything has fired for: it is the one that goes into snapshots. An
- *     advance that is under way when a snapshot is taken comes again after the restore, and what has
- *     fired of it does not fire again.
+ * I1. Within one advance, windows give their results by end, ascending; within a window, keys come
+ *     in any order.
+ * I2. `currentWatermark` is what everything has fired for: it is the one that goes into snapshots.
+ *     An advance that is under way when a snapshot is taken comes again after the restore, and what
+ *     has fired of it does not fire again.
  * I3. All that outlives a restore lies in tables of the backend; the rest is derived by `restored`.
  */
 import type { Batch } from "../columns/batch.ts";
@@ -39,7 +41,9 @@ export interface WindowOperator {
   readonly currentWatermark: number;
   /** An advance is under way: call `fire`. */
   readonly isFiring: boolean;
-  /** Derives what is not in tables; `watermark` is the one of the snapshot, `NO_WATERMARK` without. */
+  /**
+   * Derives what is not in tables; `watermark` is the one of the snapshot, `NO_WATERMARK` without.
+   */
   restored(watermark: number): void;
   /** Takes records; for event time every one has a timestamp. */
   processBatch(batch: Batch, keys: KeyColumn): void;
@@ -52,8 +56,8 @@ export interface WindowOperator {
   /** Fires about `rowsMax` rows. True when the advance is done. */
   fire(rowsMax: number): boolean;
   /**
-   * Brings the tables into the state that a snapshot between two slices must have. False: not possible
-   * here, call `fire` first.
+   * Brings the tables into the state that a snapshot between two slices must have. False: not
+   * possible here, call `fire` first.
    */
   prepareSnapshot(): boolean;
 }

@@ -1,11 +1,12 @@
 /*
  * WindowPlan: everything that a window operator is told, checked once, as data.
  *
- * Owns: the checks across assigner, trigger, lateness and aggregate, and the choice of how windows are
- * kept. Semantics: docs/semantics/windows.md.
+ * Owns: the checks across assigner, trigger, lateness and aggregate, and the choice of how windows
+ * are kept. Semantics: docs/semantics/windows.md.
  *
- * I1. `panes` (one table per window or shared pane, no timers per key) only for the default trigger of
- *     the time domain; `sessions` for windows that merge; `triggers` (timers per key) for all else.
+ * I1. `panes` (one table per window or shared pane, no timers per key) only for the default trigger
+ *     of the time domain; `sessions` for windows that merge; `triggers` (timers per key) for all
+ *     else.
  */
 import { oxbowError } from "../errors.ts";
 import { parseDuration } from "../time/duration.ts";

@@ -1,6 +1,7 @@
 /*
- * WindowResults: builds and emits what a window gives for one key: `{ key, window, …outputs }` (with a
- * single aggregate: `{ key, window, value }`), or what the user's window function makes of it.
+ * WindowResults: builds and emits what a window gives for one key: `{ key, window, …outputs }`
+ * (with a single aggregate: `{ key, window, value }`), or what the user's window function makes of
+ * it.
  *
  * I1. A result's timestamp is the last timestamp of its window (Flink's).
  */
