@@ -96,9 +96,7 @@ export class ByteStream {
 
   #afterPump(): void {
     this.#pumping = undefined;
-    if (this.#isClosed) return;
-    this.#options.wake();
-    this.#pump();
+    if (!this.#isClosed) this.#pump();
   }
 
   #wantsMore(): boolean {

@@ -373,6 +373,29 @@ test("watching finds new files in the order of their times, each once", async ()
   await second.close();
 });
 
+test("what a reader had asked for is forgotten when its successor registers", async () => {
+  const { world } = machine({ "/d/a": "1\n", "/d/b": "2\n" });
+  const assigned: string[] = [];
+  const enumerator = files("/d", json()).createEnumerator(
+    {
+      env: world.startProcess().env,
+      uid: "in",
+      parallelism: 1,
+      assign: (_, splits) => assigned.push(...splits.map((split) => split.path)),
+      signalNoMoreSplits: () => assert.fail("there are splits"),
+      fail: (error) => assert.fail(String(error)),
+    },
+    undefined,
+  );
+  enumerator.start();
+  enumerator.handleSplitRequest(0);
+  enumerator.addReader(0);
+  enumerator.handleSplitRequest(0);
+  await world.scheduler.runAll();
+  assert.deepEqual(assigned, ["/d/a"]);
+  await enumerator.close();
+});
+
 test("watching a directory that is not there yet waits for it", async () => {
   const { world, put } = machine({});
   const harness = new SourceHarness(underTest(world, "/later/*", json(), { watch: 100 }));
