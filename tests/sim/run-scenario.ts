@@ -113,7 +113,8 @@ class Simulation {
       process.kill();
       if (this.#problems.length + this.#checkers.violations.length > 0) return;
       if (end?.kind === "over" || (end?.kind === "ended" && end.end.status === "FINISHED")) {
-        this.#checkers.finished(end.runDirectory);
+        const mayHaveCheckpoints = end.kind === "over" || this.#counts.warnings > 0;
+        this.#checkers.finished(end.runDirectory, mayHaveCheckpoints);
         return;
       }
       const { scheduler } = this.#world;

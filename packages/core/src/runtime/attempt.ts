@@ -22,7 +22,7 @@ import type { Barrier, CheckpointId } from "../state/barrier.ts";
 import { AlignmentGroups } from "../time/watermark-alignment.ts";
 import type { ChannelGrant, MasterMessage, SubtaskId, WorkerMessage } from "./messages.ts";
 import { channelsOf, subtasksOf, workerOf } from "./placement.ts";
-import { subtaskRestores } from "./restore-plan.ts";
+import { retainedTransactions, subtaskRestores } from "./restore-plan.ts";
 import { SourceCoordinator } from "./source-coordinator.ts";
 import type { WorkerConnection, WorkerLauncher } from "./worker-connection.ts";
 
@@ -35,6 +35,8 @@ export interface AttemptOptions {
   readonly epoch: number;
   readonly runDirectory: string | undefined;
   readonly restored: CheckpointMetadata | undefined;
+  /** All completed checkpoints that are kept, `restored` included. */
+  readonly retained: readonly CheckpointMetadata[];
   readonly workersCount: number;
   readonly hasCheckpoints: boolean;
   readonly isExactlyOnce: boolean;
@@ -197,7 +199,7 @@ export class Attempt {
     workerIndex: number,
     shared: { channels: ChannelGrant[]; doorbells: SharedArrayBuffer },
   ): void {
-    const { job, attempt, workersCount, restored, metrics } = this.#options;
+    const { job, attempt, workersCount, restored, retained, metrics } = this.#options;
     const { runId, epoch, runDirectory, hasCheckpoints, isExactlyOnce } = this.#options;
     const isHere = (subtask: number): boolean => workerOf(subtask, workersCount) === workerIndex;
     this.#workers[workerIndex].post({
@@ -215,6 +217,7 @@ export class Attempt {
       ),
       doorbells: shared.doorbells,
       metrics,
+      retainedTransactions: retainedTransactions(retained),
       restoredId: restored?.checkpointId,
       hasCheckpoints,
       isExactlyOnce,

@@ -160,6 +160,7 @@ export class JobMaster {
         epoch: run?.directory.epoch ?? 1,
         runDirectory: run?.directory.directory,
         restored,
+        retained: run?.store.completed ?? [],
         workersCount,
         hasCheckpoints: isOn,
         isExactlyOnce: checkpoint.mode === "exactly-once",

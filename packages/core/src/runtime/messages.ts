@@ -48,6 +48,8 @@ export interface DeployMessage {
   /** Doorbell per worker: an Int32 each. */
   readonly doorbells: SharedArrayBuffer;
   readonly metrics: SharedArrayBuffer;
+  /** Transactions of sinks that retained checkpoints name, encoded, by uid; all subtasks. */
+  readonly retainedTransactions: Readonly<Record<string, readonly Uint8Array[]>>;
   /** The checkpoint restored from; undefined for a fresh start. */
   readonly restoredId: CheckpointId | undefined;
   readonly hasCheckpoints: boolean;

@@ -14,6 +14,7 @@ import type {
   OperatorSubtaskSnapshot,
 } from "../snapshot/metadata.ts";
 import type { SubtaskRestore } from "./messages.ts";
+import { PENDING_STATE } from "./sink-operator.ts";
 
 /**
  * Throws RESTORE_MISMATCH if the checkpoint cannot be restored into the graph; names operator and
@@ -50,6 +51,21 @@ export function subtaskRestores(
       return { vertex: vertex.index, subtask, operators };
     }),
   );
+}
+
+/** Encoded transactions that sinks have pending in any of the checkpoints, by uid. */
+export function retainedTransactions(
+  checkpoints: readonly CheckpointMetadata[],
+): Record<string, readonly Uint8Array[]> {
+  const found: Record<string, readonly Uint8Array[]> = {};
+  for (const { uid, kind, subtasks } of checkpoints.flatMap(({ operators }) => operators)) {
+    if (kind !== "sink") continue;
+    const pending = subtasks
+      .flatMap(({ states }) => states)
+      .filter(({ name }) => name === PENDING_STATE);
+    found[uid] = [...(found[uid] ?? []), ...pending.flatMap(({ elements }) => elements)];
+  }
+  return found;
 }
 
 function checkNumbers(operator: OperatorSnapshot, vertex: Vertex): void {

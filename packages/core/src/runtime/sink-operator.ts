@@ -15,10 +15,12 @@ import { StatelessOperator } from "../operators/operator.ts";
 import type { OperatorContext } from "../operators/operator.ts";
 import type { CheckpointId } from "../state/barrier.ts";
 import { OperatorStateBackend, operatorListState } from "../state/operator-state.ts";
+import { codecOf, decodeValue } from "../types/codec.ts";
 import { t } from "../types/t.ts";
 
 const WRITER_STATE = "writer";
-const PENDING_STATE = "pending";
+/** Operator state that holds the transactions of a sink that wait for their checkpoint. */
+export const PENDING_STATE = "pending";
 
 /** A transaction that waits for its checkpoint. */
 interface Pending {
@@ -31,6 +33,8 @@ export interface SinkOperatorOptions {
   readonly sink: Sink<unknown>;
   readonly run: Pick<SinkIdentity, "runId" | "epoch" | "attempt">;
   readonly hasCheckpoints: boolean;
+  /** Elements of `PENDING_STATE` in all retained checkpoints, of all subtasks. */
+  readonly retained: readonly Uint8Array[];
 }
 
 /** See the file header. */
@@ -60,7 +64,7 @@ export class SinkOperator extends StatelessOperator {
   }
 
   override open(): void {
-    const { sink, run, hasCheckpoints } = this.#options;
+    const { sink, run, hasCheckpoints, retained } = this.#options;
     const { env, uid, subtaskIndex, parallelism } = this.#context;
     const identity: SinkIdentity = { ...run, env, uid, subtaskIndex, parallelism };
     this.#pending = [...(this.states.handles[PENDING_STATE].get() as readonly Pending[])];
@@ -69,6 +73,7 @@ export class SinkOperator extends StatelessOperator {
       ...identity,
       restored: this.states.handles[WRITER_STATE].get(),
       pending: this.#pending.map(({ committable }) => committable),
+      retained: retained.map(decodePending).map(({ committable }) => committable),
       hasCheckpoints,
       wake: () => this.#context.wake(),
       fail: (error) => this.#context.fail(error),
@@ -128,4 +133,8 @@ export class SinkOperator extends StatelessOperator {
     assert(this.#writer !== undefined, "a sink is opened before it is used");
     return this.#writer;
   }
+}
+
+function decodePending(element: Uint8Array): Pending {
+  return decodeValue(codecOf(t.any), element) as Pending;
 }

@@ -331,6 +331,7 @@ class SubtaskBuilder {
           sink: node.body.sink,
           run: { runId: deploy.runId, epoch: deploy.epoch, attempt: deploy.attempt },
           hasCheckpoints: deploy.hasCheckpoints,
+          retained: deploy.retainedTransactions[node.uid] ?? [],
         });
       case "source":
         return assert(false, "a source is the head of its chain") as never;
