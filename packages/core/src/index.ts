@@ -69,13 +69,22 @@ export type { Duration } from "./time/duration.ts";
 export type { WatermarkGenerator, WatermarkSettings } from "./time/watermark-strategy.ts";
 
 export { collection } from "./connectors/collection.ts";
+export type { CollectionOptions } from "./connectors/collection.ts";
 export { generator } from "./connectors/generator.ts";
+export type { GeneratorOptions } from "./connectors/generator.ts";
 export { collect } from "./connectors/collect.ts";
+export type { CollectSink } from "./connectors/collect.ts";
 export { files } from "./connectors/files/files.ts";
+export type { FilesOptions } from "./connectors/files/files.ts";
 export { csv } from "./connectors/formats/csv.ts";
+export type { CsvOptions } from "./connectors/formats/csv.ts";
+export type { Format } from "./connectors/formats/format.ts";
 export { json } from "./connectors/formats/json.ts";
 export { fileSink } from "./connectors/file-sink/file-sink.ts";
+export type { FileSinkOptions } from "./connectors/file-sink/file-sink.ts";
 export { discard, forEach, print } from "./connectors/for-each.ts";
+export type { PrintOptions } from "./connectors/for-each.ts";
+export type { MalformedRecord } from "./connectors/source.ts";
 export type { Source, SourceReader, Split, SplitEnumerator } from "./connectors/source.ts";
 export type { Committer, Sink, SinkWriter } from "./connectors/sink.ts";
 

@@ -2,7 +2,8 @@
  * collect: a sink for tests, whose records the program reads after the run.
  *
  * With checkpoints it is exactly once: the records travel as transactions in the snapshots and
- * count when they are committed. It holds all of them in memory, in the process that commits.
+ * count when they are committed. It holds all of them in memory, on the thread
+ * that commits, so it is for jobs that run on the program's own thread.
  */
 import type { Batch } from "../columns/batch.ts";
 import { oxbowError } from "../errors.ts";
