@@ -7,6 +7,9 @@
  * batch; then it pushes whatever that batch gives. So `push` never refuses, and a channel may
  * overrun by one batch's amplification.
  *
+ * What is queued stays whole elements in order on both ends, so that capturing and injecting it
+ * (unaligned checkpoints) needs no other form than frames.
+ *
  * I1. Elements come out in the order in which they went in, each exactly once, whole.
  * I2. No call blocks, waits or calls a doorbell of its own side.
  * I3. No wake-up is lost: after `peekKind` said undefined, the next push rings the consumer's
