@@ -1,7 +1,8 @@
 /*
- * Exchange between two threads: records of three fields (id, one of 300 strings, small integer) through a
- * hash writer into two rings, one consumer that sums a field from records, or from columns. Prints million
- * records per second, and the same for encoding alone, JSON and postMessage.
+ * Exchange between two threads: records of three fields (id, one of 300 strings, small integer)
+ * through a hash writer into two rings, one consumer that sums a field from records, or from
+ * columns. Prints million records per second, and the same for encoding alone, JSON and
+ * postMessage.
  *
  *   node bench/micro-exchange.ts
  */
