@@ -36,9 +36,8 @@ export class Checkers {
   }
 
   /** A process holds the run, and has recovered its checkpoints. */
-  recovered(store: CheckpointStore, runDirectory: string, mayHaveOrphans: boolean): void {
+  recovered(store: CheckpointStore, runDirectory: string, mayHaveOrphans: () => boolean): void {
     for (const metadata of store.completed) this.#note(metadata);
-    if (mayHaveOrphans) return;
     const named = new Set(
       store.completed.flatMap(({ operators }) =>
         operators.flatMap(({ subtasks }) =>
@@ -46,9 +45,15 @@ export class Checkers {
         ),
       ),
     );
-    for (const name of this.#names(`${runDirectory}/shared`)) {
-      if (!named.has(`shared/${name}`)) this.violation(`orphan segment shared/${name} at start`);
-    }
+    const shared = `${runDirectory}/shared`;
+    const orphans = this.#names(shared).filter((name) => !named.has(`shared/${name}`));
+    // Those of checkpoints that were just given up are being deleted.
+    void store.settled().then(() => {
+      const left = this.#names(shared);
+      for (const name of orphans) {
+        if (left.includes(name) && !mayHaveOrphans()) this.violation(`orphan ${shared}/${name}`);
+      }
+    });
   }
 
   /** An attempt starts from a checkpoint or from nothing. */

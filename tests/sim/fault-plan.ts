@@ -100,7 +100,7 @@ export function makeFaults(random: Random, maps: readonly string[]): FaultPlan {
       ? some(random, 3, () => ({ atMs: random.int(600), byMs: random.int(20_000) - 10_000 }))
       : [],
     lostCompletionsRate: on(3) ? pick(random, [0.05, 0.3, 0.8]) : 0,
-    latencyScale: pick(random, [0.2, 1, 1, 1, 3]),
+    latencyScale: pick(random, [0.05, 0.2, 0.2, 1, 1, 3]),
     endMs: 1_500,
   };
 }

@@ -7,6 +7,8 @@ import { reportOf } from "./report.ts";
 import { runScenario } from "./run-scenario.ts";
 import type { Outcome } from "./run-scenario.ts";
 import { makeScenario } from "./scenario.ts";
+import { noCounts } from "./sim-process.ts";
+import type { Counts } from "./sim-process.ts";
 
 /** Every so many seeds one is run twice. */
 const TWICE_EVERY = 20;
@@ -23,16 +25,17 @@ process.exitCode = await run(first, count);
 async function run(firstSeed: number, seedsCount: number): Promise<number> {
   const startedMs = performance.now();
   const failed: number[] = [];
-  const totals = { events: 0, virtualMs: 0, processes: 0, checkpoints: 0, failures: 0, restarts: 0 };
+  const totals = { events: 0, virtualMs: 0, processes: 0 };
+  const counts = noCounts();
   for (let index = 0; index < seedsCount; index++) {
     const seed = firstSeed + index;
     const outcome = await runSeed(seed, seedsCount === 1 || index % TWICE_EVERY === 0);
     totals.events += outcome.eventsCount;
     totals.virtualMs += outcome.virtualMs;
     totals.processes += outcome.processesCount;
-    totals.checkpoints += outcome.counts.checkpoints;
-    totals.failures += outcome.counts.failedCheckpoints;
-    totals.restarts += outcome.counts.restarts;
+    for (const name of Object.keys(counts) as (keyof Counts)[]) {
+      counts[name] += outcome.counts[name];
+    }
     if (outcome.problems.length > 0) {
       failed.push(seed);
       if (failed.length <= REPORTS_MAX) console.log(`${reportOf(makeScenario(seed), outcome)}\n`);
@@ -48,8 +51,12 @@ async function run(firstSeed: number, seedsCount: number): Promise<number> {
     `${seedsCount} seeds from ${firstSeed}: ${seedsCount - failed.length} passed, ` +
       `${failed.length} failed, in ${seconds} s (${totals.events} events, ` +
       `${(totals.virtualMs / 1000).toFixed(0)} virtual s, ${totals.processes} processes, ` +
-      `${totals.restarts} restarts, ${totals.checkpoints} checkpoints completed, ` +
-      `${totals.failures} failed)`,
+      `${counts.restarts} restarts)`,
+  );
+  console.log(
+    `checkpoints: ${counts.checkpoints} completed, ${counts.overlapped} of them begun while ` +
+      `another was in flight; ${counts.failedCheckpoints} failed, ${counts.expired} of them ` +
+      `expired, ${counts.declined} declined; ${counts.lostCompletions} notices lost`,
   );
   if (failed.length > 0) console.log(`failed seeds: ${failed.join(" ")}`);
   return failed.length === 0 ? 0 : 1;

@@ -6,14 +6,21 @@
 import type { MasterMessage, WorkerMessage } from "../../packages/core/src/runtime/messages.ts";
 import type { WorkerLauncher } from "../../packages/core/src/runtime/worker-connection.ts";
 import type { Faults } from "./faults.ts";
+import type { Counts } from "./sim-process.ts";
 import type { Trace } from "./trace.ts";
 
 /** Wraps `launcher`. `subtasksCount`: of the whole job. */
 export function tapped(
   launcher: WorkerLauncher,
-  tap: { readonly trace: Trace; readonly faults: Faults; readonly subtasksCount: number },
+  tap: {
+    readonly trace: Trace;
+    readonly faults: Faults;
+    readonly counts: Counts;
+    readonly subtasksCount: number;
+  },
 ): WorkerLauncher {
   const endedCounts = new Map<number, number>();
+  const inFlight = new InFlight(tap.counts);
   return {
     launch: (worker, events) => {
       const connection = launcher.launch(worker, {
@@ -33,12 +40,36 @@ export function tapped(
           const isLost =
             message.kind === "completed" && !haveAllEnded && tap.faults.losesCompletion();
           const text = `master → worker ${worker.workerIndex}: ${describe(message)}`;
+          if (worker.workerIndex === 0) inFlight.see(message);
+          if (isLost) tap.counts.lostCompletions++;
           tap.trace.say(isLost ? `FAULT lost: ${text}` : text);
           if (!isLost) connection.post(message);
         },
       };
     },
   };
+}
+
+/** Counts checkpoints that were completed although another was in flight when they began. */
+class InFlight {
+  readonly #counts: Counts;
+  /** Triggered, neither completed nor aborted: whether others were in flight then. */
+  #open = new Map<number, boolean>();
+
+  constructor(counts: Counts) {
+    this.#counts = counts;
+  }
+
+  see(message: MasterMessage): void {
+    if (message.kind === "deploy") this.#open = new Map();
+    if (message.kind === "trigger") this.#open.set(message.barrier.id, this.#open.size > 0);
+    if (message.kind === "completed" && this.#open.get(message.checkpointId) === true) {
+      this.#counts.overlapped++;
+    }
+    if (message.kind === "completed" || message.kind === "aborted") {
+      this.#open.delete(message.checkpointId);
+    }
+  }
 }
 
 function describe(message: MasterMessage | WorkerMessage): string {

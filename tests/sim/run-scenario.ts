@@ -14,7 +14,7 @@ import { Faults } from "./faults.ts";
 import { judge } from "./judge.ts";
 import { evaluate } from "./reference.ts";
 import type { Scenario } from "./scenario.ts";
-import { isExpected, runProcess, stackOf } from "./sim-process.ts";
+import { isExpected, noCounts, runProcess, stackOf } from "./sim-process.ts";
 import type { Counts, ProcessEnd } from "./sim-process.ts";
 import { Trace } from "./trace.ts";
 
@@ -58,10 +58,11 @@ class Simulation {
   readonly #checkers: Checkers;
   readonly #faults: Faults;
   readonly #job: JobGraph;
-  readonly #counts: Counts = { checkpoints: 0, failedCheckpoints: 0, restarts: 0, warnings: 0 };
+  readonly #counts: Counts = noCounts();
   readonly #problems: string[] = [];
   #processesCount = 0;
   #eventsAfterFaults = 0;
+  #isOver = false;
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
@@ -85,7 +86,7 @@ class Simulation {
     try {
       await this.#writeInputs();
       await this.#runProcesses();
-      if (this.#problems.length === 0) this.#judge();
+      if (this.#isOver) this.#judge();
     } catch (error) {
       this.#problems.push(`the simulation broke: ${stackOf(error)}`);
     }
@@ -115,6 +116,7 @@ class Simulation {
       if (end?.kind === "over" || (end?.kind === "ended" && end.end.status === "FINISHED")) {
         const mayHaveCheckpoints = end.kind === "over" || this.#counts.warnings > 0;
         this.#checkers.finished(end.runDirectory, mayHaveCheckpoints);
+        this.#isOver = true;
         return;
       }
       const { scheduler } = this.#world;

@@ -21,6 +21,10 @@ interface StreamState {
   readonly regime: Regime;
   /** No id comes twice. */
   readonly isUnique: boolean;
+  /** Some source may be idle: then event time can end before the input does. */
+  readonly mayBeIdle: boolean;
+  /** Nodes that made the ids: streams with a common one may have ids in common. */
+  readonly origins: ReadonlySet<string>;
   /** About how many records, at most. */
   readonly size: number;
   /** Whether only a sink may take it: its records depend on the order between channels. */
@@ -92,24 +96,31 @@ class GraphMaker {
       keyKind: this.#keyKind,
       keysCount: 1 + random.int(8),
       isSkewed: oneIn(random, 2),
-      count: pick(random, [0, 30, 80, 150, 150]),
+      count: pick(random, [0, 40, 120, 200, 200]),
       stepMs: this.#stepMs,
       disorderMs,
     });
     const operator: SourceSpec = {
       kind: "source",
-      form: pick(random, ["paced", "paced", "paced", "paced", "collection", "files", "spread"]),
+      form: pick(random, ["paced", "paced", "paced", "spread", "collection", "files", "spread"]),
       records,
       splitsCount: 1 + random.int(7),
       batchMax: 1 + random.int(8),
-      pauseMs: pick(random, [1, 4, 10]),
+      pauseMs: pick(random, [2, 8, 20]),
       outOfOrdernessMs: outOfOrdernessOf(regime, disorderMs),
       idleAfterMs: regime === "late" && oneIn(random, 2) ? pick(random, [5, 50]) : undefined,
       alignment: regime !== "untimed" && oneIn(random, 6) ? "all" : undefined,
     };
     this.#add({ uid, regime, inputs: [], operator });
     const size = records.length;
-    this.#give({ uid, tag: "main" }, { regime, isUnique: true, isFinal: false, size });
+    this.#give({ uid, tag: "main" }, {
+      regime,
+      isUnique: true,
+      mayBeIdle: operator.idleAfterMs !== undefined,
+      origins: new Set([uid]),
+      isFinal: false,
+      size,
+    });
   }
 
   #addOperator(index: number): void {
@@ -127,23 +138,33 @@ class GraphMaker {
     const size = kind === "join" ? sizes[0]! * sizes[1]! : sizes.reduce((sum, own) => sum + own);
     const regime = weakest(inputs.map(({ regime: own }) => own));
     const isUnique = inputs.every((input) => input.isUnique);
-    const operator = drawOperator(random, kind, { regime, isUnique, stepMs: this.#stepMs });
+    const mayBeIdle = inputs.some((input) => input.mayBeIdle);
+    const operator = drawOperator(random, kind, {
+      regime,
+      isUnique,
+      mayBeIdle,
+      stepMs: this.#stepMs,
+    });
     if (operator === undefined) return;
     for (const { states } of inputs) for (const state of states) state.takersCount++;
     this.#add({ uid, regime, inputs: inputs.map(({ ref }) => ref), operator });
     const outcome = outcomeOf(operator, { regime, isUnique, size });
-    this.#give({ uid, tag: "main" }, outcome);
+    const inherited = new Set(inputs.flatMap(({ origins }) => [...origins]));
+    const hasOwnIds = ["totals", "buckets", "window"].includes(kind);
+    const origins = hasOwnIds ? new Set([uid]) : inherited;
+    this.#give({ uid, tag: "main" }, { ...outcome, origins, mayBeIdle });
+    const aside = { regime, isUnique, mayBeIdle, origins: inherited, size };
     if (operator.kind === "split" || operator.kind === "totals") {
-      this.#give({ uid, tag: "side" }, { regime, isUnique, isFinal: false, size });
+      this.#give({ uid, tag: "side" }, { ...aside, isFinal: false });
     }
     if (operator.kind === "window" && operator.hasLateOutput) {
-      this.#give({ uid, tag: "late" }, { regime, isUnique, isFinal: true, size });
+      this.#give({ uid, tag: "late" }, { ...aside, isFinal: true });
     }
   }
 
   /** A stream, or several put together, that an operator may stand on. */
   #takeInput(kind: OperatorSpec["kind"]):
-    | (Pick<StreamState, "regime" | "isUnique" | "size"> & {
+    | (Omit<StreamState, "ref" | "isFinal" | "takersCount"> & {
         readonly ref: InputRef;
         readonly states: readonly StreamState[];
       })
@@ -164,7 +185,9 @@ class GraphMaker {
       ref: { streams: states.map(({ ref }) => ref), partitioner },
       states,
       regime: weakest(states.map(({ regime }) => regime)),
-      isUnique: partitioner !== "broadcast" && states.every(({ isUnique }) => isUnique),
+      isUnique: partitioner !== "broadcast" && areUnique(states),
+      mayBeIdle: states.some((state) => state.mayBeIdle),
+      origins: new Set(states.flatMap(({ origins }) => [...origins])),
       size: states.reduce((sum, { size }) => sum + size, 0) * (partitioner === "broadcast" ? 3 : 1),
     };
   }
@@ -202,4 +225,9 @@ function outOfOrdernessOf(regime: Regime, disorderMs: number): number | undefine
 function weakest(regimes: readonly Regime[]): Regime {
   if (regimes.includes("untimed")) return "untimed";
   return regimes.includes("late") ? "late" : "on-time";
+}
+
+function areUnique(states: readonly StreamState[]): boolean {
+  const origins = states.flatMap((state) => [...state.origins]);
+  return states.every(({ isUnique }) => isUnique) && new Set(origins).size === origins.length;
 }

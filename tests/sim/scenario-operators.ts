@@ -11,6 +11,11 @@ export interface InputFacts {
   readonly isUnique: boolean;
 }
 
+interface DrawFacts extends InputFacts {
+  readonly mayBeIdle: boolean;
+  readonly stepMs: number;
+}
+
 const TOTALS: readonly TotalsState[] = [
   "value",
   "fields",
@@ -25,7 +30,7 @@ const TOTALS: readonly TotalsState[] = [
 export function drawOperator(
   random: Random,
   kind: OperatorSpec["kind"],
-  input: InputFacts & { readonly stepMs: number },
+  input: DrawFacts,
 ): OperatorSpec | undefined {
   const modulus = 2 + random.int(4);
   switch (kind) {
@@ -36,7 +41,7 @@ export function drawOperator(
     case "split":
       return { kind, modulus };
     case "totals":
-      return { kind, state: pick(random, TOTALS), modulus };
+      return input.mayBeIdle ? undefined : { kind, state: pick(random, TOTALS), modulus };
     case "buckets":
       return input.regime === "on-time"
         ? { kind, sizeMs: input.stepMs * pick(random, [3, 20]) }
@@ -62,7 +67,7 @@ export function drawOperator(
 
 function drawWindow(
   random: Random,
-  input: InputFacts & { readonly stepMs: number },
+  input: DrawFacts,
 ): OperatorSpec | undefined {
   const { stepMs } = input;
   const isLate = input.regime === "late";
@@ -101,8 +106,11 @@ export function outcomeOf(
     case "window":
       return { regime: "on-time", isUnique: true, isFinal: operator.isLate, size: size * 2 };
     case "totals":
-    case "buckets":
-      return { regime: "on-time", isUnique: true, isFinal: false, size };
+    case "buckets": {
+      // Windows need timestamps from the source on.
+      const regime = input.regime === "untimed" ? "untimed" : "on-time";
+      return { regime, isUnique: true, isFinal: false, size };
+    }
     case "flatMap":
     case "map":
     case "filter":

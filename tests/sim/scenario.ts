@@ -146,7 +146,7 @@ export function makeScenario(seed: number): Scenario {
     checkpoint: {
       intervalMs: pick(random, [10, 10, 15, 25, 40]),
       minPauseMs: pick(random, [0, 0, 0, 5]),
-      timeoutMs: pick(random, [10, 20, 40, 10_000, 10_000]),
+      timeoutMs: pick(random, [15, 30, 60, 10_000, 10_000, 10_000, 10_000, 10_000]),
       isIncremental: random.int(6) > 0,
       retainedCount: 1 + random.int(3),
     },

@@ -42,8 +42,27 @@ export interface ProcessParts {
 export interface Counts {
   checkpoints: number;
   failedCheckpoints: number;
+  /** Of the failed ones, those that timed out, and those that a task declined. */
+  expired: number;
+  declined: number;
+  /** Completed checkpoints that were triggered while another was in flight. */
+  overlapped: number;
+  lostCompletions: number;
   restarts: number;
   warnings: number;
+}
+
+export function noCounts(): Counts {
+  return {
+    checkpoints: 0,
+    failedCheckpoints: 0,
+    expired: 0,
+    declined: 0,
+    overlapped: 0,
+    lostCompletions: 0,
+    restarts: 0,
+    warnings: 0,
+  };
 }
 
 export type ProcessEnd =
@@ -76,7 +95,7 @@ export async function runProcess(parts: ProcessParts): Promise<ProcessEnd> {
   });
   if (decision.kind === "refuse") throw decision.error;
   trace.say(`epoch ${run.epoch} begins from ${store.latest?.checkpointId ?? "nothing"}`);
-  checkers.recovered(store, run.directory, warningsCount > 0);
+  checkers.recovered(store, run.directory, () => warningsCount > 0);
   const launcher = localLauncher({
     env,
     job,
@@ -96,7 +115,7 @@ export async function runProcess(parts: ProcessParts): Promise<ProcessEnd> {
     }),
     run: { directory: run, store, onDeleted: (listener) => (onDeleted = listener) },
     runId: run.jobId,
-    launcher: tapped(launcher, { trace, faults: parts.faults, subtasksCount }),
+    launcher: tapped(launcher, { trace, faults: parts.faults, counts, subtasksCount }),
     metrics: new JobMetrics(job),
     onEvent: (event) => onEvent(parts, store, event),
   });
@@ -142,6 +161,8 @@ function onEvent(parts: ProcessParts, store: CheckpointStore, event: JobEvent): 
       break;
     case "checkpoint-failed":
       counts.failedCheckpoints++;
+      if (event.message.startsWith("CHECKPOINT_EXPIRED")) counts.expired++;
+      if (/DECLINED|ASYNC/u.test(event.message)) counts.declined++;
       trace.say(`checkpoint ${event.id} failed: ${event.message}`);
       break;
     case "warning":

@@ -19,7 +19,7 @@ import type { RecordWriter } from "../exchange/record-writer.ts";
 import { FIRE_BUDGET } from "../operators/operator.ts";
 import type { Operator } from "../operators/operator.ts";
 import type { Output } from "../operators/output.ts";
-import { NO_WATERMARK } from "../time/timestamp.ts";
+import { MAX_WATERMARK, NO_WATERMARK } from "../time/timestamp.ts";
 
 /**
  * One operator in its chain. The head of a source chain has no operator: the source head emits into
@@ -104,13 +104,20 @@ type Work =
 export class Chain {
   readonly members: readonly ChainMember[];
   readonly writers: readonly RecordWriter[];
+  readonly #fireBudget: number;
   #work: Work | undefined;
   #watermark = NO_WATERMARK;
 
-  constructor(members: readonly ChainMember[], writers: readonly RecordWriter[]) {
+  /** `fireBudget`: firings per slice of work. */
+  constructor(
+    members: readonly ChainMember[],
+    writers: readonly RecordWriter[],
+    fireBudget: number = FIRE_BUDGET,
+  ) {
     assert(members.length > 0, "a chain has operators");
     this.members = members;
     this.writers = writers;
+    this.#fireBudget = fireBudget;
   }
 
   /** The last watermark that passed the whole chain. */
@@ -163,6 +170,16 @@ export class Chain {
     this.#work = { kind: "watermark", timestamp, index: -1 };
   }
 
+  /**
+   * Before the end of input: what came after the end of event time (where the others were idle) has
+   * no later watermark to wait for.
+   */
+  repeatLastWatermark(): void {
+    assert(this.#work === undefined, "a chain takes no watermark while it has work");
+    if (this.#watermark < MAX_WATERMARK) return;
+    this.#work = { kind: "watermark", timestamp: MAX_WATERMARK, index: -1 };
+  }
+
   /** Starts what is due in processing time, if anything. */
   advanceProcessingTime(now: number): void {
     assert(this.#work === undefined, "a chain has one work at a time");
@@ -184,14 +201,14 @@ export class Chain {
     assert(work !== undefined, "there is work");
     if (work.index >= 0) {
       const operator = this.members[work.index].operator;
-      if (operator !== undefined && !operator.fire(FIRE_BUDGET)) return;
+      if (operator !== undefined && !operator.fire(this.#fireBudget)) return;
     }
     while (++work.index < this.members.length) {
       const operator = this.members[work.index].operator;
       if (operator === undefined) continue;
       if (work.kind === "watermark") operator.advanceWatermark(work.timestamp);
       else operator.advanceProcessingTime(work.now);
-      if (!operator.fire(FIRE_BUDGET)) return;
+      if (!operator.fire(this.#fireBudget)) return;
     }
     this.#work = undefined;
     if (work.kind === "watermark") {

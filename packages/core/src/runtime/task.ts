@@ -80,6 +80,8 @@ export class Task {
   #endWatermarkDone = false;
   #hasEnded = false;
   #isBlocked = false;
+  /** The last input of a gate has ended; what that makes due is fired before the chain is told. */
+  #lastInput: number | undefined;
   /** The watermark of the snapshot has been told downstream. */
   #isResumed = false;
   /** Monotonic ms at which a source wants to be looked at again. */
@@ -145,6 +147,11 @@ export class Task {
   }
 
   #stepGate(gate: InputGate): StepResult {
+    if (this.#lastInput !== undefined) {
+      this.#endInput(this.#lastInput, true);
+      this.#lastInput = undefined;
+      return "progressed";
+    }
     const event = gate.poll();
     if (event === undefined) return "idle";
     switch (event.kind) {
@@ -161,7 +168,9 @@ export class Task {
         this.#options.events.superseded(event.checkpointId);
         break;
       case "end-input":
-        this.#endInput(event.input, gate.hasEnded);
+        if (gate.hasEnded) this.#lastInput = event.input;
+        else this.#endInput(event.input, false);
+        if (gate.hasEnded) this.#chain.repeatLastWatermark();
         break;
     }
     return "progressed";
