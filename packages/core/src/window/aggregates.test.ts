@@ -280,6 +280,7 @@ test("fields and records are type-checked against the stream", () => {
     longest: max((f) => f.delay),
     names: collect((f) => f.origin),
     worst: topN(3, (f) => f.delay),
+    latest: maxBy("delay"),
   });
   type Outputs = NonNullable<typeof typed>;
   const check: Outputs = {
@@ -288,10 +289,13 @@ test("fields and records are type-checked against the stream", () => {
     longest: 2,
     names: ["A"],
     worst: [{ origin: "A" }],
+    latest: { origin: "A" },
   };
   assert.equal(check.n, 1);
   // @ts-expect-error a string cannot be averaged
   outputs({ bad: avg("origin") });
+  // @ts-expect-error nor compared as a number
+  outputs({ bad: maxBy("origin") });
   // @ts-expect-error nor counted where it is not
   outputs({ bad: count((f: { readonly nothing: number }) => f.nothing) });
 });

@@ -5,6 +5,7 @@
  *     derived again after a restore.
  */
 import { assert } from "../assert.ts";
+import { oxbowError } from "../errors.ts";
 import type { Pane, PaneFamily } from "../state/keyed-backend.ts";
 import type { AccumulatorTable } from "./aggregate-table.ts";
 import type { AccumulatorChild } from "./aggregate.ts";
@@ -40,10 +41,19 @@ export class OpenPanes {
     this.#children = children;
   }
 
-  /** Takes over the panes that were loaded. */
-  restore(): void {
+  /**
+   * Takes over the panes that were loaded. `paneOf` gives the pane that a time belongs to now:
+   * panes of other sizes would count records twice or not at all, so they are refused
+   * (`STATE_MISMATCH`).
+   */
+  restore(uid: string, paneOf: (time: number) => TimeWindow): void {
     assert(this.list.length === 0, "panes are restored once, before the first record");
-    for (const pane of this.#family.panes()) this.#add(pane, true);
+    for (const pane of this.#family.panes()) {
+      const { start, end } = pane.namespace;
+      const now = paneOf(start);
+      if (now.start !== start || now.end !== end) throw paneMismatch(uid, pane.namespace, now);
+      this.#add(pane, true);
+    }
   }
 
   /** The pane that begins at `start`, if it is there. */
@@ -76,4 +86,15 @@ export class OpenPanes {
     this.list.splice(at, 0, opened);
     return opened;
   }
+}
+
+function paneMismatch(uid: string, stored: TimeWindow, now: TimeWindow): Error {
+  const text = ({ start, end }: TimeWindow): string => `[${start}, ${end})`;
+  return oxbowError(
+    "STATE_MISMATCH",
+    `Operator "${uid}": the snapshot has contents for ${text(stored)}, where the windows as they ` +
+      `are declared now have ${text(now)}. Restore with the window's size, slide and offset of ` +
+      "the snapshot, or give the operator a new uid.",
+    { uid, stored, now },
+  );
 }

@@ -32,6 +32,12 @@ export function paneAssignment(assigner: TumblingAssigner | SlidingAssigner): Pa
   return Object.freeze({ sizeMs, slideMs, offsetMs, paneMs, panesPerWindow: sizeMs / paneMs });
 }
 
+/** The pane that contains `time`. */
+export function paneAt(panes: PaneAssignment, time: number): TimeWindow {
+  const start = paneStart(panes, time);
+  return { start, end: start + panes.paneMs };
+}
+
 /** Start of the pane that contains `time`. */
 export function paneStart(panes: PaneAssignment, time: number): number {
   return windowStart(time, panes.paneMs, panes.offsetMs);
@@ -62,6 +68,30 @@ export function lastWindowEnd(panes: PaneAssignment, pane: TimeWindow): number |
 export function firstWindowEnd(panes: PaneAssignment, pane: TimeWindow): number | undefined {
   const start = firstWindowStart(panes, pane.start);
   return start <= pane.start ? start + panes.sizeMs : undefined;
+}
+
+/**
+ * End of the first window with its last timestamp after `time` that has one of the panes; Infinity
+ * for none. `panes` are in order.
+ */
+export function nextWindowEnd(
+  assignment: PaneAssignment,
+  panes: readonly { readonly window: TimeWindow }[],
+  time: number,
+): number {
+  const { slideMs } = assignment;
+  let next = Number.POSITIVE_INFINITY;
+  for (const { window } of panes) {
+    const firstEnd = firstWindowEnd(assignment, window);
+    const lastEnd = lastWindowEnd(assignment, window);
+    if (firstEnd === undefined || lastEnd === undefined) continue;
+    // Later panes have later windows.
+    if (firstEnd >= next) break;
+    const pastCount = Math.max(0, Math.floor((time + 1 - firstEnd) / slideMs) + 1);
+    const end = pastCount === 0 ? firstEnd : firstEnd + pastCount * slideMs;
+    if (end <= lastEnd) next = Math.min(next, end);
+  }
+  return next;
 }
 
 /** Exact for safe integers. */

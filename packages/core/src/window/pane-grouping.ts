@@ -11,7 +11,7 @@
 import { addSaturated } from "../time/timestamp.ts";
 import { firstWindowStart, lastWindowEnd, lastWindowStart, paneStart } from "./pane-assignment.ts";
 import type { PaneAssignment } from "./pane-assignment.ts";
-import { RecordGroups } from "./record-groups.ts";
+import { RecordGroups, RecordIndexes } from "./record-groups.ts";
 
 /** How records go into panes. */
 export interface PaneGroupingOptions {
@@ -24,9 +24,8 @@ export interface PaneGroupingOptions {
 /** See the file header. */
 export class PaneGrouping {
   readonly groups = new RecordGroups();
-  /** Indexes of the batch's late records; valid: the first `lateCount`. */
-  lateIndexes = new Int32Array(64);
-  lateCount = 0;
+  /** The batch's late records. */
+  readonly late = new RecordIndexes();
   readonly #options: PaneGroupingOptions;
   /** The span [from, to) that was looked at last, and the groups of its records. */
   #from = 0;
@@ -58,7 +57,7 @@ export class PaneGrouping {
 
   #begin(watermark: number): void {
     this.groups.reset();
-    this.lateCount = 0;
+    this.late.count = 0;
     this.#from = 0;
     this.#to = 0;
     this.#watermark = watermark;
@@ -69,7 +68,7 @@ export class PaneGrouping {
     for (let at = 0; at < starts.length; at++) this.groups.add(starts[at], index);
     if (starts.length > 0) return;
     if (this.#isInWindow || addSaturated(time, this.#options.latenessMs) <= this.#watermark) {
-      this.#addLate(index);
+      this.late.add(index);
     }
   }
 
@@ -94,14 +93,5 @@ export class PaneGrouping {
 
   #isPast(windowEnd: number): boolean {
     return addSaturated(windowEnd - 1, this.#options.latenessMs) <= this.#watermark;
-  }
-
-  #addLate(index: number): void {
-    if (this.lateCount === this.lateIndexes.length) {
-      const grown = new Int32Array(this.lateCount * 2);
-      grown.set(this.lateIndexes);
-      this.lateIndexes = grown;
-    }
-    this.lateIndexes[this.lateCount++] = index;
   }
 }

@@ -19,7 +19,7 @@ import { childTableSpec } from "./child-store.ts";
 import { FlagColumn } from "./flag-column.ts";
 import { OpenPanes } from "./open-panes.ts";
 import type { OpenPane } from "./open-panes.ts";
-import { paneAssignment } from "./pane-assignment.ts";
+import { lastWindowStart, paneAssignment } from "./pane-assignment.ts";
 import type { PaneAssignment } from "./pane-assignment.ts";
 import { PaneGrouping } from "./pane-grouping.ts";
 import { emitLate, RowBuffer } from "./record-groups.ts";
@@ -79,7 +79,12 @@ export class PaneWindows implements WindowOperator {
   restored(watermark: number): void {
     this.#watermark = watermark;
     if (this.#isEvent) this.#time = watermark;
-    this.#panes.restore();
+    // A pane is a window here; windows begin where slides do.
+    const { sizeMs } = this.#assignment;
+    this.#panes.restore(this.#plan.uid, (time) => {
+      const start = lastWindowStart(this.#assignment, time);
+      return { start, end: start + sizeMs };
+    });
     for (const pane of this.#panes.list) pane.isFired = this.#isDue(pane);
     this.#findNextDue();
   }
@@ -97,9 +102,7 @@ export class PaneWindows implements WindowOperator {
     for (let at = 0; at < grouping.groups.count; at++) {
       this.#addGroup(grouping.groups.at(at), { prepared, keys, count: batch.count });
     }
-    const { lateIndexes, lateCount } = grouping;
-    if (lateCount === 0) return;
-    emitLate(batch, { indexes: lateIndexes, count: lateCount }, this.#plan, this.#context.output);
+    emitLate(batch, grouping.late, this.#plan, this.#context.output);
   }
 
   #addGroup(

@@ -65,10 +65,21 @@ function newGroup(): RecordGroup {
   return { start: 0, count: 0, indexes: new Int32Array(FIRST_INDEXES) };
 }
 
-function grow(group: RecordGroup): void {
+function grow(group: { indexes: Int32Array }): void {
   const indexes = new Int32Array(group.indexes.length * 2);
   indexes.set(group.indexes);
   group.indexes = indexes;
+}
+
+/** A growing list of positions in a batch; the buffer is reused. */
+export class RecordIndexes {
+  indexes = new Int32Array(FIRST_INDEXES);
+  count = 0;
+
+  add(index: number): void {
+    if (this.count === this.indexes.length) grow(this);
+    this.indexes[this.count++] = index;
+  }
 }
 
 /** Some records of a batch: `indexes[0 .. count)`. */
@@ -99,6 +110,7 @@ export function emitLate(
   { hasLateOutput }: { readonly hasLateOutput: boolean },
   output: WindowOutput,
 ): void {
+  if (late.count === 0) return;
   if (!hasLateOutput) {
     output.countLate(late.count);
     return;

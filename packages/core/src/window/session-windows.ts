@@ -15,15 +15,16 @@ import type { Batch } from "../columns/batch.ts";
 import type { KeyColumn } from "../columns/key-column.ts";
 import type { KeyedBackend, TimerService } from "../state/keyed-backend.ts";
 import type { Namespace } from "../state/row-chunk.ts";
-import { addSaturated, MAX_WATERMARK, NO_WATERMARK } from "../time/timestamp.ts";
+import { addSaturated, NO_WATERMARK } from "../time/timestamp.ts";
 import { accumulatorColumns, TableAggregates } from "./aggregate-table.ts";
 import type { AccumulatorTable } from "./aggregate-table.ts";
 import { sessionGapMs } from "./assigner.ts";
 import type { SessionAssigner, TimeWindow } from "./assigner.ts";
-import { emitLate } from "./record-groups.ts";
+import { emitLate, RecordIndexes } from "./record-groups.ts";
 import { mergeSession } from "./session-merge.ts";
 import { sessionChildSpec, sessionStore } from "./session-stores.ts";
 import { NO_TIMER, SessionTable } from "./session-table.ts";
+import { SessionTimers } from "./session-timers.ts";
 import { SessionTriggers } from "./session-triggers.ts";
 import { triggerColumns } from "./trigger-state.ts";
 import type { WindowContext, WindowOperator } from "./window-operator.ts";
@@ -44,7 +45,7 @@ export class SessionWindows implements WindowOperator {
   readonly #context: WindowContext;
   readonly #assigner: SessionAssigner;
   readonly #isEvent: boolean;
-  readonly #timers: TimerService;
+  readonly #engine: SessionTimers;
   readonly #sessions: SessionTable;
   readonly #accumulators: AccumulatorTable;
   readonly #aggregates: TableAggregates;
@@ -53,7 +54,7 @@ export class SessionWindows implements WindowOperator {
   readonly #triggers: SessionTriggers | undefined;
   readonly #row = new Int32Array(1);
   readonly #index = new Int32Array(1);
-  #late = new Int32Array(64);
+  readonly #late = new RecordIndexes();
   #pending: PendingCleanup[] = [];
   #watermark = NO_WATERMARK;
   #targetWatermark = NO_WATERMARK;
@@ -68,7 +69,6 @@ export class SessionWindows implements WindowOperator {
     this.#context = context;
     this.#assigner = assigner;
     this.#isEvent = assigner.time === "event";
-    this.#timers = this.#isEvent ? backend.eventTimers : backend.processingTimers;
     const sessions = new SessionTable(backend, [
       ...accumulatorColumns(aggregates),
       ...SessionTriggers.columns,
@@ -79,6 +79,10 @@ export class SessionWindows implements WindowOperator {
     );
     const { table } = sessions;
     this.#sessions = sessions;
+    this.#engine = new SessionTimers(
+      sessions,
+      this.#isEvent ? backend.eventTimers : backend.processingTimers,
+    );
     this.#accumulators = { table, stores };
     this.#aggregates = new TableAggregates(aggregates, table.layout);
     const { layout } = backend.main;
@@ -115,7 +119,7 @@ export class SessionWindows implements WindowOperator {
     const now = this.#context.now();
     const isLookedAt = this.#triggers !== undefined || this.#assigner.gapOf !== undefined;
     const records = isLookedAt ? batch.records() : undefined;
-    let lateCount = 0;
+    this.#late.count = 0;
     for (let index = 0; index < batch.count; index++) {
       this.#backend.setCurrent(keys, index);
       const timestamp = batch.timestamps?.[index] ?? now;
@@ -123,8 +127,7 @@ export class SessionWindows implements WindowOperator {
       const end = start + sessionGapMs(this.#assigner, records?.[index]);
       const row = this.#sessionFor({ start, end });
       if (row === 0) {
-        if (lateCount === this.#late.length) this.#growLate();
-        this.#late[lateCount++] = index;
+        this.#late.add(index);
         continue;
       }
       this.#row[0] = row;
@@ -133,9 +136,7 @@ export class SessionWindows implements WindowOperator {
       if (this.#triggers === undefined) this.#onAdded(row);
       else this.#onTriggered(row, records?.[index], timestamp);
     }
-    if (lateCount === 0) return;
-    const late = { indexes: this.#late, count: lateCount };
-    emitLate(batch, late, this.#plan, this.#context.output);
+    emitLate(batch, this.#late, this.#plan, this.#context.output);
   }
 
   /** Row of the session that takes the record: new, extended or merged; 0: the record is late. */
@@ -160,7 +161,7 @@ export class SessionWindows implements WindowOperator {
     const { table, stores } = this.#accumulators;
     this.#aggregates.merge(this.#accumulators, row, this.#accumulators, other);
     for (const store of stores) store.clear(other);
-    this.#disarm(other);
+    this.#engine.disarm(other);
     table.remove(other);
   }
 
@@ -171,11 +172,11 @@ export class SessionWindows implements WindowOperator {
     const isPast = this.#isEvent && end - 1 <= this.#watermark;
     sessions.fired.set(sessions.table, row, isPast);
     if (isPast) this.#emit(row);
-    this.#arm(row, this.#neededTime(row));
+    this.#engine.arm(row, this.#neededTime(row));
   }
 
   #onTriggered(row: number, record: unknown, timestamp: number): void {
-    this.#arm(row, this.#cleanupTime(this.#sessions.endOf(row)));
+    this.#engine.arm(row, this.#cleanupTime(this.#sessions.endOf(row)));
     this.#triggers?.onRecord(row, record, timestamp);
   }
 
@@ -185,25 +186,6 @@ export class SessionWindows implements WindowOperator {
     const waits =
       this.#triggers === undefined && !this.#sessions.fired.get(this.#sessions.table, row);
     return waits ? end - 1 : this.#cleanupTime(end);
-  }
-
-  /** Sees to it that the timer goes off no later than `timestamp`. */
-  #arm(row: number, timestamp: number): void {
-    const armed = this.#sessions.timerOf(row);
-    if (armed <= timestamp) return;
-    const id = this.#sessions.idOf(row);
-    const namespace = { start: id, end: id };
-    if (armed !== NO_TIMER) this.#timers.delete(armed, namespace);
-    // A session that never ends by time stays until the job does.
-    const isNever = timestamp >= MAX_WATERMARK;
-    if (!isNever) this.#timers.register(timestamp, namespace);
-    this.#sessions.setTimer(row, isNever ? NO_TIMER : timestamp);
-  }
-
-  #disarm(row: number): void {
-    const armed = this.#sessions.timerOf(row);
-    const id = this.#sessions.idOf(row);
-    if (armed !== NO_TIMER) this.#timers.delete(armed, { start: id, end: id });
   }
 
   advanceWatermark(watermark: number): void {
@@ -264,7 +246,7 @@ export class SessionWindows implements WindowOperator {
       sessions.fired.set(sessions.table, row, true);
       needed = this.#neededTime(row);
     }
-    if (timestamp < needed) this.#arm(row, needed);
+    if (timestamp < needed) this.#engine.arm(row, needed);
     else if (this.#triggers === undefined) this.#drop(row);
     else this.#pending.push({ key: this.#backend.currentKey(), id, timestamp });
   }
@@ -298,7 +280,7 @@ export class SessionWindows implements WindowOperator {
     for (const { key, id, timestamp } of this.#pending) {
       this.#backend.setCurrentKey(key);
       const row = this.#sessions.find(id);
-      if (row !== 0) this.#arm(row, timestamp);
+      if (row !== 0) this.#engine.arm(row, timestamp);
     }
     this.#pending = [];
     return true;
@@ -315,11 +297,5 @@ export class SessionWindows implements WindowOperator {
   #seeWatermark(watermark: number): void {
     this.#results.currentWatermark = watermark;
     this.#triggers?.seeWatermark(watermark);
-  }
-
-  #growLate(): void {
-    const grown = new Int32Array(this.#late.length * 2);
-    grown.set(this.#late);
-    this.#late = grown;
   }
 }

@@ -15,32 +15,25 @@ import type { KeyedBackend } from "../state/keyed-backend.ts";
 import { addSaturated, NO_WATERMARK } from "../time/timestamp.ts";
 import { accumulatorColumns, TableAggregates } from "./aggregate-table.ts";
 import type { PreparedBatch } from "./aggregate-table.ts";
-import type { TimeWindow } from "./assigner.ts";
 import { childTableSpec } from "./child-store.ts";
 import { OpenPanes } from "./open-panes.ts";
 import type { OpenPane } from "./open-panes.ts";
-import { firstWindowEnd, lastWindowEnd, paneAssignment } from "./pane-assignment.ts";
+import {
+  firstWindowEnd,
+  lastWindowEnd,
+  nextWindowEnd,
+  paneAssignment,
+  paneAt,
+} from "./pane-assignment.ts";
 import type { PaneAssignment } from "./pane-assignment.ts";
 import { PaneGrouping } from "./pane-grouping.ts";
 import { PANES } from "./pane-windows.ts";
 import { emitLate, RowBuffer } from "./record-groups.ts";
 import type { RecordGroup } from "./record-groups.ts";
-import { ScratchAccumulators } from "./scratch-accumulators.ts";
+import { WindowMerge } from "./window-merge.ts";
 import type { WindowContext, WindowOperator } from "./window-operator.ts";
 import type { WindowPlan } from "./window-plan.ts";
 import { WindowResults } from "./window-results.ts";
-
-/**
- * A window that fires: first its panes are merged, then the keys of the merged table are emitted.
- */
-interface Firing {
-  readonly window: TimeWindow;
-  readonly panes: readonly OpenPane[];
-  /** Position in `panes`; at its end: emitting. */
-  at: number;
-  /** Last row done in the pane, or in the merged table. */
-  cursor: number;
-}
 
 interface GroupBatch {
   readonly prepared: PreparedBatch;
@@ -63,13 +56,12 @@ export class SharedWindows implements WindowOperator {
   readonly #panes: OpenPanes;
   readonly #aggregates: TableAggregates;
   readonly #results: WindowResults;
+  readonly #merge: WindowMerge;
   readonly #rows = new RowBuffer();
-  #scratch: ScratchAccumulators | undefined;
   /** All windows that end at or before it + 1 have fired. */
   #time = NO_WATERMARK;
   #target = NO_WATERMARK;
   #nextDue = Number.POSITIVE_INFINITY;
-  #firing: Firing | undefined;
   isFiring = false;
 
   constructor(plan: WindowPlan, backend: KeyedBackend, context: WindowContext) {
@@ -87,6 +79,7 @@ export class SharedWindows implements WindowOperator {
     this.#panes = new OpenPanes(family, aggregates.children);
     this.#aggregates = new TableAggregates(aggregates, family.layout);
     this.#results = new WindowResults(plan, this.#aggregates, { layout: family.layout, context });
+    this.#merge = new WindowMerge(this.#aggregates, this.#results);
   }
 
   get currentWatermark(): number {
@@ -95,7 +88,7 @@ export class SharedWindows implements WindowOperator {
 
   restored(watermark: number): void {
     this.#time = watermark;
-    this.#panes.restore();
+    this.#panes.restore(this.#plan.uid, (time) => paneAt(this.#assignment, time));
     this.#findNextDue();
   }
 
@@ -108,7 +101,7 @@ export class SharedWindows implements WindowOperator {
     const late: LateRecord[] = [];
     for (let at = 0; at < grouping.groups.count; at++) {
       const group = grouping.groups.at(at);
-      const pane = this.#paneAt(group.start);
+      const pane = this.#openAt(group.start);
       if (this.#hasFired(pane)) {
         for (let k = 0; k < group.count; k++) late.push({ pane, index: group.indexes[k] });
       } else {
@@ -116,12 +109,10 @@ export class SharedWindows implements WindowOperator {
       }
     }
     if (late.length > 0) this.#addLate(late, prepared, keys);
-    const { lateIndexes, lateCount } = grouping;
-    if (lateCount === 0) return;
-    emitLate(batch, { indexes: lateIndexes, count: lateCount }, this.#plan, this.#context.output);
+    emitLate(batch, grouping.late, this.#plan, this.#context.output);
   }
 
-  #paneAt(start: number): OpenPane {
+  #openAt(start: number): OpenPane {
     const known = this.#panes.get(start);
     if (known !== undefined) return known;
     const pane = this.#panes.open(start, start + this.#assignment.paneMs);
@@ -165,16 +156,8 @@ export class SharedWindows implements WindowOperator {
     const lastEnd = lastWindowEnd(this.#assignment, pane.window) ?? firstEnd;
     for (let end = firstEnd; end <= lastEnd && end - 1 <= this.#time; end += slideMs) {
       if (this.#isPast(end)) continue;
-      const scratch = this.#emptyScratch(pane);
-      let row = 0;
-      for (const part of this.#panesOf(end)) {
-        const partRow = part.table.find(record.keys, record.index);
-        if (partRow === 0) continue;
-        row = scratch.rowLike(part.table, partRow);
-        this.#aggregates.merge(scratch, row, part, partRow);
-      }
-      assert(row !== 0, "the pane of the late record has its key");
-      this.#results.emitRow(scratch, row, Object.freeze({ start: end - sizeMs, end }));
+      const window = Object.freeze({ start: end - sizeMs, end });
+      this.#merge.emitKey(window, this.#panesOf(end), record.keys, record.index);
     }
   }
 
@@ -186,13 +169,6 @@ export class SharedWindows implements WindowOperator {
       if (pane !== undefined) panes.push(pane);
     }
     return panes;
-  }
-
-  #emptyScratch(like: OpenPane): ScratchAccumulators {
-    const { children } = this.#plan.aggregates;
-    this.#scratch ??= new ScratchAccumulators(like.pane, children);
-    this.#scratch.clear();
-    return this.#scratch;
   }
 
   advanceWatermark(watermark: number): void {
@@ -215,11 +191,11 @@ export class SharedWindows implements WindowOperator {
     if (!this.isFiring) return true;
     this.#results.currentWatermark = this.#target;
     let left = rowsMax;
-    for (;;) {
-      this.#firing ??= this.#nextToFire();
-      if (this.#firing === undefined) break;
+    while (this.#merge.window !== undefined || this.#beginNext()) {
       if (left <= 0) return false;
-      left = this.#fireSlice(this.#firing, left);
+      const { window } = this.#merge;
+      left = this.#merge.fire(left);
+      if (this.#merge.window === undefined && window !== undefined) this.#time = window.end - 1;
     }
     this.#time = this.#target;
     this.isFiring = false;
@@ -228,77 +204,18 @@ export class SharedWindows implements WindowOperator {
     return true;
   }
 
-  #nextToFire(): Firing | undefined {
-    const end = this.#nextWindowEnd();
-    if (end - 1 > this.#target) return undefined;
-    const panes = this.#panesOf(end);
-    this.#emptyScratch(panes[0]);
+  /** Begins with the next window that is due; false: none is. */
+  #beginNext(): boolean {
+    const end = nextWindowEnd(this.#assignment, this.#panes.list, this.#time);
+    if (end - 1 > this.#target) return false;
     const window = Object.freeze({ start: end - this.#assignment.sizeMs, end });
-    // The rows of a single pane need no merging: they are emitted from where they are.
-    return { window, panes, at: panes.length === 1 ? 1 : 0, cursor: 0 };
-  }
-
-  #fireSlice(firing: Firing, rowsMax: number): number {
-    const left = this.#mergeRows(firing, rowsMax);
-    if (firing.at < firing.panes.length) return left;
-    return this.#emitRows(firing, left);
-  }
-
-  #mergeRows(firing: Firing, rowsMax: number): number {
-    const scratch = this.#scratch;
-    assert(scratch !== undefined, "a firing window has a table to merge into");
-    let left = rowsMax;
-    while (firing.at < firing.panes.length && left > 0) {
-      const pane = firing.panes[firing.at];
-      const row = pane.table.nextRow(firing.cursor);
-      firing.cursor = row;
-      left -= 1;
-      if (row === 0) firing.at += 1;
-      else this.#aggregates.merge(scratch, scratch.rowLike(pane.table, row), pane, row);
-    }
-    return left;
-  }
-
-  #emitRows(firing: Firing, rowsMax: number): number {
-    const merged = firing.panes.length === 1 ? firing.panes[0] : this.#scratch;
-    assert(merged !== undefined, "a firing window has a table to emit from");
-    let left = rowsMax;
-    while (left > 0) {
-      const row = merged.table.nextRow(firing.cursor);
-      firing.cursor = row;
-      left -= 1;
-      if (row !== 0) {
-        this.#results.emitRow(merged, row, firing.window);
-        continue;
-      }
-      this.#time = firing.window.end - 1;
-      this.#firing = undefined;
-      this.#scratch?.clear();
-      break;
-    }
-    return left;
+    this.#merge.begin(window, this.#panesOf(end));
+    return true;
   }
 
   /** A window whose keys were emitted in part has no form in state: it is finished first. */
   prepareSnapshot(): boolean {
-    return this.#firing === undefined;
-  }
-
-  /** End of the first window that has a pane and has not fired; Infinity for none. */
-  #nextWindowEnd(): number {
-    const { slideMs } = this.#assignment;
-    let next = Number.POSITIVE_INFINITY;
-    for (const pane of this.#panes.list) {
-      const firstEnd = firstWindowEnd(this.#assignment, pane.window);
-      const lastEnd = lastWindowEnd(this.#assignment, pane.window);
-      if (firstEnd === undefined || lastEnd === undefined) continue;
-      // Later panes have later windows.
-      if (firstEnd >= next) break;
-      const firedCount = Math.max(0, Math.floor((this.#time + 1 - firstEnd) / slideMs) + 1);
-      const end = firstEnd + (firedCount === 0 ? 0 : firedCount * slideMs);
-      if (end <= lastEnd) next = Math.min(next, end);
-    }
-    return next;
+    return this.#merge.window === undefined;
   }
 
   #dropPast(): void {
@@ -311,7 +228,10 @@ export class SharedWindows implements WindowOperator {
   #findNextDue(): void {
     const [oldest] = this.#panes.list;
     const cleanup = oldest === undefined ? Number.POSITIVE_INFINITY : this.#cleanupTime(oldest);
-    this.#nextDue = Math.min(cleanup, this.#nextWindowEnd() - 1);
+    this.#nextDue = Math.min(
+      cleanup,
+      nextWindowEnd(this.#assignment, this.#panes.list, this.#time) - 1,
+    );
   }
 
   #dueTime(pane: OpenPane): number {

@@ -24,7 +24,8 @@ import { childTableSpec } from "./child-store.ts";
 import { FlagColumn } from "./flag-column.ts";
 import { OpenPanes } from "./open-panes.ts";
 import type { OpenPane } from "./open-panes.ts";
-import { paneAssignment } from "./pane-assignment.ts";
+import { lastWindowStart, paneAssignment } from "./pane-assignment.ts";
+import type { PaneAssignment } from "./pane-assignment.ts";
 import { PaneGrouping } from "./pane-grouping.ts";
 import { PANES } from "./pane-windows.ts";
 import { emitLate, RecordGroups } from "./record-groups.ts";
@@ -54,8 +55,8 @@ export class TriggerWindows implements WindowOperator {
   readonly #context: WindowContext;
   readonly #trigger: Trigger;
   readonly #isEvent: boolean;
-  readonly #sizeMs: number;
   /** Undefined for the global window. */
+  readonly #assignment: PaneAssignment | undefined;
   readonly #grouping: PaneGrouping | undefined;
   readonly #all = new RecordGroups();
   readonly #panes: OpenPanes;
@@ -82,8 +83,8 @@ export class TriggerWindows implements WindowOperator {
     this.#context = context;
     this.#trigger = trigger;
     this.#isEvent = assigner.time === "event";
-    this.#sizeMs = assigner.kind === "global" ? 0 : assigner.sizeMs;
     const panes = assigner.kind === "global" ? undefined : paneAssignment(assigner);
+    this.#assignment = panes;
     this.#grouping = panes && new PaneGrouping({ panes, isShared: false, latenessMs });
     const columns = [...accumulatorColumns(aggregates), FlagColumn.spec(FILLED)];
     const family = backend.family({
@@ -112,7 +113,12 @@ export class TriggerWindows implements WindowOperator {
   restored(watermark: number): void {
     this.#watermark = watermark;
     this.#targetWatermark = watermark;
-    this.#panes.restore();
+    const assignment = this.#assignment;
+    this.#panes.restore(this.#plan.uid, (time) => {
+      if (assignment === undefined) return GLOBAL_WINDOW;
+      const start = lastWindowStart(assignment, time);
+      return { start, end: start + assignment.sizeMs };
+    });
   }
 
   processBatch(batch: Batch, keys: KeyColumn): void {
@@ -127,9 +133,8 @@ export class TriggerWindows implements WindowOperator {
       timestamps: batch.timestamps,
     };
     for (let at = 0; at < groups.count; at++) this.#addGroup(groups.at(at), of);
-    const { lateIndexes = this.#rows, lateCount = 0 } = this.#grouping ?? {};
-    if (lateCount === 0) return;
-    emitLate(batch, { indexes: lateIndexes, count: lateCount }, this.#plan, this.#context.output);
+    if (this.#grouping === undefined) return;
+    emitLate(batch, this.#grouping.late, this.#plan, this.#context.output);
   }
 
   #group(batch: Batch): RecordGroups {
@@ -150,7 +155,8 @@ export class TriggerWindows implements WindowOperator {
 
   #addGroup(group: RecordGroup, batch: GroupBatch): void {
     const { start, indexes, count } = group;
-    const end = this.#grouping === undefined ? GLOBAL_WINDOW.end : start + this.#sizeMs;
+    const { sizeMs } = this.#assignment ?? {};
+    const end = sizeMs === undefined ? GLOBAL_WINDOW.end : start + sizeMs;
     const pane = this.#panes.open(start, end);
     if (this.#rows.length < count) this.#rows = new Int32Array(count * 2);
     for (let k = 0; k < count; k++) {

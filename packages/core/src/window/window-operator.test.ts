@@ -251,3 +251,26 @@ test("settings that contradict each other are refused with operator and remedy",
   const key = { uid: "w", assigner: tumbling(10), aggregate: { key: count() } };
   assert.throws(() => windowPlan(key), /output "key" has the name/);
 });
+
+test("a snapshot of windows of another size is refused, and says what to do", () => {
+  const plan = (size: number, slide?: number): Settings => ({
+    assigner: slide === undefined ? tumbling(size) : sliding(size, slide),
+  });
+  const cases: readonly (readonly [Settings, Settings])[] = [
+    [plan(10), plan(20)],
+    [plan(10), { assigner: tumbling(10, { offset: 5 }) }],
+    [plan(10, 5), plan(12, 4)],
+    [
+      { ...plan(10), trigger: trigger.count(5) },
+      { ...plan(15), trigger: trigger.count(5) },
+    ],
+  ];
+  for (const [before, after] of cases) {
+    const of = harness(before);
+    of.process([at("a", 12)]);
+    const state = of.snapshot();
+    assert.ok(state !== undefined);
+    assert.throws(() => harness(after).restore(state), /the snapshot has contents for/);
+    harness(before).restore(state);
+  }
+});
