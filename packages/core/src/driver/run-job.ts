@@ -130,6 +130,7 @@ export async function startJob(
     ...settings,
     run: run?.held,
     runId: run?.held.directory.jobId ?? deriveJobId(built.job.graph.jobName),
+    restorePrevious: options.restorePrevious ?? false,
     launcher,
     metrics,
     onEvent: options.onEvent ?? (() => undefined),

@@ -11,7 +11,8 @@
  *     from.
  */
 import { assert } from "../assert.ts";
-import { errorCode, oxbowError } from "../errors.ts";
+import { OxbowError, errorCode, oxbowError } from "../errors.ts";
+import type { ErrorCode } from "../errors.ts";
 import type { CheckpointSettings } from "../checkpoint/checkpoint-settings.ts";
 import type { CheckpointStatisticsSnapshot } from "../checkpoint/checkpoint-statistics.ts";
 import type { Env } from "../env/env.ts";
@@ -26,7 +27,7 @@ import { MasterCheckpoints } from "./master-checkpoints.ts";
 import type { JobMetrics } from "./job-metrics.ts";
 import { checkRestore } from "./restore-plan.ts";
 import { createRestartStrategy } from "./restart-strategy.ts";
-import type { RestartSettings, RestartStrategy } from "./restart-strategy.ts";
+import type { RestartDecision, RestartSettings, RestartStrategy } from "./restart-strategy.ts";
 import type { WorkerLauncher } from "./worker-connection.ts";
 
 /** A run that is held, and its checkpoints. */
@@ -64,6 +65,8 @@ export interface JobMasterOptions {
   /** Undefined: no checkpoints are kept; a failure starts from the beginning. */
   readonly run: HeldRun | undefined;
   readonly runId: string;
+  /** Go back behind a damaged checkpoint although outputs may repeat. */
+  readonly restorePrevious: boolean;
   readonly launcher: WorkerLauncher;
   readonly metrics: JobMetrics;
   readonly onEvent: (event: JobEvent) => void;
@@ -76,6 +79,13 @@ export interface JobEnd {
   readonly error: unknown;
   readonly attemptsCount: number;
 }
+
+/** What a damaged checkpoint shows itself by, while it is being restored. */
+const RESTORE_FAULTS: ReadonlySet<ErrorCode | undefined> = new Set<ErrorCode>([
+  "SEGMENT_CORRUPTED",
+  "BLOCK_CORRUPTED",
+  "VALUE_CORRUPTED",
+]);
 
 /** See the file header. */
 export class JobMaster {
@@ -90,6 +100,8 @@ export class JobMaster {
   #attemptNumber = 0;
   #cancelRestart: (() => void) | undefined;
   #hasFailed = false;
+  /** The current attempt has been running: it was restored. */
+  #hasRun = false;
 
   constructor(options: JobMasterOptions) {
     this.#options = options;
@@ -148,6 +160,7 @@ export class JobMaster {
     const { env, job, run, runId, workersCount, launcher, metrics, checkpoint } = this.#options;
     const attempt = (this.#attemptNumber += 1);
     this.#hasFailed = false;
+    this.#hasRun = false;
     const restored = this.#restoredFrom();
     try {
       if (restored !== undefined) checkRestore(job, restored);
@@ -189,6 +202,7 @@ export class JobMaster {
   }
 
   #onRunning(): void {
+    this.#hasRun = true;
     this.#checkpoints?.startScheduler();
     this.#restart.onRunning(this.#options.env.clock.monotonicMs());
   }
@@ -219,11 +233,16 @@ export class JobMaster {
 
   async #recover(error: unknown): Promise<void> {
     const { clock } = this.#options.env;
-    const decision = this.#restart.onFailure(clock.monotonicMs(), error);
+    const isDamaged = !this.#hasRun && RESTORE_FAULTS.has(errorCode(error));
+    const decision: RestartDecision = isDamaged
+      ? { kind: "restart", delayMs: 0 }
+      : this.#restart.onFailure(clock.monotonicMs(), error);
     this.#setStatus(decision.kind === "restart" ? "RESTARTING" : "FAILING", error);
     const uncertain = await this.#stopAttempt();
     if (isTerminal(this.#status) || this.#status === "CANCELLING") return;
     if (uncertain !== undefined) return this.#end("FAILED", uncertain);
+    const refused = isDamaged ? await this.#passOver(error) : undefined;
+    if (refused !== undefined) return this.#end("FAILED", refused);
     if (decision.kind === "giveUp") return this.#end("FAILED", gaveUp(decision.reason, error));
     this.#options.metrics.countRestart();
     this.#options.onEvent({ kind: "restarting", delayMs: decision.delayMs, error });
@@ -232,6 +251,16 @@ export class JobMaster {
       this.#setStatus("RUNNING");
       this.#startAttempt();
     });
+  }
+
+  /** The newest checkpoint is damaged: goes back to an older one, or returns why not. */
+  async #passOver(error: unknown): Promise<unknown> {
+    const { run, restorePrevious, onEvent } = this.#options;
+    if (run === undefined || !(error instanceof OxbowError)) return error;
+    const decision = await run.store.passOver(error, restorePrevious);
+    if (decision.kind === "refuse") return decision.error;
+    onEvent({ kind: "warning", error });
+    return undefined;
   }
 
   /**
