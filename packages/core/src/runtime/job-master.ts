@@ -66,7 +66,7 @@ export interface JobMasterOptions {
   readonly run: HeldRun | undefined;
   readonly runId: string;
   /** Go back behind a damaged checkpoint although outputs may repeat. */
-  readonly restorePrevious: boolean;
+  readonly restorePrevious?: boolean;
   readonly launcher: WorkerLauncher;
   readonly metrics: JobMetrics;
   readonly onEvent: (event: JobEvent) => void;
