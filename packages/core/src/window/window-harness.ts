@@ -8,7 +8,7 @@ import { Batch } from "../columns/batch.ts";
 import { KeyExtractor } from "../columns/key-extractor.ts";
 import { chunkReader } from "../state/chunk-reader.ts";
 import { HashMapBackend } from "../state/hashmap-backend.ts";
-import type { RowChunk, RowColumns } from "../state/row-chunk.ts";
+import type { ChunkKind, RowChunk, RowColumns } from "../state/row-chunk.ts";
 import { NO_WATERMARK } from "../time/timestamp.ts";
 import type { Type } from "../types/type.ts";
 import { createWindowOperator } from "./create-window-operator.ts";
@@ -30,9 +30,14 @@ export interface HarnessOutput {
 
 /** What a harness carries from one life of the operator to the next. */
 export interface HarnessState {
+  readonly checkpointId: number;
+  /** A full snapshot, and what each one after it has changed, oldest first. */
   readonly rows: readonly RowColumns[];
   readonly watermark: number;
 }
+
+/** Tombstones of a snapshot apply before its puts. */
+const KIND_ORDER: readonly ChunkKind[] = ["dropped", "cleared", "tombstones", "puts"];
 
 const MAX_PARALLELISM = 128;
 /** Rows that one slice of a snapshot copies. */
@@ -49,6 +54,8 @@ export class WindowHarness {
   now = 0;
   #watermark = NO_WATERMARK;
   #checkpointId = 0;
+  /** The snapshot that the next one may build on. */
+  #base: HarnessState | undefined;
   readonly #plan: WindowPlan;
   readonly #keyType: Type<unknown>;
   #backend: HashMapBackend<Record<never, never>>;
@@ -123,7 +130,10 @@ export class WindowHarness {
     assert(count < MAX_SLICES, "firing makes progress");
   }
 
-  /** Takes the state out; undefined where the operator has to finish firing first. */
+  /**
+   * Takes the state out, as a delta on the last time where there was one; undefined where the
+   * operator has to finish firing first.
+   */
   snapshot(): HarnessState | undefined {
     if (!this.#operator.prepareSnapshot()) return undefined;
     const backend = this.#backend;
@@ -132,24 +142,33 @@ export class WindowHarness {
       id: this.#checkpointId,
       kind: "checkpoint",
       timestamp: 0,
-      base: undefined,
+      base: this.#base?.checkpointId,
     });
     const chunks: RowChunk[] = [];
     const sink = { emit: (chunk: RowChunk) => void chunks.push(chunk), hasRoom: () => true };
     while (!snapshot.copySlice(COPY_ROWS, sink));
-    const rows = chunks.map((chunk) =>
-      chunkReader(snapshot.layouts[chunk.layoutIndex], MAX_PARALLELISM)(chunk),
-    );
-    return { rows, watermark: this.watermark };
+    const order = (chunk: RowChunk): number => KIND_ORDER.indexOf(chunk.kind);
+    const rows = chunks
+      .toSorted((a, b) => order(a) - order(b))
+      .map((chunk) => chunkReader(snapshot.layouts[chunk.layoutIndex], MAX_PARALLELISM)(chunk));
+    const before = snapshot.isDelta ? (this.#base?.rows ?? []) : [];
+    this.#base = {
+      checkpointId: this.#checkpointId,
+      rows: [...before, ...rows],
+      watermark: this.watermark,
+    };
+    return this.#base;
   }
 
   /** Goes on with a new operator from a state; the watermark that was under way comes again. */
-  restore({ rows, watermark }: HarnessState): void {
+  restore(state: HarnessState): void {
+    const { rows, watermark } = state;
     this.#keys = new KeyExtractor({ by: "key", type: this.#keyType }, this.#plan.uid);
     this.#backend = this.#newBackend();
     this.#operator = this.#newOperator();
     for (const columns of rows) this.#backend.load(columns);
-    this.#backend.finishLoad(undefined);
+    this.#backend.finishLoad(state.checkpointId);
+    this.#base = state;
     this.#operator.restored(watermark);
     if (this.#watermark > watermark) this.#operator.advanceWatermark(this.#watermark);
   }

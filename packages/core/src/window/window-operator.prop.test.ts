@@ -70,6 +70,7 @@ type Step =
   | { readonly kind: "batch"; readonly records: readonly Reading[] }
   | { readonly kind: "watermark"; readonly by: number; readonly rowsMax: number }
   | { readonly kind: "clock"; readonly by: number; readonly rowsMax: number }
+  | { readonly kind: "checkpoint" }
   | { readonly kind: "restore" }
   | {
       readonly kind: "restore-while-firing";
@@ -104,6 +105,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ kind: fc.constant("clock" as const), by: fc.nat({ max: 25 }), rowsMax }),
   },
+  { weight: 1, arbitrary: fc.constant({ kind: "checkpoint" as const }) },
   { weight: 1, arbitrary: fc.constant({ kind: "restore" as const }) },
   {
     weight: 1,
@@ -158,6 +160,9 @@ class Duel {
         this.of.advanceClock(this.of.now + step.by, step.rowsMax);
         this.model.advanceClock(this.of.now);
         this.#compare(false);
+        return;
+      case "checkpoint":
+        this.#state();
         return;
       case "restore":
         this.of.restore(this.#state());
