@@ -25,3 +25,9 @@ export type {
   SourceHarnessOptions,
   SourceSnapshot,
 } from "./connectors/source-harness.ts";
+
+// Operators in every mode.
+export { verifyOperator } from "./testing/operator-harness.ts";
+export type { OperatorCase, VerifiedOutput } from "./testing/operator-harness.ts";
+export { step } from "./testing/operator-harness-input.ts";
+export type { OperatorStep } from "./testing/operator-harness-input.ts";
