@@ -6,6 +6,7 @@ import { t } from "../types/t.ts";
 import { avg, count, max, min, sum } from "./aggregates.ts";
 import { global, session, sliding, tumbling } from "./assigner.ts";
 import { collect, countDistinct, topN } from "./record-aggregates.ts";
+import { CONTINUE, FIRE, FIRE_AND_PURGE } from "./trigger.ts";
 import type { Trigger } from "./trigger.ts";
 import { trigger } from "./triggers.ts";
 import { WindowHarness } from "./window-harness.ts";
@@ -241,7 +242,45 @@ for (const allowedLateness of LATENESS) {
   duel(`sessions ${with_}`, () => planOf({ assigner: session(5), allowedLateness }));
 }
 
+const NO_ALARM = 1_000_000;
+
+/** Fires when enough has come, and a while after the first record; with state, timers and merging. */
+const enough = trigger.custom({
+  description: "enough",
+  state: {
+    total: { type: t.int32, initial: 0, merge: (a: number, b: number) => a + b },
+    alarm: {
+      type: t.timestamp,
+      initial: NO_ALARM,
+      merge: (a: number, b: number) => Math.min(a, b),
+    },
+  },
+  onRecord: (record: Reading, timestamp, context) => {
+    const { state } = context;
+    state.total += record.n;
+    if (state.alarm === NO_ALARM) {
+      state.alarm = timestamp + 3;
+      context.registerEventTimeTimer(state.alarm);
+    }
+    if (state.total < 9) return CONTINUE;
+    state.total = 0;
+    return FIRE_AND_PURGE;
+  },
+  onEventTime: (timestamp, { state }) => {
+    if (timestamp !== state.alarm) return CONTINUE;
+    state.alarm = NO_ALARM;
+    return FIRE;
+  },
+  onMerge: (context) => {
+    if (context.state.alarm !== NO_ALARM) context.registerEventTimeTimer(context.state.alarm);
+  },
+  clear: (context) => {
+    if (context.state.alarm !== NO_ALARM) context.deleteEventTimeTimer(context.state.alarm);
+  },
+});
+
 const TRIGGERS: readonly Trigger<Reading>[] = [
+  enough,
   trigger.count(3),
   trigger.purging(trigger.count(2)),
   trigger.purging(trigger.eventTime()),
