@@ -50,8 +50,8 @@ export type {
 
 export { global, session, sliding, tumbling } from "./window/assigner.ts";
 export type { TimeWindow, WindowAssigner } from "./window/assigner.ts";
-export { customTrigger } from "./window/trigger.ts";
-export type { Trigger, TriggerContext } from "./window/trigger.ts";
+export { CONTINUE, customTrigger, FIRE, FIRE_AND_PURGE, PURGE } from "./window/trigger.ts";
+export type { Trigger, TriggerContext, TriggerResult } from "./window/trigger.ts";
 export { trigger } from "./window/triggers.ts";
 export type { WindowFunction, WindowInfo } from "./window/window-plan.ts";
 export { avg, count, max, min, sum, sumBigint } from "./window/aggregates.ts";
