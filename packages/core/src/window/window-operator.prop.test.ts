@@ -245,7 +245,7 @@ for (const allowedLateness of LATENESS) {
 const NO_ALARM = 1_000_000;
 const earlier = (a: number, b: number): number => Math.min(a, b);
 
-/** Fires when enough has come, and a while after the first record; with state, timers and merging. */
+/** Fires when enough has come, and a while after the first record. */
 const enough = trigger.custom({
   description: "enough",
   state: {
