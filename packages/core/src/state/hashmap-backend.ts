@@ -31,34 +31,6 @@ import { ChunkPool, type RowColumns } from "./row-chunk.ts";
 import { loadRows } from "./row-loader.ts";
 import type { Table } from "./table.ts";
 
-/** What a backend takes from an operator's context. */
-export interface BackendContext {
-  readonly uid: string;
-  readonly maxParallelism: number;
-  readonly keyGroupStart: number;
-  readonly keyGroupEnd: number;
-  readonly env: { readonly clock: { now(): number }; readonly verify: boolean };
-}
-
-/** A backend for an operator. */
-export function createKeyedBackend<S extends StateDescriptors>(
-  context: BackendContext,
-  keyType: Type<unknown>,
-  states: S,
-): KeyedBackend<S> {
-  const { uid, maxParallelism, keyGroupStart, keyGroupEnd, env } = context;
-  return new HashMapBackend({
-    uid,
-    keyType,
-    maxParallelism,
-    keyGroupStart,
-    keyGroupEnd,
-    states,
-    clockNow: () => env.clock.now(),
-    verify: env.verify,
-  });
-}
-
 /** See the file header. */
 export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<S> {
   readonly uid: string;

@@ -89,7 +89,7 @@ function read(row) {
 }
 ${accessSource(spec, parts)}
 ${changeSource(spec, parts)}
-${isSpread(spec.type) ? fieldsSource(spec, row) : "const fields = undefined;"}
+${isSpread(spec.type) ? fieldsSource(spec, parts) : "const fields = undefined;"}
 return { get, set, clear, has, fields, expire };
 `;
 }
@@ -188,10 +188,20 @@ function expire(row, now) {
 }
 
 /** Getters and setters, one pair per field. */
-function fieldsSource(spec: ValueHandleSpec, row: string): string {
+function fieldsSource(spec: ValueHandleSpec, { row, uncache }: HandleParts): string {
   const { name, type } = spec;
   const { layout } = spec.table;
   const source = rowSource(layout);
+  // Where a value is there, which is nearly always: no calls.
+  const fast = (column: string): string => `if (row !== 0) {
+      ${row}
+      if (${source.isPresent(name)}) {
+        ${source.touch("table", "row")}
+        ${uncache}
+        ${storeColumn(layout, column, "value")}
+        return;
+      }
+    }`;
   const accessors = fieldsOf(name, type).map(({ field, column }) => {
     const property = JSON.stringify(field);
     const needsRead =
@@ -204,7 +214,9 @@ function fieldsSource(spec: ValueHandleSpec, row: string): string {
     return ${loadColumn(layout, column)};
   },
   set ${property}(value) {
-    const row = begin();
+    let row = current.currentRow;
+    ${spec.ttl === undefined ? fast(column) : ""}
+    row = begin();
     ${row}
     ${storeColumn(layout, column, "value")}
   }`;
@@ -216,9 +228,9 @@ function fieldsSource(spec: ValueHandleSpec, row: string): string {
   if (!(${source.isPresent(name)})) set(INITIAL);
   return row;
 }
-const fields = {
+const fields = Object.create({
   ${accessors.join(",\n  ")}
-};`;
+});`;
 }
 
 function freezing(spec: ValueHandleSpec, expression: string): string {
