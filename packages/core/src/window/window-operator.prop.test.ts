@@ -250,11 +250,7 @@ const enough = trigger.custom({
   description: "enough",
   state: {
     total: { type: t.int32, initial: 0, merge: (a: number, b: number) => a + b },
-    alarm: {
-      type: t.timestamp,
-      initial: NO_ALARM,
-      merge: (a: number, b: number) => Math.min(a, b),
-    },
+    alarm: { type: t.timestamp, initial: NO_ALARM, merge: earlier },
   },
   onRecord: (record: Reading, timestamp, context) => {
     const { state } = context;
