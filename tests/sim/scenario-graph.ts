@@ -21,6 +21,8 @@ interface StreamState {
   readonly regime: Regime;
   /** No id comes twice. */
   readonly isUnique: boolean;
+  /** Times are those of records of sources. */
+  readonly hasSourceTimes: boolean;
   /** Some source may be idle: then event time can end before the input does. */
   readonly mayBeIdle: boolean;
   /** Nodes that made the ids: streams with a common one may have ids in common. */
@@ -116,6 +118,7 @@ class GraphMaker {
     this.#give({ uid, tag: "main" }, {
       regime,
       isUnique: true,
+      hasSourceTimes: true,
       mayBeIdle: operator.idleAfterMs !== undefined,
       origins: new Set([uid]),
       isFinal: false,
@@ -139,9 +142,11 @@ class GraphMaker {
     const regime = weakest(inputs.map(({ regime: own }) => own));
     const isUnique = inputs.every((input) => input.isUnique);
     const mayBeIdle = inputs.some((input) => input.mayBeIdle);
+    const hasSourceTimes = inputs.every((input) => input.hasSourceTimes);
     const operator = drawOperator(random, kind, {
       regime,
       isUnique,
+      hasSourceTimes,
       mayBeIdle,
       stepMs: this.#stepMs,
     });
@@ -152,8 +157,13 @@ class GraphMaker {
     const inherited = new Set(inputs.flatMap(({ origins }) => [...origins]));
     const hasOwnIds = ["totals", "buckets", "window"].includes(kind);
     const origins = hasOwnIds ? new Set([uid]) : inherited;
-    this.#give({ uid, tag: "main" }, { ...outcome, origins, mayBeIdle });
-    const aside = { regime, isUnique, mayBeIdle, origins: inherited, size };
+    this.#give({ uid, tag: "main" }, {
+      ...outcome,
+      origins,
+      mayBeIdle,
+      hasSourceTimes: hasSourceTimes && !hasOwnIds,
+    });
+    const aside = { regime, isUnique, hasSourceTimes, mayBeIdle, origins: inherited, size };
     if (operator.kind === "split" || operator.kind === "totals") {
       this.#give({ uid, tag: "side" }, { ...aside, isFinal: false });
     }
@@ -186,6 +196,7 @@ class GraphMaker {
       states,
       regime: weakest(states.map(({ regime }) => regime)),
       isUnique: partitioner !== "broadcast" && areUnique(states),
+      hasSourceTimes: states.every((state) => state.hasSourceTimes),
       mayBeIdle: states.some((state) => state.mayBeIdle),
       origins: new Set(states.flatMap(({ origins }) => [...origins])),
       size: states.reduce((sum, { size }) => sum + size, 0) * (partitioner === "broadcast" ? 3 : 1),

@@ -12,6 +12,8 @@ export interface InputFacts {
 }
 
 interface DrawFacts extends InputFacts {
+  /** Times are those of records of sources. */
+  readonly hasSourceTimes: boolean;
   readonly mayBeIdle: boolean;
   readonly stepMs: number;
 }
@@ -76,8 +78,9 @@ function drawWindow(
   const window = pick<WindowSpec>(random, [
     { kind: "tumbling", sizeMs, offsetMs: random.int(sizeMs) },
     { kind: "sliding", sizeMs, slideMs: Math.ceil(sizeMs / (1 + random.int(4))) },
-    { kind: "session", gapMs: stepMs * pick(random, [2, 6]) },
+    { kind: "session", gapMs: 1 + 2 * stepMs * pick(random, [1, 3]) },
   ]);
+  if (window.kind === "session" && !isLate && !input.hasSourceTimes) return undefined;
   return {
     kind: "window",
     window,

@@ -6,8 +6,11 @@ import type { Random } from "../../packages/core/src/env/env.ts";
 import { oneIn, pick } from "./scenario.ts";
 import type { SimRecord } from "./scenario.ts";
 
-/** First event time of every source, ms. Not zero, and no multiple of anything. */
-const FIRST_AT = 1_000_003;
+/**
+ * First event time of every source, ms. All times are even: sessions have odd gaps, so that no record
+ * comes exactly at a session's end, where it is up to the order whether the session has fired.
+ */
+const FIRST_AT = 1_000_006;
 
 export interface WorkloadSpec {
   readonly uid: string;
@@ -35,9 +38,9 @@ export function makeRecords(random: Random, spec: WorkloadSpec): SimRecord[] {
   const records: SimRecord[] = [];
   let at = FIRST_AT;
   for (let index = 0; index < spec.count; index++) {
-    at += random.int(spec.stepMs * 2 + 1);
+    at += 2 * random.int(spec.stepMs + 1);
     // A pause now and then, so that sessions end.
-    if (oneIn(random, 17)) at += spec.stepMs * pick(random, [5, 20]);
+    if (oneIn(random, 17)) at += 2 * spec.stepMs * pick(random, [3, 10]);
     const drawn = random.int(spec.keysCount);
     const keyIndex = spec.isSkewed ? Math.min(drawn, random.int(spec.keysCount)) : drawn;
     records.push({
@@ -45,7 +48,7 @@ export function makeRecords(random: Random, spec: WorkloadSpec): SimRecord[] {
       key: keyOf(spec.keyKind, keyIndex),
       value: random.int(100),
       n: 1,
-      at: at - random.int(spec.disorderMs + 1),
+      at: at - 2 * random.int(Math.floor(spec.disorderMs / 2) + 1),
     });
   }
   return records;

@@ -58,7 +58,7 @@ function connectionTo(
     terminate: async () => {
       toWorker.close();
       toMaster.close();
-      host.kill();
+      await host.kill();
     },
   };
 }

@@ -126,6 +126,8 @@ export class SinkOperator extends StatelessOperator {
   }
 
   override async close(): Promise<void> {
+    // A commit that fails now fails again after the restart, and is told there.
+    await this.#commits.catch(() => undefined);
     await this.#writer?.close();
   }
 

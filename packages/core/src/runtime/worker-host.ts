@@ -49,6 +49,9 @@ export class WorkerHost {
   #tasks: HostedTask[] = [];
   #isStarted = false;
   #isOver = false;
+  /** Resolves when deploying is over, well or not. */
+  #deployed: Promise<void> = Promise.resolve();
+  #killed: Promise<void> | undefined;
   #isScheduled = false;
   #doorbells: DoorbellPanel | undefined;
   #writer: SegmentWriterClient | undefined;
@@ -62,7 +65,7 @@ export class WorkerHost {
   handle(message: MasterMessage): void {
     if (this.#isOver) return;
     if (message.kind === "deploy") {
-      this.#onDeploy(message).catch((error: unknown) =>
+      this.#deployed = this.#onDeploy(message).catch((error: unknown) =>
         this.#fail({ vertex: -1, subtask: -1 }, error),
       );
       return;
@@ -83,12 +86,24 @@ export class WorkerHost {
     this.#options.env.clock.soon(() => this.#slice());
   }
 
-  /** Nothing of this host runs afterwards; what it holds is released without waiting. */
-  kill(): void {
+  /**
+   * Nothing of this host runs afterwards. Resolves when what it holds is released and what it had
+   * under way in storage is over, so that the next attempt finds everything at rest.
+   */
+  kill(): Promise<void> {
     this.#isOver = true;
     this.#cancelDeadline?.();
-    for (const { task } of this.#tasks) task.close().catch(ignoreAfterKill);
-    this.#writer?.close().catch(ignoreAfterKill);
+    this.#killed ??= this.#release();
+    return this.#killed;
+  }
+
+  /** The attempt has failed already; that closing what is left fails too adds nothing. */
+  async #release(): Promise<void> {
+    await this.#deployed;
+    await Promise.allSettled([
+      ...this.#tasks.map(({ task }) => task.close()),
+      this.#writer?.close(),
+    ]);
   }
 
   async #onDeploy(message: DeployMessage): Promise<void> {
@@ -267,7 +282,7 @@ export class WorkerHost {
       ...id,
       error: toWire(error),
     });
-    this.kill();
+    void this.kill();
   }
 }
 
@@ -279,6 +294,3 @@ function shuffled(tasks: readonly HostedTask[], random: Random): HostedTask[] {
   }
   return order;
 }
-
-/** The attempt has failed already; that closing what is left fails too adds nothing. */
-function ignoreAfterKill(): void {}

@@ -83,7 +83,19 @@ export class FileCommitter implements Committer {
       await createDurableDirectory(this.#files, directory);
       this.#directories.add(directory);
     }
-    await this.#files.rename(file.pending, file.final);
+    try {
+      await this.#files.rename(file.pending, file.final);
+    } catch (error) {
+      await this.#settleRace(file, error);
+    }
+  }
+
+  /** A commit of an attempt that is over may still be under way; then it has renamed the file. */
+  async #settleRace(file: FileCommittable, cause: unknown): Promise<void> {
+    const final = await this.#files.status(file.final);
+    if (final === undefined) throw cause;
+    const pending = await this.#files.status(file.pending);
+    await this.#settleFinal(file, final, pending !== undefined);
   }
 
   async #settleFinal(file: FileCommittable, final: FileStatus, isPending: boolean): Promise<void> {
