@@ -77,7 +77,8 @@ export class CheckpointStore {
   readonly #registry = new SharedRegistry();
   /** Oldest first. */
   #completed: StoredCheckpoint[] = [];
-  readonly #begun = new Set<CheckpointId>();
+  /** Resolves, well or not, when making the directory is over. */
+  readonly #begun = new Map<CheckpointId, Promise<unknown>>();
   #deletions: Promise<void> = Promise.resolve();
   #deletionsCount = 0;
 
@@ -103,9 +104,10 @@ export class CheckpointStore {
 
   /** Makes `chk-<id>`, where the checkpoint's exclusive files go. */
   async begin(id: CheckpointId): Promise<void> {
-    this.#begun.add(id);
     const directory = this.#path(checkpointDirectoryName(id));
-    await createDirectoryDurably(this.#options.files, directory);
+    const made = createDirectoryDurably(this.#options.files, directory);
+    this.#begun.set(id, Promise.allSettled([made]));
+    await made;
   }
 
   /** Notes a task's segments; called for every ack, also for those that come too late. */
@@ -157,6 +159,8 @@ export class CheckpointStore {
    */
   async abort(id: CheckpointId): Promise<void> {
     if (!this.#begun.has(id)) return;
+    // Else it would be made after it was removed.
+    await this.#begun.get(id);
     await this.#discardDirectory(checkpointDirectoryName(id));
     this.#begun.delete(id);
   }
@@ -166,7 +170,7 @@ export class CheckpointStore {
    * returns whether a checkpoint is left to go on from.
    */
   async end(reason: Exclude<DiscardReason, "subsumed">): Promise<boolean> {
-    for (const id of [...this.#begun]) this.#delete(() => this.abort(id));
+    for (const id of [...this.#begun.keys()]) this.#delete(() => this.abort(id));
     if (isDiscarded("engine", this.#options.retention, reason)) {
       const all = this.#completed;
       this.#completed = [];
