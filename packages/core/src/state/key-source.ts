@@ -17,6 +17,10 @@ export interface KeySource {
   readonly hash: string;
   /** Expression: the row whose key words begin at `at` has this key. */
   readonly equals: (at: string) => string;
+  /**
+   * Keys in the arena: the same, for the reference and size word that were read from the row before.
+   */
+  readonly equalsAt?: (ref: string, sizeWord: string) => string;
   /** Statements that write the key; `at` in the page, `word` in the row. */
   readonly write: (at: string, word: number) => string;
   /** Different keys always have different hashes. */
@@ -123,6 +127,7 @@ function sameText(table, ref, sizeWord, text) {
     hash ^= hash >>> 15;
   }${MIX}`,
     equals: (at) => `sameText(table, page[${at}], page[${at} + 1], text)`,
+    equalsAt: (ref, sizeWord) => `sameText(table, ${ref}, ${sizeWord}, text)`,
     write: (_at, word) => `table.writeText(row, ${word}, text);`,
     isHashExact: false,
     hasDictionary: true,
@@ -145,6 +150,7 @@ function sameBytes(table, ref, sizeWord, bytes, start, end) {
     hash ^= hash >>> 15;
   }${MIX}`,
     equals: (at) => `sameBytes(table, page[${at}], page[${at} + 1], bytes, start, end)`,
+    equalsAt: (ref, sizeWord) => `sameBytes(table, ${ref}, ${sizeWord}, bytes, start, end)`,
     write: (_at, word) => `const ref = table.setVar(row, ${word}, (end - start) * 2);
   ${ARENA_BYTES}
   for (let i = start; i < end; i++) slab[at + i - start] = bytes[i];`,

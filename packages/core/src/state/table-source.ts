@@ -90,7 +90,7 @@ function upsert(table, keys, index, token, parentRow) {
   ${key.load("index")}
   return upsertHashed(table, hashKey(token, ${params}), token, parentRow, ${params});
 }
-${isChild ? "const findAll = undefined, upsertAll = undefined;" : batchSource(key, isExact)}
+${isChild ? "const findAll = undefined, upsertAll = undefined;" : batchSource({ key, isExact, locate, keyWord })}
 return { find, upsert, matches, findAll, upsertAll };
 `;
 }
@@ -101,19 +101,34 @@ const CHILD_HASH = `
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
   hash ^= hash >>> 13;`;
 
+/** What the functions for batches are made from. */
+interface BatchParts {
+  readonly key: KeySource;
+  readonly isExact: boolean;
+  /** Declares `page` and `base` of `row`. */
+  readonly locate: string;
+  readonly keyWord: number;
+}
+
 /**
  * Batches: first candidates of all keys, so that the misses of the index overlap, then the rows.
  */
-function batchSource(key: KeySource, isExact: boolean): string {
+function batchSource({ key, isExact, locate, keyWord }: BatchParts): string {
   const { params } = key;
+  const { equalsAt } = key;
+  const isSame =
+    equalsAt === undefined
+      ? `isKey(table, row, 0, ${params})`
+      : equalsAt("hashes[count + index]", "hashes[2 * count + index]");
   const loop = (onMiss: string): string => `
-  const hashes = table.scratchHashes(count);
+  const hashes = table.scratchWords(count * 3);
   candidates(table, keys, count, rows, hashes);
+  ${equalsAt === undefined ? "" : "references(table, count, rows, hashes);"}
   for (let index = 0; index < count; index++) {
     const row = rows[index];
     ${isExact ? "if (row !== 0) continue;" : ""}
     ${key.load("index")}
-    ${isExact ? "" : `if (row !== 0 && isKey(table, row, 0, ${params})) continue;`}
+    ${isExact ? "" : `if (row !== 0 && ${isSame}) continue;`}
     rows[index] = ${onMiss}, ${params});
   }`;
   const coded = (isUpsert: boolean): string =>
@@ -129,8 +144,10 @@ function candidates(table, keys, count, rows, hashes) {
   const { directory, shift } = index;
   for (let at = 0; at < count; at++) {
     ${key.load("at")}
-    const hash = hashKey(0, ${params});
-    hashes[at] = hash;
+    hashes[at] = hashKey(0, ${params});
+  }
+  for (let at = 0; at < count; at++) {
+    const hash = hashes[at];
     const segment = directory[hash >>> shift];
     const mask = segment.length - 4;
     let slot = (hash << 1) & mask;
@@ -142,6 +159,7 @@ function candidates(table, keys, count, rows, hashes) {
     rows[at] = row;
   }
 }
+${equalsAt === undefined ? "" : referencesSource(locate, keyWord)}
 ${key.hasDictionary ? dictionarySource(params) : ""}
 function findAll(table, keys, count, rows) {
   ${coded(false)}
@@ -150,6 +168,20 @@ function findAll(table, keys, count, rows) {
 function upsertAll(table, keys, count, rows) {
   ${coded(true)}
   ${loop("upsertHashed(table, hashes[index], 0, 0")}
+}`;
+}
+
+/** Where the keys of the candidates lie, so that these misses overlap too. */
+function referencesSource(locate: string, keyWord: number): string {
+  return `
+function references(table, count, rows, words) {
+  for (let index = 0; index < count; index++) {
+    const row = rows[index];
+    if (row === 0) continue;
+    ${locate}
+    words[count + index] = page[base + ${keyWord}];
+    words[2 * count + index] = page[base + ${keyWord + 1}];
+  }
 }`;
 }
 

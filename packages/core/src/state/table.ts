@@ -88,7 +88,7 @@ export class Table {
   /** Rows removed whose slot is held (T4): row → cleared lists that wait. */
   readonly #held = new Map<number, number>();
   readonly #heldRemoved = new Set<number>();
-  #hashes = new Int32Array(0);
+  #scratch = new Int32Array(0);
 
   constructor(parts: TableParts, parent: Table | undefined, namespace: Namespace | undefined) {
     this.layout = parts.layout;
@@ -331,9 +331,9 @@ export class Table {
   }
 
   /** Scratch for generated code. */
-  scratchHashes(count: number): Int32Array {
-    if (this.#hashes.length < count) this.#hashes = new Int32Array(Math.max(1024, count));
-    return this.#hashes;
+  scratchWords(count: number): Int32Array {
+    if (this.#scratch.length < count) this.#scratch = new Int32Array(Math.max(1024, count));
+    return this.#scratch;
   }
 
   /** Bytes held. */
