@@ -9,6 +9,7 @@ export type { DataStream, SourceStream } from "./api/data-stream.ts";
 export type { KeyedAggregate, KeyedStream, KeyField } from "./api/keyed-stream.ts";
 export type { WindowResult, WindowedStream } from "./api/windowed-stream.ts";
 export type { ConnectedKeyedStreams, ConnectedStreams } from "./api/connected-streams.ts";
+export { emits } from "./api/stream-base.ts";
 export type { OperatorOptions } from "./api/stream-base.ts";
 
 export { t } from "./types/t.ts";

@@ -29,6 +29,17 @@ export interface OperatorOptions {
   readonly parallelism?: number;
 }
 
+/**
+ * Says of what type the records are that a function emits, where the compiler cannot see it and no
+ * `t.…` type is declared: options for `process` and window functions.
+ *
+ * @example
+ * const alerts = clicks.keyBy("user").process("alerts", { process: alert }, emits<Alert>());
+ */
+export function emits<R>(): { readonly type?: Type<R> } {
+  return {};
+}
+
 /** The edges by which an operator after `place` gets its records on `input`. */
 export function edgesFrom<T>(
   place: StreamPlace<T>,

@@ -115,7 +115,8 @@ export class KeyedProcessLogic implements KeyedLogic {
 
   #onTimer(timer: FiredTimer): void {
     const user = this.#user;
-    user.time = timer.timestamp;
+    // Processing time is no event time: what such a timer emits has no timestamp, as in Flink.
+    user.time = timer.time === "event" ? timer.timestamp : NaN;
     try {
       this.#functions.onTimer?.(timer, user);
     } catch (error) {
@@ -178,11 +179,9 @@ class KeyedUserContext implements Context {
     return this.#context.env.clock.now();
   }
 
-  emit(record: unknown): void {
-    this.#collectors.main.collect(record, this.time);
-  }
+  // Bound, since users take them out of the context: `process(record, { emit }) { … }`.
+  readonly emit = (record: unknown): void => this.#collectors.main.collect(record, this.time);
 
-  output<T>(tag: SideOutputTag<T>, record: T): void {
+  readonly output = <T>(tag: SideOutputTag<T>, record: T): void =>
     this.#collectors.side(tag).collect(record, this.time);
-  }
 }

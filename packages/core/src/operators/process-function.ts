@@ -38,10 +38,10 @@ export interface ProcessContext<Out> {
   readonly processingTime: number;
   readonly subtaskIndex: number;
   readonly parallelism: number;
-  /** Emits a record with the current timestamp. */
-  emit(record: Out): void;
-  /** Emits into a side output. */
-  output<T>(tag: SideOutputTag<T>, record: T): void;
+  /** Emits a record with the current timestamp. May be taken out of the context: `{ emit }`. */
+  readonly emit: (record: Out) => void;
+  /** Emits into a side output, likewise. */
+  readonly output: <T>(tag: SideOutputTag<T>, record: T) => void;
 }
 
 /** A context with operator state: lists that belong to the subtask, not to a key. */

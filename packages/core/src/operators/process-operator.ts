@@ -162,11 +162,9 @@ class UserContext implements OperatorStateContext<unknown, OperatorStateDescript
     return this.#context.env.clock.now();
   }
 
-  emit(record: unknown): void {
-    this.#collectors.main.collect(record, this.time);
-  }
+  // Bound, since users take them out of the context: `process(record, { emit }) { … }`.
+  readonly emit = (record: unknown): void => this.#collectors.main.collect(record, this.time);
 
-  output<T>(tag: SideOutputTag<T>, record: T): void {
+  readonly output = <T>(tag: SideOutputTag<T>, record: T): void =>
     this.#collectors.side(tag).collect(record, this.time);
-  }
 }

@@ -80,14 +80,14 @@ test("a record without a timestamp stays without one", async () => {
 
 for (const kind of ["map", "filter", "flatMap"] as const) {
   test(`a ${kind} function that throws is named with its uid, record, position and time`, async () => {
-    const failing = (n: number): never => {
-      throw new RangeError(`no ${n}`);
+    const failing = (n: unknown): never => {
+      throw new RangeError(`no ${String(n)}`);
     };
-    const fn = (n: number): boolean[] => (n === 3 ? failing(n) : []);
+    const fn = (n: unknown): unknown[] => (n === 3 ? failing(n) : []);
     const of = verifyOperator({
-      build: (numbers: DataStream<number>): DataStream<unknown> => {
-        if (kind === "map") return numbers.map(fn, { uid: "mine" });
-        if (kind === "flatMap") return numbers.flatMap(fn, { uid: "mine" });
+      build: (numbers: DataStream<unknown>) => {
+        if (kind === "map") return numbers.map<unknown>(fn, { uid: "mine" });
+        if (kind === "flatMap") return numbers.flatMap<unknown>(fn, { uid: "mine" });
         return numbers.filter((n) => fn(n).length === 0, { uid: "mine" });
       },
       input: [step.record(1, 0), step.record(2, 1000), step.record(3, 2000)],
@@ -137,13 +137,15 @@ test("the harness finds output that depends on how records are cut into batches"
   await assert.rejects(
     verifyOperator({
       build: (numbers: DataStream<number>) =>
-        numbers.keyBy((n) => n % 2, t.int32).process<number>("late", {
-          process: (n, context) => {
-            if (n > 2 && context.watermark < 0) context.emit(n);
-            context.timers.registerProcessingTime(0);
-          },
-          onTimer: (_timer, context) => context.emit(-1),
-        }),
+        numbers
+          .keyBy((n) => n % 2, t.int32)
+          .process<number>("late", {
+            process: (n, context) => {
+              if (n > 2 && context.watermark < 0) context.emit(n);
+              context.timers.registerProcessingTime(0);
+            },
+            onTimer: (_timer, context) => context.emit(-1),
+          }),
       input: [1, 2, 3, 4].map((n) => step.record(n, n)),
     }),
     /Mode "all in one batch" against record by record: missing/,

@@ -174,6 +174,7 @@ export class OperatorInstance {
       this.#chain.endInput(input, input === inputsCount - 1);
     }
     await this.#settle();
+    this.#drain();
     this.#hasEnded = true;
     this.#chain.emitEndOfData();
     this.#drain();
