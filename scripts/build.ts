@@ -1,12 +1,14 @@
 /*
  * `npm run build`: type-checks, writes `dist` of every package, and removes from it what no source
- * stands behind any more, so that a renamed file is not published.
+ * stands behind any more, so that a renamed file is not published. With folders as arguments only
+ * these and what they depend on are built.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, globSync, rmSync } from "node:fs";
 import path from "node:path";
 
 const ROOT = path.dirname(import.meta.dirname);
+const TSC = "node_modules/typescript/bin/tsc";
 
 process.chdir(ROOT);
 for (const output of globSync("packages/*/dist/**/*.{js,d.ts,js.map,d.ts.map}")) {
@@ -15,7 +17,7 @@ for (const output of globSync("packages/*/dist/**/*.{js,d.ts,js.map,d.ts.map}"))
     rmSync(output);
   }
 }
-const tsc = spawnSync(process.execPath, ["node_modules/typescript/bin/tsc", "-b"], {
+const tsc = spawnSync(process.execPath, [TSC, "-b", ...process.argv.slice(2)], {
   stdio: "inherit",
 });
 process.exitCode = tsc.status ?? 1;
