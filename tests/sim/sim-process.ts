@@ -10,7 +10,8 @@ import {
 import { errorCode } from "../../packages/core/src/errors.ts";
 import type { JobGraph } from "../../packages/core/src/graph/job-graph.ts";
 import { JobMaster } from "../../packages/core/src/runtime/job-master.ts";
-import type { JobEnd, JobEvent } from "../../packages/core/src/runtime/job-master.ts";
+import type { JobEvent } from "../../packages/core/src/runtime/job-event.ts";
+import type { JobEnd } from "../../packages/core/src/runtime/job-master.ts";
 import { JobMetrics } from "../../packages/core/src/runtime/job-metrics.ts";
 import { localLauncher } from "../../packages/core/src/runtime/local-launcher.ts";
 import { restartSettings } from "../../packages/core/src/runtime/restart-strategy.ts";
@@ -157,7 +158,8 @@ function onEvent(parts: ProcessParts, store: CheckpointStore, event: JobEvent): 
     case "checkpoint":
       counts.checkpoints++;
       trace.say(`checkpoint ${event.id} is complete`);
-      checkers.completed(store.latest!);
+      if (store.latest?.checkpointId === event.id) checkers.completed(store.latest);
+      else checkers.violation(`checkpoint ${event.id} counts, but the store does not have it`);
       break;
     case "checkpoint-failed":
       counts.failedCheckpoints++;

@@ -94,4 +94,5 @@ export type { RestartOptions } from "./graph/restart-options.ts";
 
 export { runJob, startJob } from "./driver/run-job.ts";
 export type { JobHandle, JobStart, RunOptions } from "./driver/run-job.ts";
-export type { JobEnd, JobEvent } from "./runtime/job-master.ts";
+export type { JobEvent } from "./runtime/job-event.ts";
+export type { JobEnd } from "./runtime/job-master.ts";

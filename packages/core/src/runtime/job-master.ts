@@ -17,44 +17,18 @@ import type { CheckpointSettings } from "../checkpoint/checkpoint-settings.ts";
 import type { CheckpointStatisticsSnapshot } from "../checkpoint/checkpoint-statistics.ts";
 import type { Env } from "../env/env.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
-import type { CheckpointStore } from "../snapshot/checkpoint-store.ts";
 import type { CheckpointMetadata } from "../snapshot/metadata.ts";
-import type { RunDirectory } from "../snapshot/run-directory.ts";
 import { Attempt } from "./attempt.ts";
 import { isTerminal, nextJobStatus } from "./job-status.ts";
 import type { JobStatus } from "./job-status.ts";
 import { MasterCheckpoints } from "./master-checkpoints.ts";
+import type { HeldRun } from "./master-checkpoints.ts";
+import type { JobEvent } from "./job-event.ts";
 import type { JobMetrics } from "./job-metrics.ts";
 import { checkRestore } from "./restore-plan.ts";
 import { createRestartStrategy } from "./restart-strategy.ts";
 import type { RestartDecision, RestartSettings, RestartStrategy } from "./restart-strategy.ts";
 import type { WorkerLauncher } from "./worker-connection.ts";
-
-/** A run that is held, and its checkpoints. */
-export interface HeldRun {
-  readonly directory: RunDirectory;
-  readonly store: CheckpointStore;
-  /** The listener is told whenever the store has deleted something. */
-  onDeleted(listener: () => void): void;
-}
-
-/** What happens in a job, for people and for `oxbow run`. */
-export type JobEvent =
-  | { readonly kind: "status"; readonly status: JobStatus; readonly error: unknown }
-  | { readonly kind: "attempt"; readonly attempt: number; readonly restoredId: number | undefined }
-  | { readonly kind: "restarting"; readonly delayMs: number; readonly error: unknown }
-  | {
-      readonly kind: "checkpoint";
-      readonly id: number;
-      readonly durationMs: number;
-      readonly sizeBytes: number;
-    }
-  | {
-      readonly kind: "checkpoint-failed";
-      readonly id: number | undefined;
-      readonly message: string;
-    }
-  | { readonly kind: "warning"; readonly error: unknown };
 
 export interface JobMasterOptions {
   readonly env: Env;

@@ -17,12 +17,22 @@ import type {
 import type { Env } from "../env/env.ts";
 import { explain } from "../graph/explain.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
+import type { CheckpointStore } from "../snapshot/checkpoint-store.ts";
 import type { CheckpointMetadata } from "../snapshot/metadata.ts";
+import type { RunDirectory } from "../snapshot/run-directory.ts";
 import { METADATA_VERSION } from "../snapshot/metadata-file.ts";
 import type { Attempt } from "./attempt.ts";
-import type { HeldRun, JobEvent } from "./job-master.ts";
+import type { JobEvent } from "./job-event.ts";
 import type { JobMetrics } from "./job-metrics.ts";
 import type { SubtaskId, WorkerMessage } from "./messages.ts";
+
+/** A run that is held, and its checkpoints. */
+export interface HeldRun {
+  readonly directory: RunDirectory;
+  readonly store: CheckpointStore;
+  /** The listener is told whenever the store has deleted something. */
+  onDeleted(listener: () => void): void;
+}
 
 export interface MasterCheckpointsOptions {
   readonly env: Env;

@@ -7,7 +7,12 @@ import type { OperatorMetrics } from "../operators/output.ts";
 import type { OutputCounters } from "./chain.ts";
 import { OPERATOR_SLOTS, TASK_SLOTS, metricBlock, metricLayout } from "./metrics.ts";
 import type { SubtaskId } from "./messages.ts";
-import type { StepResult } from "./task.ts";
+
+/**
+ * What one step came to. `blocked`: outputs are full. `idle`: there is nothing to do before a
+ * wake-up.
+ */
+export type StepResult = "progressed" | "idle" | "blocked";
 
 /** See the file header. */
 export class SubtaskMetrics {

@@ -19,15 +19,9 @@ import type { Barrier, CheckpointId } from "../state/barrier.ts";
 import { MAX_WATERMARK, NO_WATERMARK } from "../time/timestamp.ts";
 import type { Chain } from "./chain.ts";
 import type { InputGate } from "./input-gate.ts";
-import type { SubtaskMetrics } from "./subtask-metrics.ts";
+import type { StepResult, SubtaskMetrics } from "./subtask-metrics.ts";
 import type { SourceHead } from "./source-head.ts";
 import type { TaskSnapshots } from "./task-snapshots.ts";
-
-/**
- * What one step came to. `blocked`: outputs are full. `idle`: there is nothing to do before a
- * wake-up.
- */
-export type StepResult = "progressed" | "idle" | "blocked";
 
 export type TaskHead =
   | { readonly kind: "gate"; readonly gate: InputGate }

@@ -20,7 +20,7 @@ import { ChunkPool } from "../state/row-chunk.ts";
 import type { DoorbellPanel } from "./doorbells.ts";
 import type { HostedTask } from "./task-builder.ts";
 import type { DeployMessage, MasterMessage, SubtaskId, WorkerMessage } from "./messages.ts";
-import type { StepResult } from "./task.ts";
+import type { StepResult } from "./subtask-metrics.ts";
 
 /** How long a slice may last, ms, before the event loop has its turn. */
 const SLICE_MS = 4;
