@@ -88,7 +88,7 @@ function departuresPerHour(flights: DataStream<Flight>): DataStream<AirportHour>
         delayed: sum((flight) => (flight.delay >= DELAYED_MINUTES ? 1 : 0)),
       },
       ({ flights: flightsCount, delay = 0, delayed }, { key, window }, emit) =>
-        emit({ airport: key, hour: iso(window.start), flights: flightsCount, delay, delayed }),
+        emit({ airport: key, hour: hourText(window.start), flights: flightsCount, delay, delayed }),
       { type: AirportHour },
     );
 }
@@ -101,7 +101,7 @@ function worstRoutesPerDay(flights: DataStream<Flight>): DataStream<RouteDay & {
     .aggregate(
       "route-days",
       { flights: count(), delay: sum("delay") },
-      (totals, { key, window }, emit) => emit({ route: key, day: iso(window.start), ...totals }),
+      (totals, { key, window }, emit) => emit({ route: key, day: dayText(window.start), ...totals }),
       { type: RouteDay },
     )
     .keyBy("day")
@@ -137,7 +137,7 @@ function delayPerAirport(hours: DataStream<AirportHour>) {
       const day = timestamp + 1 - DAY_MS;
       const delay = days.get(day);
       if (delay === undefined) return;
-      context.emit({ airport: context.key, day: iso(day), ...delay });
+      context.emit({ airport: context.key, day: dayText(day), ...delay });
       days.delete(day);
     },
   });
@@ -147,7 +147,12 @@ function flightsFile(): string {
   return fileURLToPath(new URL("../data/flights-3m.parquet", import.meta.resolve("vega-datasets")));
 }
 
-/** `2001-01-01T05:00Z`. */
-function iso(timestamp: number): string {
-  return `${new Date(timestamp).toISOString().slice(0, 16)}Z`;
+/** `2001-01-01T05:00`: the times in the file are local and have no zone. */
+function hourText(timestamp: number): string {
+  return new Date(timestamp).toISOString().slice(0, 16);
+}
+
+/** `2001-01-01`. */
+function dayText(timestamp: number): string {
+  return new Date(timestamp).toISOString().slice(0, 10);
 }
