@@ -10,10 +10,11 @@ import type { CoProcessFunction, KeyedCoProcessFunction } from "../operators/pro
 import { KeyedOperator, backendFor } from "../operators/keyed-operator.ts";
 import type { StateDescriptors } from "../state/descriptors.ts";
 import type { OperatorStateDescriptors } from "../state/operator-state.ts";
+import { renderType } from "../types/schema.ts";
 import type { Type } from "../types/type.ts";
 import { DataStream } from "./data-stream.ts";
 import { describeKeyedStates, describeOperatorStates } from "./state-descriptions.ts";
-import { draftNode, edgesFrom } from "./stream-base.ts";
+import { draftNode, edgesFrom, refuse } from "./stream-base.ts";
 import type { OperatorOptions, StreamPlace } from "./stream-base.ts";
 import type { KeySpec } from "../columns/key-extractor.ts";
 
@@ -67,8 +68,9 @@ export class ConnectedKeyedStreams<A, B, K> {
     first: { readonly place: StreamPlace<A>; readonly key: KeySpec },
     second: { readonly place: StreamPlace<B>; readonly key: KeySpec },
   ) {
-    this.#first = first;
-    this.#second = second;
+    const type = commonKeyType(first.key, second.key);
+    this.#first = { place: first.place, key: Object.freeze({ by: first.key.by, type }) };
+    this.#second = { place: second.place, key: Object.freeze({ by: second.key.by, type }) };
   }
 
   /**
@@ -115,4 +117,17 @@ export class ConnectedKeyedStreams<A, B, K> {
     );
     return new DataStream<R>({ builder, node, recordType: options.type });
   }
+}
+
+/** Equal keys meet only if both sides encode them alike, so what one side declares holds for both. */
+function commonKeyType(first: KeySpec, second: KeySpec): Type<unknown> | undefined {
+  const type = first.type ?? second.type;
+  if (first.type === undefined || second.type === undefined) return type;
+  const [one, other] = [renderType(first.type), renderType(second.type)];
+  if (one === other) return type;
+  return refuse(
+    `connect(): the keys of the first stream are ${one}, those of the second are ${other}. ` +
+      `Give both the same type: keyBy(fn, type).`,
+    { first: one, second: other },
+  );
 }

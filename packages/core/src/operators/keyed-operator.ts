@@ -69,6 +69,8 @@ export class KeyedOperator implements Operator {
   readonly #keySpecs: readonly KeySpec[];
   readonly #extractors: readonly KeyExtractor[];
   readonly #create: (keyType: Type<unknown>) => KeyedLogic;
+  /** Inputs whose keys have been seen to be of the operator's type. */
+  readonly #isChecked: boolean[];
   #keyType: Type<unknown> | undefined;
   #logic: KeyedLogic | undefined;
   #isOpen = false;
@@ -84,6 +86,7 @@ export class KeyedOperator implements Operator {
     this.#keySpecs = keys;
     this.#create = create;
     this.#extractors = keys.map((key) => new KeyExtractor(key, context.uid));
+    this.#isChecked = keys.map(() => false);
     const declared = keys.find((key) => key.type !== undefined)?.type;
     if (declared !== undefined) this.#make(declared);
   }
@@ -94,7 +97,14 @@ export class KeyedOperator implements Operator {
 
   useKeyType(type: Type<unknown>): void {
     if (this.#logic === undefined) this.#make(type);
-    else this.#checkType(type, "in the snapshot");
+    else {
+      this.#checkType(type, {
+        where: "in the snapshot",
+        remedy:
+          "Keys do not change type: key by a value of the old type, or give the operator a new uid " +
+          "and begin with empty state.",
+      });
+    }
   }
 
   open(watermark: number): void {
@@ -107,6 +117,7 @@ export class KeyedOperator implements Operator {
     this.#context.metrics.countRecordsIn(batch.count);
     const keys = this.#extract(batch, input);
     const logic = this.#logic ?? this.#makeFromFirst(input);
+    if (!this.#isChecked[input]) this.#checkInput(input);
     logic.processKeyed(batch, keys, input);
     logic.backend.upkeep(UPKEEP_ROWS);
   }
@@ -184,13 +195,27 @@ export class KeyedOperator implements Operator {
     return logic;
   }
 
-  #checkType(type: Type<unknown>, where: string): void {
+  /** What an input without a declared type infers may differ from another input, or from a snapshot. */
+  #checkInput(input: number): void {
+    const type = this.#extractors[input].codec?.type;
+    if (type === undefined) return;
+    this.#isChecked[input] = true;
+    this.#checkType(type, {
+      where: this.#keySpecs.length === 1 ? "in its input" : `in its input ${input}`,
+      remedy: "Declare the type of the keys: keyBy(fn, type).",
+    });
+  }
+
+  #checkType(
+    type: Type<unknown>,
+    found: { readonly where: string; readonly remedy: string },
+  ): void {
     const [mine, other] = [renderType(this.#keyType as Type<unknown>), renderType(type)];
     if (mine === other) return;
     throw oxbowError(
       "KEY_TYPE_CHANGED",
-      `The keys of "${this.#context.uid}" are ${mine}, but ${where} they are ${other}. Keys do not change type: ` +
-        `key by a value of the old type, or give the operator a new uid and begin with empty state.`,
+      `The keys of "${this.#context.uid}" are ${mine}, but ${found.where} they are ${other}. ` +
+        found.remedy,
       { uid: this.#context.uid, declared: mine, found: other },
     );
   }
