@@ -10,11 +10,10 @@ import type { Batch } from "../columns/batch.ts";
 import type { KeyColumn } from "../columns/key-column.ts";
 import type { StateDescriptors } from "../state/descriptors.ts";
 import type { KeyedBackend, TimerService } from "../state/keyed-backend.ts";
-import { NO_WATERMARK } from "../time/timestamp.ts";
 import type { KeyedLogic } from "./keyed-operator.ts";
 import type { OperatorContext } from "./operator.ts";
-import { Collectors } from "./process-operator.ts";
-import type { FiredTimer, KeyedProcessContext, SideOutputTag, Timers } from "./process-function.ts";
+import { Collectors, RecordContext } from "./record-context.ts";
+import type { FiredTimer, KeyedProcessContext, Timers } from "./process-function.ts";
 import { userFunctionFailed } from "./user-function.ts";
 
 type Context = KeyedProcessContext<unknown, StateDescriptors, unknown>;
@@ -137,24 +136,14 @@ export class KeyedProcessLogic implements KeyedLogic {
   }
 }
 
-class KeyedUserContext implements Context {
-  readonly subtaskIndex: number;
-  readonly parallelism: number;
+class KeyedUserContext extends RecordContext implements Context {
   readonly state: Context["state"];
   readonly timers: Timers;
-  watermark = NO_WATERMARK;
-  /** Timestamp of the current record or timer; NaN for none. */
-  time = NaN;
-  readonly #context: OperatorContext;
   readonly #backend: KeyedBackend;
-  readonly #collectors: Collectors;
 
   constructor(context: OperatorContext, backend: KeyedBackend, collectors: Collectors) {
-    this.#context = context;
+    super(context, collectors);
     this.#backend = backend;
-    this.#collectors = collectors;
-    this.subtaskIndex = context.subtaskIndex;
-    this.parallelism = context.parallelism;
     this.state = backend.states;
     this.timers = {
       registerEventTime: (timestamp) => backend.eventTimers.register(timestamp),
@@ -170,18 +159,4 @@ class KeyedUserContext implements Context {
   get key(): unknown {
     return this.#backend.currentKey();
   }
-
-  get timestamp(): number | undefined {
-    return Number.isNaN(this.time) ? undefined : this.time;
-  }
-
-  get processingTime(): number {
-    return this.#context.env.clock.now();
-  }
-
-  // Bound, since users take them out of the context: `process(record, { emit }) { … }`.
-  readonly emit = (record: unknown): void => this.#collectors.main.collect(record, this.time);
-
-  readonly output = <T>(tag: SideOutputTag<T>, record: T): void =>
-    this.#collectors.side(tag).collect(record, this.time);
 }

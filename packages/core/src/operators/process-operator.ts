@@ -5,11 +5,10 @@
 import type { Batch } from "../columns/batch.ts";
 import { OperatorStateBackend } from "../state/operator-state.ts";
 import type { OperatorStateDescriptors, OperatorStateHandles } from "../state/operator-state.ts";
-import { NO_WATERMARK } from "../time/timestamp.ts";
 import { StatelessOperator } from "./operator.ts";
 import type { OperatorContext } from "./operator.ts";
-import { RecordCollector } from "./output.ts";
-import type { OperatorStateContext, SideOutputTag } from "./process-function.ts";
+import { Collectors, RecordContext } from "./record-context.ts";
+import type { OperatorStateContext } from "./process-function.ts";
 import { userFunctionFailed } from "./user-function.ts";
 
 type Context = OperatorStateContext<unknown, OperatorStateDescriptors>;
@@ -20,32 +19,6 @@ export interface ProcessFunctions {
   readonly open: ((context: Context) => void) | undefined;
   readonly process: readonly ((record: unknown, context: Context) => void)[];
   readonly end: ((context: Context) => void) | undefined;
-}
-
-/** Collectors of an operator: main output and side outputs, flushed together. */
-export class Collectors {
-  readonly main: RecordCollector;
-  readonly #context: OperatorContext;
-  readonly #sides = new Map<string, RecordCollector>();
-
-  constructor(context: OperatorContext) {
-    this.#context = context;
-    this.main = new RecordCollector(context.output);
-  }
-
-  side(tag: SideOutputTag<unknown>): RecordCollector {
-    let collector = this.#sides.get(tag.name);
-    if (collector === undefined) {
-      collector = new RecordCollector(this.#context.sideOutput(tag.name));
-      this.#sides.set(tag.name, collector);
-    }
-    return collector;
-  }
-
-  flush(): void {
-    this.main.flush();
-    for (const collector of this.#sides.values()) collector.flush();
-  }
 }
 
 /** See the file header. */
@@ -132,39 +105,15 @@ export class ProcessOperator extends StatelessOperator {
   }
 }
 
-class UserContext implements OperatorStateContext<unknown, OperatorStateDescriptors> {
-  readonly subtaskIndex: number;
-  readonly parallelism: number;
+class UserContext extends RecordContext implements Context {
   readonly operatorState: OperatorStateHandles<OperatorStateDescriptors>;
-  watermark = NO_WATERMARK;
-  /** Timestamp of the current record; NaN for none. */
-  time = NaN;
-  readonly #context: OperatorContext;
-  readonly #collectors: Collectors;
 
   constructor(
     context: OperatorContext,
     collectors: Collectors,
     operatorState: OperatorStateHandles<OperatorStateDescriptors>,
   ) {
-    this.#context = context;
-    this.#collectors = collectors;
+    super(context, collectors);
     this.operatorState = operatorState;
-    this.subtaskIndex = context.subtaskIndex;
-    this.parallelism = context.parallelism;
   }
-
-  get timestamp(): number | undefined {
-    return Number.isNaN(this.time) ? undefined : this.time;
-  }
-
-  get processingTime(): number {
-    return this.#context.env.clock.now();
-  }
-
-  // Bound, since users take them out of the context: `process(record, { emit }) { … }`.
-  readonly emit = (record: unknown): void => this.#collectors.main.collect(record, this.time);
-
-  readonly output = <T>(tag: SideOutputTag<T>, record: T): void =>
-    this.#collectors.side(tag).collect(record, this.time);
 }
