@@ -4,6 +4,7 @@
  * no later one makes up for).
  */
 import type { MasterMessage, WorkerMessage } from "../../packages/core/src/runtime/messages.ts";
+import type { Clock, Random } from "../../packages/core/src/env/env.ts";
 import type { WorkerLauncher } from "../../packages/core/src/runtime/worker-connection.ts";
 import type { Faults } from "./faults.ts";
 import type { Counts } from "./sim-process.ts";
@@ -17,12 +18,14 @@ export function tapped(
     readonly faults: Faults;
     readonly counts: Counts;
     readonly subtasksCount: number;
+    readonly delay: MessageDelay;
   },
 ): WorkerLauncher {
   const endedCounts = new Map<number, number>();
   const inFlight = new InFlight(tap.counts);
   return {
     launch: (worker, events) => {
+      const [toMaster, toWorker] = [new DelayLine(tap.delay), new DelayLine(tap.delay)];
       const connection = launcher.launch(worker, {
         onExit: (error) => events.onExit(error),
         onMessage: (message) => {
@@ -30,11 +33,15 @@ export function tapped(
           if (message.kind === "ended") {
             endedCounts.set(message.attempt, (endedCounts.get(message.attempt) ?? 0) + 1);
           }
-          events.onMessage(message);
+          toMaster.send(() => events.onMessage(message));
         },
       });
       return {
-        terminate: () => connection.terminate(),
+        terminate: () => {
+          toMaster.close();
+          toWorker.close();
+          return connection.terminate();
+        },
         post: (message) => {
           const haveAllEnded = endedCounts.get(message.attempt) === tap.subtasksCount;
           const isLost =
@@ -43,11 +50,48 @@ export function tapped(
           if (worker.workerIndex === 0) inFlight.see(message);
           if (isLost) tap.counts.lostCompletions++;
           tap.trace.say(isLost ? `FAULT lost: ${text}` : text);
-          if (!isLost) connection.post(message);
+          if (!isLost) toWorker.send(() => connection.post(message));
         },
       };
     },
   };
+}
+
+/** How long messages take. */
+export interface MessageDelay {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** 0: none are delayed. */
+  readonly delayMsMax: number;
+}
+
+/** Delays messages of one way, without changing their order. */
+class DelayLine {
+  readonly #delay: MessageDelay;
+  #lastMs = 0;
+  #isClosed = false;
+
+  constructor(delay: MessageDelay) {
+    this.#delay = delay;
+  }
+
+  send(deliver: () => void): void {
+    const { clock, random, delayMsMax } = this.#delay;
+    if (delayMsMax === 0) {
+      deliver();
+      return;
+    }
+    const now = clock.monotonicMs();
+    // Never at the same time, where the order would be up to the seed.
+    this.#lastMs = Math.max(this.#lastMs + 0.001, now + random.next() * delayMsMax);
+    clock.schedule(this.#lastMs - now, () => {
+      if (!this.#isClosed) deliver();
+    });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
 }
 
 /** Counts checkpoints that were completed although another was in flight when they began. */

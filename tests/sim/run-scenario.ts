@@ -16,6 +16,7 @@ import { evaluate } from "./reference.ts";
 import type { Scenario } from "./scenario.ts";
 import { isExpected, noCounts, runProcess, stackOf } from "./sim-process.ts";
 import type { Counts, ProcessEnd } from "./sim-process.ts";
+import { putOffSlices } from "./slices.ts";
 import { Trace } from "./trace.ts";
 
 /** What came of a scenario. `problems` is empty if all is well. */
@@ -43,10 +44,12 @@ export async function runScenario(scenario: Scenario): Promise<Outcome> {
     unhandled.push(`a rejection was not handled: ${stackOf(error)}`);
   };
   process.on("unhandledRejection", note);
+  const restore = putOffSlices(scenario);
   try {
     const outcome = await new Simulation(scenario).run();
     return { ...outcome, problems: [...outcome.problems, ...unhandled] };
   } finally {
+    restore();
     process.off("unhandledRejection", note);
   }
 }

@@ -106,7 +106,7 @@ class GraphMaker {
       kind: "source",
       form: pick(random, ["paced", "paced", "paced", "spread", "collection", "files", "spread"]),
       records,
-      splitsCount: 1 + random.int(7),
+      splitsCount: pick(random, [1, 3, 7, 20]),
       batchMax: 1 + random.int(8),
       pauseMs: pick(random, [2, 8, 20]),
       outOfOrdernessMs: outOfOrdernessOf(regime, disorderMs),

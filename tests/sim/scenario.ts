@@ -118,6 +118,10 @@ export interface Scenario {
   readonly workersCount: number;
   readonly maxParallelism: number;
   readonly encodesLocalChannels: boolean;
+  /** Longest way of a message between master and worker, ms, beyond a turn. */
+  readonly messageDelayMs: number;
+  /** Chance that a slice of a snapshot is put off, which lets records touch what is not copied yet. */
+  readonly slicesPutOffRate: number;
   /** Whether workers step tasks in a random order and for random lengths. */
   readonly isChaotic: boolean;
   readonly checkpoint: {
@@ -135,23 +139,33 @@ export interface Scenario {
 export function makeScenario(seed: number): Scenario {
   const random = seededRandom(seed).fork("scenario");
   const nodes = makeGraph(random.fork("graph"));
+  const messageDelayMs = pick(random, [0, 0, 1, 5]);
+  const slicesPutOffRate = pick(random, [0, 0.5, 0.9, 0.98]);
   const maps = nodes.filter(({ operator }) => operator.kind === "map").map(({ uid }) => uid);
+  const faults = makeFaults(random.fork("faults"), maps);
+  // About how long a checkpoint takes.
+  const usualMs = Math.round(
+    15 + faults.latencyScale * 80 + messageDelayMs * 15 + 1 / (1.01 - slicesPutOffRate),
+  );
   return {
     seed,
     nodes,
     workersCount: 1 + random.int(3),
     maxParallelism: pick(random, [3, 8, 128]),
     encodesLocalChannels: random.int(2) === 0,
+    messageDelayMs,
+    slicesPutOffRate,
     isChaotic: random.int(4) > 0,
     checkpoint: {
       intervalMs: pick(random, [10, 10, 15, 25, 40]),
       minPauseMs: pick(random, [0, 0, 0, 5]),
-      timeoutMs: pick(random, [15, 30, 60, 10_000, 10_000, 10_000, 10_000, 10_000]),
+      // Short ones let some checkpoints expire, but never all.
+      timeoutMs: pick(random, [usualMs, usualMs * 2, 10_000, 10_000, 10_000]),
       isIncremental: random.int(6) > 0,
       retainedCount: 1 + random.int(3),
     },
     restartDelayMs: pick(random, [1, 5, 20]),
-    faults: makeFaults(random.fork("faults"), maps),
+    faults,
   };
 }
 

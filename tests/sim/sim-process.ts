@@ -116,7 +116,17 @@ export async function runProcess(parts: ProcessParts): Promise<ProcessEnd> {
     }),
     run: { directory: run, store, onDeleted: (listener) => (onDeleted = listener) },
     runId: run.jobId,
-    launcher: tapped(launcher, { trace, faults: parts.faults, counts, subtasksCount }),
+    launcher: tapped(launcher, {
+      trace,
+      faults: parts.faults,
+      counts,
+      subtasksCount,
+      delay: {
+        clock: env.clock,
+        random: env.random.fork("messages"),
+        delayMsMax: scenario.messageDelayMs,
+      },
+    }),
     metrics: new JobMetrics(job),
     onEvent: (event) => onEvent(parts, store, event),
   });

@@ -1,0 +1,118 @@
+/*
+ * Planted bugs: mistakes of the kind that the engine's invariants are about, put into it from outside,
+ * by replacing methods. The simulator must find each (`planted-bugs.test.ts`); what it cannot find, it
+ * does not test.
+ */
+import { SourceCoordinator } from "../../packages/core/src/runtime/source-coordinator.ts";
+import { WorkerHost } from "../../packages/core/src/runtime/worker-host.ts";
+import { CheckpointStore } from "../../packages/core/src/snapshot/checkpoint-store.ts";
+import { Changes } from "../../packages/core/src/state/changes.ts";
+import type { CopySet } from "../../packages/core/src/state/copy-set.ts";
+import { HeapFamily } from "../../packages/core/src/state/heap-family.ts";
+import { Table } from "../../packages/core/src/state/table.ts";
+
+/** A mistake. */
+export interface Plant {
+  /** What is broken. */
+  readonly name: string;
+  /** Breaks it; the function returned repairs it. */
+  install(): () => void;
+}
+
+export const PLANTS: readonly Plant[] = [
+  {
+    name: "the barrier alignment: records behind a barrier are processed before its snapshot",
+    install: () =>
+      replace(WorkerHost.prototype, "handle", (handle) => function (message) {
+        const broken = message.kind === "deploy" ? { ...message, isExactlyOnce: false } : message;
+        handle.call(this, broken);
+      }),
+  },
+  {
+    name: "the touched-row copy: a row changes before a snapshot in flight has copied it",
+    install: () => plantInCopies((isRemoving) => !isRemoving),
+  },
+  {
+    name: "the reuse of a slot before it was copied: a row goes and another takes its place",
+    install: () => plantInCopies((isRemoving) => isRemoving),
+  },
+  {
+    name: "the union of intervals after an abort: a delta has the last interval only",
+    install: () =>
+      replace(Changes.prototype, "intervalOf", (intervalOf) => function (base) {
+        return Math.max(intervalOf.call(this, base), this.interval - 2);
+      }),
+  },
+  {
+    name: "the dropped pane while frozen: its rows are gone before a snapshot has copied them",
+    install: () =>
+      replace(HeapFamily.prototype, "drop", (drop) => function (namespace) {
+        const pane = this.get(namespace);
+        for (const table of pane === undefined ? [] : [pane.table, ...pane.children]) {
+          for (const copySet of table.copySets) empty(copySet);
+        }
+        drop.call(this, namespace);
+      }),
+  },
+  {
+    name: "the assignment between enumerator snapshot and barrier: splits are not held back",
+    install: () =>
+      replace(SourceCoordinator.prototype, "snapshot", (snapshot) => function (checkpointId) {
+        const state = snapshot.call(this, checkpointId);
+        this.aborted(checkpointId);
+        return state;
+      }),
+  },
+  {
+    name: "the commit before `_metadata` is durable: a checkpoint counts while it is written",
+    install: () =>
+      replace(CheckpointStore.prototype, "complete", (complete) => function (metadata) {
+        complete.call(this, metadata).catch(() => undefined);
+        return Promise.resolve();
+      }),
+  },
+];
+
+/** Leaves out the copy of touched rows, or of removed ones. */
+function plantInCopies(isLeftOut: (isRemoving: boolean) => boolean): () => void {
+  let isRemoving = false;
+  const repairRemove = replace(Table.prototype, "remove", (remove) => function (row) {
+    isRemoving = true;
+    try {
+      remove.call(this, row);
+    } finally {
+      isRemoving = false;
+    }
+  });
+  const repairCopy = replace(Table.prototype, "copyIfHeld", (copyIfHeld) => function (row) {
+    if (!isLeftOut(isRemoving)) copyIfHeld.call(this, row);
+  });
+  return () => {
+    repairCopy();
+    repairRemove();
+  };
+}
+
+/** A copy set that has nothing left to copy. */
+function empty(copySet: CopySet): void {
+  copySet.copySlice = () => 0;
+  copySet.copyTouched = () => undefined;
+  Object.defineProperty(copySet, "isDone", { get: () => true });
+}
+
+type Method<T, A extends unknown[], R> = (this: T, ...args: A) => R;
+
+/** Replaces a method by what `make` makes of it; the function returned puts it back. */
+function replace<T extends object, K extends keyof T>(
+  prototype: T,
+  name: K,
+  make: (
+    original: T[K] extends (...args: infer A) => infer R ? Method<T, A, R> : never,
+  ) => T[K] extends (...args: infer A) => infer R ? Method<T, A, R> : never,
+): () => void {
+  const original = prototype[name];
+  prototype[name] = make(original as never) as T[K];
+  return () => {
+    prototype[name] = original;
+  };
+}
