@@ -32,3 +32,9 @@ export type {
 export type { Env } from "./env/env.ts";
 export type { Files, ReadableFile } from "./env/files.ts";
 export type { OptionalType, StructType, Type, TypeKind } from "./types/type.ts";
+
+// What the command line is made of.
+export type { JobParameters } from "./api/environment.ts";
+export { buildJob, loadJob } from "./driver/build-job.ts";
+export type { BuiltJob } from "./driver/build-job.ts";
+export { explain, explainText } from "./graph/explain.ts";
