@@ -33,7 +33,7 @@ export class DataStream<T> {
    * Turns each record into another.
    *
    * @example
-   * env.source("n", collection([1, 2])).map((n) => n + 1).sink("out", print());
+   * orders.map((order) => ({ customer: order.customer, cents: order.amount * 100 }));
    */
   map<R>(
     fn: (record: T) => R,
@@ -54,7 +54,12 @@ export class DataStream<T> {
     return new DataStream<R>({ builder: this.place.builder, node, recordType: options.type });
   }
 
-  /** Keeps the records for which `fn` returns true. */
+  /**
+   * Keeps the records for which `fn` returns true.
+   *
+   * @example
+   * flights.filter((flight) => flight.origin !== flight.destination);
+   */
   filter<R extends T>(fn: (record: T) => record is R, options?: OperatorOptions): DataStream<R>;
   filter(fn: (record: T) => boolean, options?: OperatorOptions): DataStream<T>;
   filter(fn: (record: T) => boolean, options: OperatorOptions = {}): DataStream<T> {
@@ -77,7 +82,12 @@ export class DataStream<T> {
     });
   }
 
-  /** Turns each record into any number of records. */
+  /**
+   * Turns each record into any number of records.
+   *
+   * @example
+   * clicks.flatMap(({ user, page }) => page.split("/").map((part) => ({ user, part })));
+   */
   flatMap<R>(
     fn: (record: T) => Iterable<R>,
     options: OperatorOptions & { readonly type?: Type<R> } = {},
@@ -101,6 +111,17 @@ export class DataStream<T> {
   /**
    * Runs a process function: any number of records out, side outputs, operator state.
    * `uid` names its state in snapshots.
+   *
+   * @example
+   * const large = sideOutput<Order>("large");
+   * const small = orders.process<Order>("by-amount", {
+   *   process(order, context) {
+   *     if (order.amount < 100) context.emit(order);
+   *     else context.output(large, order);
+   *   },
+   * });
+   * small.sink("small", discard());
+   * small.sideOutput(large);
    */
   process<R, O extends OperatorStateDescriptors = Record<never, never>>(
     uid: string,
@@ -131,6 +152,12 @@ export class DataStream<T> {
    * Groups records by key: a field by name, or a function of the record. Records of equal keys meet
    * in one subtask. The type of the keys comes from the record type, from `type`, or from the first
    * record.
+   *
+   * @example
+   * const perOrigin = flights.keyBy("origin");
+   * const perRoute = flights.keyBy((f) => `${f.origin}-${f.destination}`, t.string);
+   * perOrigin.aggregate("per-origin", { flights: count() }).sink("origins", discard());
+   * perRoute.aggregate("per-route", { flights: count() });
    */
   keyBy<F extends KeyField<T>>(field: F): KeyedStream<T, T[F]>;
   keyBy<K>(fn: (record: T) => K, type?: Type<K>): KeyedStream<T, K>;
@@ -140,7 +167,14 @@ export class DataStream<T> {
     return new KeyedStream<T, unknown>(this.place, key);
   }
 
-  /** Puts streams of the same type together; records of different streams have no order. */
+  /**
+   * Puts streams of the same type together; records of different streams have no order.
+   *
+   * @example
+   * const now = env.source("now", collection([{ word: "to" }]));
+   * const before = env.source("before", collection([{ word: "be" }]));
+   * now.union(before).keyBy("word").aggregate("words", { count: count() });
+   */
   union(...others: readonly DataStream<T>[]): DataStream<T> {
     const places = others.map((other) => other.place);
     return new DataStream<T>({
@@ -149,12 +183,25 @@ export class DataStream<T> {
     });
   }
 
-  /** Puts two streams of any types side by side for an operator with two inputs. */
+  /**
+   * Puts two streams of any types side by side for an operator with two inputs.
+   *
+   * @example
+   * orders.connect(clicks).process<string>("customers", {
+   *   processFirst: (order, context) => context.emit(order.customer),
+   *   processSecond: (click, context) => context.emit(click.user),
+   * });
+   */
   connect<B>(other: DataStream<B>): ConnectedStreams<T, B> {
     return new ConnectedStreams<T, B>(this.place, other.place);
   }
 
-  /** Deals records round robin to all subtasks of the next operator. */
+  /**
+   * Deals records round robin to all subtasks of the next operator.
+   *
+   * @example
+   * orders.rebalance().map((order) => order.amount, { parallelism: 4 });
+   */
   rebalance(): DataStream<T> {
     return this.#partitioned({ kind: "rebalance" });
   }
@@ -174,7 +221,17 @@ export class DataStream<T> {
     return this.#partitioned({ kind: "forward" });
   }
 
-  /** The records that the operator before emitted into a side output. */
+  /**
+   * The records that the operator before emitted into a side output.
+   *
+   * @example
+   * const early = sideOutput<string>("early");
+   * flights
+   *   .process<Flight>("split", {
+   *     process: (flight, context) => context.output(early, flight.origin),
+   *   })
+   *   .sideOutput(early);
+   */
   sideOutput<R>(tag: SideOutputTag<R>): DataStream<R> {
     if (this.place.tag !== undefined || this.place.others !== undefined) {
       refuse(`sideOutput("${tag.name}") must follow the operator that emits into it.`, {
@@ -195,6 +252,13 @@ export class DataStream<T> {
    */
   watermarks(settings: WatermarkSettings<T>, options: OperatorOptions = {}): DataStream<T> {
     const name = options.uid ?? "watermarks";
+    if (settings.alignment !== undefined) {
+      refuse(
+        `Watermark alignment of "${name}" cannot be: only a source can be held back. ` +
+          `Give the alignment to the source's watermarks.`,
+        { uid: name },
+      );
+    }
     const node = this.place.builder.add(
       draftNode({
         uid: options.uid,
@@ -211,7 +275,12 @@ export class DataStream<T> {
     });
   }
 
-  /** Ends the stream in a sink. `uid` names its state (pending transactions) in snapshots. */
+  /**
+   * Ends the stream in a sink. `uid` names its state (pending transactions) in snapshots.
+   *
+   * @example
+   * orders.sink("orders-out", fileSink("out/orders", json()));
+   */
   sink(uid: string, sink: Sink<T>, options: Omit<OperatorOptions, "uid"> = {}): void {
     this.place.builder.add(
       draftNode({
@@ -244,7 +313,9 @@ export class SourceStream<T> extends DataStream<T> {
    * watermark of its own.
    *
    * @example
-   * env.source("clicks", clicks).watermarks({ timestamp: "at", outOfOrderness: "5s", idleAfter: "1m" });
+   * env
+   *   .source("clicks", collection<Click>([{ user: "ada", page: "/", at: 0 }]))
+   *   .watermarks({ timestamp: "at", outOfOrderness: "5s", idleAfter: "1m" });
    */
   override watermarks(settings: WatermarkSettings<T>): DataStream<T> {
     const { builder, node } = this.place;
@@ -262,7 +333,15 @@ export class SourceStream<T> extends DataStream<T> {
     return this;
   }
 
-  /** Records that a format could not read, where the source was told to put them aside. */
+  /**
+   * Records that a format could not read, where the source was told to put them aside.
+   *
+   * @example
+   * const lines = files("orders/*.jsonl", json(Order), { malformed: "side-output" });
+   * const source = env.source("orders", lines);
+   * source.malformed().sink("unreadable", print());
+   * source.map((order) => order.amount);
+   */
   malformed(): DataStream<MalformedRecord> {
     return this.sideOutput<MalformedRecord>({ kind: "side-output", name: "malformed" });
   }

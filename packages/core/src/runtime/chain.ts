@@ -211,7 +211,7 @@ export class Chain {
       if (!operator.fire(this.#fireBudget)) return;
     }
     this.#work = undefined;
-    if (work.kind === "watermark") {
+    if (work.kind === "watermark" && work.timestamp > this.#watermark) {
       this.#watermark = work.timestamp;
       for (const writer of this.writers) {
         writer.emitControl(watermarkElement(work.timestamp));

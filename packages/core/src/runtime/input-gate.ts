@@ -117,6 +117,8 @@ export class InputGate {
         if (taken !== undefined) {
           const event = this.#take(index, taken);
           if (event !== undefined) return event;
+          // What was taken may have released a channel that was looked at before.
+          tried = 0;
           continue;
         }
       }
@@ -176,6 +178,8 @@ export class InputGate {
     let alignment = this.#alignments.get(barrier.id);
     let superseded: CheckpointId | undefined;
     if (alignment === undefined) {
+      // The notice that it was aborted is still on its way to this task.
+      if (this.#isExactlyOnce && this.#isAligningBeyond(barrier.id)) return undefined;
       superseded = this.#supersede(barrier.id);
       alignment = { barrier, startedMs: this.#clock.monotonicMs(), arrivedCount: 0 };
       this.#alignments.set(barrier.id, alignment);
@@ -190,6 +194,11 @@ export class InputGate {
     }
     if (this.#isExactlyOnce) this.#isBlocked[index] = 1;
     return superseded === undefined ? undefined : { kind: "superseded", checkpointId: superseded };
+  }
+
+  #isAligningBeyond(checkpointId: CheckpointId): boolean {
+    for (const id of this.#alignments.keys()) if (id > checkpointId) return true;
+    return false;
   }
 
   /**

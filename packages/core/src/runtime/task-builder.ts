@@ -120,7 +120,7 @@ class SubtaskBuilder {
     }
     const head: TaskHead =
       source === undefined
-        ? { kind: "gate", gate: this.#createGate() }
+        ? { kind: "gate", gate: this.#createGate(), watermarks: this.#ownWatermarks() }
         : { kind: "source", source };
     const task = new Task({
       env,
@@ -212,6 +212,12 @@ class SubtaskBuilder {
       maxParallelism: to.maxParallelism,
       consumer: this.#uid(edge.edge.to),
     });
+  }
+
+  /** The generator of watermarks that the chain begins with, if it does. */
+  #ownWatermarks(): WatermarksOperator | undefined {
+    const { operator } = this.#members[0];
+    return operator instanceof WatermarksOperator ? operator : undefined;
   }
 
   #createGate(): InputGate {

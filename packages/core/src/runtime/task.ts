@@ -22,9 +22,15 @@ import type { InputGate } from "./input-gate.ts";
 import type { StepResult, SubtaskMetrics } from "./subtask-metrics.ts";
 import type { SourceHead } from "./source-head.ts";
 import type { TaskSnapshots } from "./task-snapshots.ts";
+import type { WatermarksOperator } from "./watermarks-operator.ts";
 
 export type TaskHead =
-  | { readonly kind: "gate"; readonly gate: InputGate }
+  | {
+      readonly kind: "gate";
+      readonly gate: InputGate;
+      /** Makes the watermarks of this chain instead of the gate, if it begins with it. */
+      readonly watermarks: WatermarksOperator | undefined;
+    }
   | { readonly kind: "source"; readonly source: SourceHead };
 
 /** What a task tells its host. */
@@ -71,6 +77,8 @@ export class Task {
   readonly #commits = new Set<Promise<void>>();
   /** The status last sent on, of a gate. */
   #lastStatus = false;
+  /** IDLE is told behind the watermark under work: that of an idle channel would not count. */
+  #isFallingIdle = false;
   #endWatermarkDone = false;
   #hasEnded = false;
   #isBlocked = false;
@@ -79,13 +87,15 @@ export class Task {
   /** The watermark of the snapshot has been told downstream. */
   #isResumed = false;
   /** Monotonic ms at which a source wants to be looked at again. */
-  #nextTickMs = 0;
+  #nextTickMs: number;
 
   constructor(options: TaskOptions) {
     this.#options = options;
     this.name = options.name;
     this.#chain = options.chain;
     this.#head = options.head;
+    const isTicking = options.head.kind === "source" || options.head.watermarks !== undefined;
+    this.#nextTickMs = isTicking ? 0 : Infinity;
     const { restoredWatermark } = options;
     if (restoredWatermark !== undefined && options.head.kind === "gate") {
       options.head.gate.restoreWatermark(restoredWatermark);
@@ -102,9 +112,9 @@ export class Task {
    * Infinity for never.
    */
   nextDeadline(): number {
-    if (this.#hasEnded) return Infinity;
+    // What is blocked is woken when there is room; looking at the clock would only spin.
+    if (this.#hasEnded || this.#isBlocked) return Infinity;
     const timer = this.#chain.nextProcessingTimer();
-    if (this.#head.kind === "gate") return timer;
     const { clock } = this.#options.env;
     return Math.min(timer, clock.now() + Math.max(0, this.#nextTickMs - clock.monotonicMs()));
   }
@@ -123,7 +133,7 @@ export class Task {
     if (!chain.isReady()) return "blocked";
     if (chain.hasWork) {
       chain.continueWork();
-      if (!chain.hasWork) this.#options.metrics.setOutputWatermark(chain.watermark);
+      if (!chain.hasWork) this.#onWorkDone();
       return "progressed";
     }
     if (!this.#isResumed) {
@@ -137,23 +147,33 @@ export class Task {
     }
     return this.#head.kind === "source"
       ? this.#stepSource(this.#head.source)
-      : this.#stepGate(this.#head.gate);
+      : this.#stepGate(this.#head);
   }
 
-  #stepGate(gate: InputGate): StepResult {
+  #onWorkDone(): void {
+    this.#options.metrics.setOutputWatermark(this.#chain.watermark);
+    if (!this.#isFallingIdle) return;
+    this.#isFallingIdle = false;
+    this.#chain.emitStatus(true);
+  }
+
+  #stepGate({ gate, watermarks }: Extract<TaskHead, { kind: "gate" }>): StepResult {
     if (this.#lastInput !== undefined) {
       this.#endInput(this.#lastInput, true);
       this.#lastInput = undefined;
       return "progressed";
     }
+    if (watermarks !== undefined) this.#tick(watermarks);
     const event = gate.poll();
-    if (event === undefined) return "idle";
+    if (event === undefined) return this.#onGenerated(gate, true) ? "progressed" : "idle";
     switch (event.kind) {
       case "batch":
         this.#chain.processBatch(event.batch, event.input);
+        this.#onGenerated(gate, false);
         break;
       case "time":
-        this.#onTime(gate.watermark, gate.isIdle);
+        if (watermarks === undefined) this.#onTime(gate.watermark, gate.isIdle);
+        else this.#onGenerated(gate, false);
         break;
       case "barrier":
         this.#takeBarrier(event.barrier, event.alignmentMs);
@@ -170,6 +190,20 @@ export class Task {
     return "progressed";
   }
 
+  /** Watermark and status that the chain's own generator makes; whether there was any. */
+  #onGenerated(gate: InputGate, isPressing: boolean): boolean {
+    if (this.#head.kind !== "gate" || this.#head.watermarks === undefined) return false;
+    const { watermarks } = this.#head;
+    const watermark = watermarks.takeWatermark(gate.watermark, isPressing);
+    if (watermark !== undefined) {
+      this.#chain.advanceWatermark(watermark);
+      this.#options.metrics.setInputWatermark(watermark);
+    }
+    const status = watermarks.takeStatus();
+    if (status !== undefined) this.#emitStatus(status);
+    return watermark !== undefined || status !== undefined;
+  }
+
   #stepSource(source: SourceHead): StepResult {
     if (source.hasEnded) return this.#endSource();
     this.#tick(source);
@@ -177,7 +211,7 @@ export class Task {
     const watermark = source.takeWatermark(result !== "more");
     if (watermark !== undefined) this.#onTime(watermark, false);
     const status = source.takeStatus();
-    if (status !== undefined) this.#chain.emitStatus(status);
+    if (status !== undefined) this.#emitStatus(status);
     if (this.#chain.hasWork) return "progressed";
     return result === "idle" ? "idle" : "progressed";
   }
@@ -194,10 +228,10 @@ export class Task {
     return "progressed";
   }
 
-  #tick(source: SourceHead): void {
+  #tick(head: SourceHead | WatermarksOperator): void {
     const { clock } = this.#options.env;
     if (this.#nextTickMs > clock.monotonicMs()) return;
-    this.#nextTickMs = clock.monotonicMs() + source.tick();
+    this.#nextTickMs = clock.monotonicMs() + head.tick();
   }
 
   #onTime(watermark: number, isIdle: boolean): void {
@@ -209,7 +243,12 @@ export class Task {
   #emitGateStatus(isIdle: boolean): void {
     if (isIdle === this.#lastStatus) return;
     this.#lastStatus = isIdle;
-    this.#chain.emitStatus(isIdle);
+    this.#emitStatus(isIdle);
+  }
+
+  #emitStatus(isIdle: boolean): void {
+    if (isIdle && this.#chain.hasWork) this.#isFallingIdle = true;
+    else this.#chain.emitStatus(isIdle);
   }
 
   #endInput(input: number, isLast: boolean): void {
@@ -302,5 +341,6 @@ export class Task {
     if (isBlocked === this.#isBlocked) return;
     this.#isBlocked = isBlocked;
     if (this.#head.kind === "source") this.#head.source.setBlocked(isBlocked);
+    else this.#head.watermarks?.setBlocked(isBlocked);
   }
 }
