@@ -43,7 +43,7 @@ export function rowSource(layout: RowLayout, names: RowNames, touch: boolean): s
 export function fieldRef(column: ColumnLayout, names: RowNames, accessor: string): FieldRef {
   const { offset } = column;
   const n = names;
-  if (column.presenceBit >= 0 || !DIRECT_KINDS.has(innerType(column.type).kind)) {
+  if (!isDirect(column)) {
     return {
       read: `${accessor}.get(table${n}, row${n})`,
       write: (expression) => `${accessor}.set(table${n}, row${n}, ${expression});`,
@@ -51,6 +51,11 @@ export function fieldRef(column: ColumnLayout, names: RowNames, accessor: string
   }
   const at = direct(column.kind, offset, n);
   return { read: at, write: (expression) => `${at} = ${expression};` };
+}
+
+/** Whether generated code reads and writes the column itself, without a `FieldAccessor`. */
+export function isDirect(column: ColumnLayout): boolean {
+  return column.presenceBit < 0 && DIRECT_KINDS.has(innerType(column.type).kind);
 }
 
 /** Types whose values are what lies in the column. */

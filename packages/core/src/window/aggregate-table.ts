@@ -9,7 +9,7 @@ import { assert } from "../assert.ts";
 import type { Batch } from "../columns/batch.ts";
 import type { ColumnLayout, ColumnSpec, RowLayout } from "../state/layout.ts";
 import type { Table } from "../state/table.ts";
-import { FieldAccessor, fieldRef, rowSource } from "./accumulator-fields.ts";
+import { FieldAccessor, fieldRef, isDirect, rowSource } from "./accumulator-fields.ts";
 import type { RowNames } from "./accumulator-fields.ts";
 import type { AccumulatorRef } from "./aggregate.ts";
 import type { AggregatePlan } from "./aggregate-plan.ts";
@@ -110,10 +110,9 @@ export class TableAggregates {
     this.plan = plan;
     this.#layout = layout;
     const columns = columnsOf(plan, layout, columnNames);
-    this.#accessors = columns.map((column) => {
-      const isPlain = column.kind !== "var" && column.kind !== "u8";
-      return isPlain ? undefined : new FieldAccessor(layout, column);
-    });
+    this.#accessors = columns.map((column) =>
+      isDirect(column) ? undefined : new FieldAccessor(layout, column),
+    );
     this.#own = this.#refs(columns, "");
     const other = this.#refs(columns, "_");
     const { merge, result, record, reset } = this.#compileRowFunctions(this.#own, other);

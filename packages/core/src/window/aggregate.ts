@@ -112,6 +112,8 @@ export type AggregateResult<S> = {
 };
 
 /** Records that have a numeric field `F`; `null` and `undefined` are left out. */
-export type HasNumber<F extends string> = { readonly [K in F]?: number | null };
+export type HasNumber<F extends string> = {
+  readonly [K in F]?: number | null | undefined;
+};
 /** Records that have a field `F`. */
-export type HasField<F extends string, V = unknown> = { readonly [K in F]?: V };
+export type HasField<F extends string, V = unknown> = { readonly [K in F]?: V | undefined };
