@@ -108,7 +108,9 @@ function layerOf(inside: string): string {
 
 function isCoreSource(file: string): boolean {
   return (
-    file.startsWith(CORE) && file.endsWith(".ts") && !/\.test(-d)?\.ts$|\.bench\.ts$/.test(file)
+    file.startsWith(CORE) &&
+    file.endsWith(".ts") &&
+    !/\.(test|test-d|bench|fixture)\.ts$/.test(file)
   );
 }
 
