@@ -263,6 +263,16 @@ export type ErrorDetails = Readonly<Record<string, unknown>>;
 /**
  * The only error class that Oxbow throws. Tell errors apart by `code` and `kind`; the class exists
  * for `new`, stacks and printing.
+ *
+ * @example
+ * const broken = job("broken", (env) => {
+ *   env.source("n", collection([1])).map(() => JSON.parse("{")).sink("out", discard());
+ * });
+ * try {
+ *   await runJob(broken);
+ * } catch (error) {
+ *   if (!(error instanceof OxbowError) || error.code !== "JOB_FAILED") throw error;
+ * }
  */
 export class OxbowError extends Error {
   override readonly name = "OxbowError";
@@ -291,7 +301,16 @@ export function oxbowError(
   return new OxbowError(code, message, cause === undefined ? { details } : { details, cause });
 }
 
-/** The code of an Oxbow error or of an error sent by `toWire`, else undefined. */
+/**
+ * The code of an Oxbow error or of an error sent by `toWire`, else undefined.
+ *
+ * @example
+ * try {
+ *   tumbling("soon");
+ * } catch (error) {
+ *   if (errorCode(error) !== "DURATION_INVALID") throw error;
+ * }
+ */
 export function errorCode(error: unknown): ErrorCode | undefined {
   if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
   const { code } = error;

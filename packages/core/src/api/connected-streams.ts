@@ -28,7 +28,15 @@ export class ConnectedStreams<A, B> {
     this.#second = second;
   }
 
-  /** Runs a process function with an input for each stream. */
+  /**
+   * Runs a process function with an input for each stream.
+   *
+   * @example
+   * orders.connect(clicks).process<string>("names", {
+   *   processFirst: (order, context) => context.emit(order.customer),
+   *   processSecond: (click, context) => context.emit(click.user),
+   * });
+   */
   process<R, O extends OperatorStateDescriptors = Record<never, never>>(
     uid: string,
     definition: CoProcessFunction<A, B, R, O>,
@@ -76,6 +84,20 @@ export class ConnectedKeyedStreams<A, B, K> {
   /**
    * Runs a process function with an input for each stream, and state of the current key that both
    * share.
+   *
+   * @example
+   * const both = orders.keyBy("id").connect(payments.keyBy("order"));
+   * both.process("unpaid", {
+   *   state: { open: valueState(t.int32, { default: 0 }) },
+   *   processFirst(order, { state, timers }) {
+   *     state.open.set(state.open.get() + order.amount);
+   *     timers.registerEventTime(order.at + 60_000);
+   *   },
+   *   processSecond: (payment, { state }) => state.open.set(state.open.get() - payment.paid),
+   *   onTimer(_timer, context) {
+   *     if (context.state.open.get() > 0) context.emit({ id: context.key });
+   *   },
+   * });
    */
   process<R, S extends StateDescriptors = Record<never, never>>(
     uid: string,

@@ -76,13 +76,21 @@ export class StreamEnvironment {
   /**
    * Settings of checkpoints; keys given at the start of the job go first. Later calls replace
    * earlier ones.
+   *
+   * @example
+   * env.checkpoint({ interval: "10s", minPause: "1s", tolerableFailures: 3 });
    */
   checkpoint(options: CheckpointOptions): this {
     this.#settings.checkpoint = options;
     return this;
   }
 
-  /** What happens when an attempt fails; see `docs/semantics/failures.md`. */
+  /**
+   * What happens when an attempt fails; see `docs/semantics/failures.md`.
+   *
+   * @example
+   * env.restart({ kind: "fixed-delay", attempts: 3, delay: "5s" });
+   */
   restart(options: RestartOptions): this {
     this.#settings.restart = options;
     return this;
@@ -112,7 +120,13 @@ export class StreamEnvironment {
     return Object.freeze(Object.fromEntries(entries));
   }
 
-  /** The graph so far, as data and (`text`) for people. */
+  /**
+   * The graph so far, as data and (`text`) for people.
+   *
+   * @example
+   * env.source("numbers", collection([1, 2])).map((n) => n * 2).sink("out", discard());
+   * console.assert(env.explain().text.includes("numbers"));
+   */
   explain(): Explained & { readonly text: string } {
     const jobGraph = buildJobGraph(this.#finish());
     return { ...explain(jobGraph), text: explainText(jobGraph) };

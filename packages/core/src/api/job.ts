@@ -36,7 +36,15 @@ export function job(name: string, build: (env: StreamEnvironment) => void): Job 
   return Object.freeze({ kind: "oxbow-job", name, build });
 }
 
-/** Whether a value (a module's default export) is a job. */
+/**
+ * Whether a value (a module's default export) is a job.
+ *
+ * @example
+ * const doubling = job("doubling", (env) => {
+ *   env.source("numbers", collection([1, 2])).map((n) => n * 2).sink("out", print());
+ * });
+ * isJob(doubling); // true
+ */
 export function isJob(value: unknown): value is Job {
   return typeof value === "object" && value !== null && (value as Job).kind === "oxbow-job";
 }

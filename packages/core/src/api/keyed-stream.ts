@@ -44,7 +44,7 @@ export class KeyedStream<T, K> {
    * Runs a process function with state and timers per key. `uid` names its state in snapshots.
    *
    * @example
-   * orders.keyBy("customer").process("first-seen", {
+   * orders.keyBy("customer").process("first-orders", {
    *   state: { seen: valueState(t.bool, { default: false }) },
    *   process(order, context) {
    *     if (!context.state.seen.get()) context.emit(order);
@@ -88,6 +88,9 @@ export class KeyedStream<T, K> {
   /**
    * Combines all records of a key so far; emits the new value after each record.
    * `type` is that of the records, where the stream does not know it.
+   *
+   * @example
+   * orders.keyBy("customer").reduce("largest", (a, b) => (b.amount > a.amount ? b : a));
    */
   reduce(
     uid: string,
@@ -117,12 +120,30 @@ export class KeyedStream<T, K> {
     });
   }
 
-  /** Groups records of a key into windows of event or processing time. */
+  /**
+   * Groups records of a key into windows of event or processing time.
+   *
+   * @example
+   * clicks.keyBy("user").window(session("30m")).aggregate("visits", { clicks: count() });
+   */
   window(assigner: WindowAssigner<T>): WindowedStream<T, K> {
     return new WindowedStream<T, K>({ place: this.place, key: this.key, assigner });
   }
 
-  /** Puts two keyed streams side by side; both have keys of one type. */
+  /**
+   * Puts two keyed streams side by side; both have keys of one type.
+   *
+   * @example
+   * const byId = orders.keyBy("id");
+   * byId.connect(payments.keyBy("order")).process("paid", {
+   *   state: { order: valueState(Order) },
+   *   processFirst: (order, context) => context.state.order.set(order),
+   *   processSecond(payment, context) {
+   *     const order = context.state.order.get();
+   *     if (order !== undefined) context.emit({ id: order.id, open: order.amount - payment.paid });
+   *   },
+   * });
+   */
   connect<B>(other: KeyedStream<B, K>): ConnectedKeyedStreams<T, B, K> {
     return new ConnectedKeyedStreams<T, B, K>(this, other);
   }

@@ -34,7 +34,13 @@ export interface OperatorOptions {
  * `t.…` type is declared: options for `process` and window functions.
  *
  * @example
- * const alerts = clicks.keyBy("user").process("alerts", { process: alert }, emits<Alert>());
+ * const first = sideOutput<Click>("first");
+ * clicks.keyBy("user").process("pages", {
+ *   process(click, context) {
+ *     context.emit(click.page);
+ *     if (click.at === 0) context.output(first, click);
+ *   },
+ * }, emits<string>());
  */
 export function emits<R>(): { readonly type?: Type<R> } {
   return {};

@@ -46,7 +46,16 @@ export class WindowedStream<T, K> {
     this.#draft = draft;
   }
 
-  /** When windows give their results; default: at their end. */
+  /**
+   * When windows give their results; default: at their end.
+   *
+   * @example
+   * orders
+   *   .keyBy("product")
+   *   .window(tumbling("1h"))
+   *   .trigger(trigger.continuousEventTime("10m"))
+   *   .aggregate("so-far", { orders: count() });
+   */
   trigger(trigger: Trigger<T>): WindowedStream<T, K> {
     return new WindowedStream<T, K>({ ...this.#draft, trigger });
   }
@@ -54,6 +63,13 @@ export class WindowedStream<T, K> {
   /**
    * How long after its end a window still takes late records, and gives its result anew for each.
    * Event time only.
+   *
+   * @example
+   * flights
+   *   .keyBy("origin")
+   *   .window(tumbling("1h"))
+   *   .allowedLateness("15m")
+   *   .aggregate("hourly", { flights: count() });
    */
   allowedLateness(lateness: Duration): WindowedStream<T, K> {
     return new WindowedStream<T, K>({ ...this.#draft, allowedLateness: lateness });
@@ -62,6 +78,16 @@ export class WindowedStream<T, K> {
   /**
    * Where records go that come too late for all their windows; without it they are counted and
    * dropped.
+   *
+   * @example
+   * const late = sideOutput<Flight>("late");
+   * const hourly = flights
+   *   .keyBy("origin")
+   *   .window(tumbling("1h"))
+   *   .lateOutput(late)
+   *   .aggregate("hourly", { flights: count() });
+   * hourly.sideOutput(late).sink("late", fileSink("out/late", json()));
+   * hourly.map((hour) => hour.flights);
    */
   lateOutput(tag: SideOutputTag<T>): WindowedStream<T, K> {
     return new WindowedStream<T, K>({ ...this.#draft, lateTag: tag });
@@ -93,6 +119,12 @@ export class WindowedStream<T, K> {
   /**
    * Combines the records of a key and window two by two. Emits what `result` makes of it; default:
    * the combined record.
+   *
+   * @example
+   * orders
+   *   .keyBy("customer")
+   *   .window(tumbling("1d"))
+   *   .reduce("best-of-day", (a, b) => (b.amount > a.amount ? b : a));
    */
   reduce(uid: string, fn: (left: T, right: T) => T): DataStream<T>;
   reduce<R>(
@@ -117,6 +149,14 @@ export class WindowedStream<T, K> {
   /**
    * Runs a function over all records of a key and window at once. They are kept until the window
    * ends: prefer `aggregate`.
+   *
+   * @example
+   * clicks
+   *   .keyBy("user")
+   *   .window(session("30m"))
+   *   .process("paths", (visit, { key, window }, emit) => {
+   *     emit({ user: key, start: window.start, pages: visit.map((click) => click.page) });
+   *   });
    */
   process<R>(
     uid: string,

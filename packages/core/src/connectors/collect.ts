@@ -27,7 +27,12 @@ interface CollectCommittable extends Committable {
  * A sink that keeps its records for the program. For tests and small results.
  *
  * @example
- * const results = collect<{ word: string; count: number }>();
+ * const results = collect<{ key: string; count: number }>();
+ * await runJob(job("words", (env) => {
+ *   const words = env.source("words", collection([{ word: "to" }, { word: "be" }]));
+ *   words.keyBy("word").aggregate("counts", { count: count() }).sink("out", results);
+ * }));
+ * results.records().length; // 2
  */
 export function collect<T>(): CollectSink<T> {
   const committed: T[] = [];

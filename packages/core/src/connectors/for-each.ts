@@ -12,7 +12,8 @@ import type { Sink, SinkWriter } from "./sink.ts";
  * be asynchronous. What it throws fails the attempt.
  *
  * @example
- * forEach((record) => counter.add(record.amount));
+ * let total = 0;
+ * orders.sink("total", forEach((order) => (total += order.amount)));
  */
 export function forEach<T>(take: (record: T) => void): Sink<T> {
   return {
@@ -31,7 +32,7 @@ export function forEach<T>(take: (record: T) => void): Sink<T> {
  * Takes records and forgets them: for measuring, and for jobs that matter by their side outputs.
  *
  * @example
- * stream.sink("nowhere", discard());
+ * orders.filter((order) => order.amount > 100).sink("nowhere", discard());
  */
 export function discard(): Sink<unknown> {
   return {
@@ -53,7 +54,7 @@ export interface PrintOptions {
  * than one subtask, lines begin with the subtask's number, as in Flink: `2> {"word":"to"}`.
  *
  * @example
- * stream.sink("out", print({ prefix: "delays" }));
+ * orders.filter((order) => order.amount > 190).sink("out", print({ prefix: "large" }));
  */
 export function print(options: PrintOptions = {}): Sink<unknown> {
   const { prefix } = options;

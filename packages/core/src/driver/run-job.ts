@@ -99,6 +99,15 @@ const PARALLELISM_KEY = "parallelism.default";
 /**
  * Starts a job. Rejects before anything runs with GRAPH_INVALID, SETTING_INVALID, RUN_LOCKED
  * (another process runs it), RESTORE_MISMATCH, CHECKPOINT_UNREADABLE and the like.
+ *
+ * @example
+ * const start = await startJob(job("hello", (env) => {
+ *   env.source("numbers", generator({ make: (index) => index })).sink("out", discard());
+ * }));
+ * if (start.kind === "started") {
+ *   console.assert(start.job.runDirectory === undefined);
+ *   await start.job.cancel();
+ * }
  */
 export async function startJob(
   job: Job | string | URL,

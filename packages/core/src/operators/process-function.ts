@@ -22,7 +22,13 @@ export interface SideOutputTag<T> {
  * Names a side output.
  *
  * @example
- * const tooLong = sideOutput<string>("too-long");
+ * const large = sideOutput<Order>("large");
+ * const all = orders.process<never>("split", {
+ *   process(order, context) {
+ *     if (order.amount > 100) context.output(large, order);
+ *   },
+ * });
+ * all.sideOutput(large);
  */
 export function sideOutput<T>(name: string): SideOutputTag<T> {
   return Object.freeze({ kind: "side-output", name });

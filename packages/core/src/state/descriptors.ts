@@ -196,6 +196,16 @@ export type HandlesOf<S extends StateDescriptors> = { readonly [N in keyof S]: H
 /**
  * Declares a state with one value per key. With `default` (an option, or of `t.withDefault`), `get`
  * never returns undefined.
+ *
+ * @example
+ * orders.keyBy("customer").process("totals", {
+ *   state: { total: valueState(t.struct({ orders: t.int32, sum: t.int64 })) },
+ *   process(order, { key, state: { total }, emit }) {
+ *     total.fields.orders += 1;
+ *     total.fields.sum += order.amount;
+ *     emit({ customer: key, ...total.get() });
+ *   },
+ * });
  */
 export function valueState<T>(
   type: Type<T> & { readonly defaultValue: T },
@@ -217,12 +227,35 @@ export function valueState<T>(
   return Object.freeze({ kind: "value", type, default: value, ttl: options.ttl });
 }
 
-/** Declares a list per key. */
+/**
+ * Declares a list per key.
+ *
+ * @example
+ * clicks.keyBy("user").process("last-pages", {
+ *   state: { pages: listState(t.string) },
+ *   process({ page }, { key, state: { pages }, emit }) {
+ *     pages.update([...pages.get(), page].slice(-3));
+ *     emit({ user: key, pages: [...pages.get()] });
+ *   },
+ * });
+ */
 export function listState<T>(type: Type<T>, options: StateOptions = {}): ListStateDescriptor<T> {
   return Object.freeze({ kind: "list", type, ttl: options.ttl });
 }
 
-/** Declares a map per key. */
+/**
+ * Declares a map per key.
+ *
+ * @example
+ * clicks.keyBy("user").process("visits", {
+ *   state: { visits: mapState(t.string, t.int32, { ttl: { ttlMs: 86_400_000 } }) },
+ *   process({ user, page }, { state: { visits }, emit }) {
+ *     const count = (visits.get(page) ?? 0) + 1;
+ *     visits.set(page, count);
+ *     emit({ user, page, count });
+ *   },
+ * });
+ */
 export function mapState<K extends MapKey, V>(
   keyType: Type<K>,
   type: Type<V>,
@@ -231,7 +264,18 @@ export function mapState<K extends MapKey, V>(
   return Object.freeze({ kind: "map", keyType, type, ttl: options.ttl });
 }
 
-/** Declares a value per key that is combined with each value added. */
+/**
+ * Declares a value per key that is combined with each value added.
+ *
+ * @example
+ * orders.keyBy("customer").process("largest", {
+ *   state: { largest: reducingState(t.int32, Math.max) },
+ *   process({ customer, amount }, { state: { largest }, emit }) {
+ *     largest.add(amount);
+ *     emit({ customer, largest: largest.get() });
+ *   },
+ * });
+ */
 export function reducingState<T>(
   type: Type<T>,
   reduce: (left: T, right: T) => T,
@@ -240,7 +284,26 @@ export function reducingState<T>(
   return Object.freeze({ kind: "reducing", type, reduce, ttl: options.ttl });
 }
 
-/** Declares an accumulator per key; `type` is the accumulator's. */
+/**
+ * Declares an accumulator per key; `type` is the accumulator's.
+ *
+ * @example
+ * const span = aggregatingState(t.struct({ from: t.int32, to: t.int32 }), {
+ *   create: () => ({ from: 2 ** 31 - 1, to: 0 }),
+ *   add: (span, amount: number) => ({
+ *     from: Math.min(span.from, amount),
+ *     to: Math.max(span.to, amount),
+ *   }),
+ *   result: (span) => span.to - span.from,
+ * });
+ * orders.keyBy("customer").process("spans", {
+ *   state: { span },
+ *   process({ customer, amount }, { state, emit }) {
+ *     state.span.add(amount);
+ *     emit({ customer, span: state.span.get() });
+ *   },
+ * });
+ */
 export function aggregatingState<I, A, O>(
   type: Type<A>,
   aggregate: StateAggregate<I, A, O>,

@@ -51,12 +51,36 @@ export interface OperatorStateSnapshot {
   readonly elements: readonly Uint8Array[];
 }
 
-/** A list that is dealt out anew when the parallelism changes. */
+/**
+ * A list that is dealt out anew when the parallelism changes.
+ *
+ * @example
+ * orders.process("numbered", {
+ *   operatorState: { seen: operatorListState(t.int32) },
+ *   process(order, { operatorState: { seen }, emit }) {
+ *     const number = (seen.get()[0] ?? 0) + 1;
+ *     seen.update([number]);
+ *     emit({ ...order, number });
+ *   },
+ * });
+ */
 export function operatorListState<T>(type: Type<T>): OperatorListDescriptor<T> {
   return Object.freeze({ kind: "operator-list", mode: "split", type });
 }
 
-/** A list that every subtask gets whole after a restore. */
+/**
+ * A list that every subtask gets whole after a restore.
+ *
+ * @example
+ * orders.process("largest-so-far", {
+ *   operatorState: { largest: unionListState(t.int32) },
+ *   process(order, { operatorState: { largest }, emit }) {
+ *     const amount = Math.max(order.amount, ...largest.get());
+ *     largest.update([amount]);
+ *     emit(amount);
+ *   },
+ * });
+ */
 export function unionListState<T>(type: Type<T>): OperatorListDescriptor<T> {
   return Object.freeze({ kind: "operator-list", mode: "union", type });
 }

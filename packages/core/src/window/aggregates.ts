@@ -31,8 +31,9 @@ type BigintOf<T> = (record: T) => bigint | null | undefined;
  * How many records; with an input, how many that have a value there.
  *
  * @example
- * count(); // all records
- * count("delay"); // records whose delay is neither null nor undefined
+ * const perOrigin = flights.keyBy("origin");
+ * // `known` counts the flights whose delay is neither null nor undefined.
+ * perOrigin.aggregate("totals", { flights: count(), known: count("delay") });
  */
 export function count(): Aggregate<unknown, number>;
 export function count<const F extends string>(field: F): Aggregate<HasField<F>, number>;
@@ -60,6 +61,9 @@ export function count(of?: string | ((record: never) => unknown)): Aggregate<nev
 /**
  * The sum; 0 of nothing. Integers by declared type (int32, int64) are exact and fail with
  * `SUM_OVERFLOW`; all else is summed as float64. For bigints: `sumBigint`.
+ *
+ * @example
+ * orders.keyBy("customer").aggregate("sums", { amount: sum("amount") });
  */
 export function sum<const F extends string>(field: F): Aggregate<HasNumber<F>, number>;
 export function sum<T>(of: NumberOf<T>): Aggregate<T, number>;
@@ -72,7 +76,12 @@ export function sum(of: string | NumberOf<never>): Aggregate<never, number> {
   });
 }
 
-/** The sum of bigints in [−2^63, 2^63); 0n of nothing. Error `SUM_OVERFLOW` outside. */
+/**
+ * The sum of bigints in [−2^63, 2^63); 0n of nothing. Error `SUM_OVERFLOW` outside.
+ *
+ * @example
+ * orders.keyBy("customer").aggregate("sums", { amount: sumBigint((o) => BigInt(o.amount)) });
+ */
 export function sumBigint<const F extends string>(
   field: F,
 ): Aggregate<HasField<F, bigint | null>, bigint>;
@@ -151,14 +160,24 @@ function sumOfBigints({ where }: CompileContext): Omit<AggregatePart, "input"> {
   };
 }
 
-/** The smallest number; undefined of nothing. NaN is left out. */
+/**
+ * The smallest number; undefined of nothing. NaN is left out.
+ *
+ * @example
+ * flights.keyBy("origin").aggregate("best", { delay: min("delay") });
+ */
 export function min<const F extends string>(field: F): Aggregate<HasNumber<F>, number | undefined>;
 export function min<T>(of: NumberOf<T>): Aggregate<T, number | undefined>;
 export function min(of: string | NumberOf<never>): Aggregate<never, number | undefined> {
   return extreme("min", of);
 }
 
-/** The largest number; undefined of nothing. NaN is left out. */
+/**
+ * The largest number; undefined of nothing. NaN is left out.
+ *
+ * @example
+ * flights.keyBy("origin").aggregate("worst", { delay: max((flight) => flight.delay) });
+ */
 export function max<const F extends string>(field: F): Aggregate<HasNumber<F>, number | undefined>;
 export function max<T>(of: NumberOf<T>): Aggregate<T, number | undefined>;
 export function max(of: string | NumberOf<never>): Aggregate<never, number | undefined> {
@@ -193,7 +212,12 @@ function extreme(
   });
 }
 
-/** The arithmetic mean as float64; undefined of nothing. */
+/**
+ * The arithmetic mean as float64; undefined of nothing.
+ *
+ * @example
+ * flights.keyBy("origin").window(tumbling("1h")).aggregate("mean", { delay: avg("delay") });
+ */
 export function avg<const F extends string>(field: F): Aggregate<HasNumber<F>, number | undefined>;
 export function avg<T>(of: NumberOf<T>): Aggregate<T, number | undefined>;
 export function avg(of: string | NumberOf<never>): Aggregate<never, number | undefined> {

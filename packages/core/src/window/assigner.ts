@@ -90,7 +90,9 @@ export const GLOBAL_WINDOW: TimeWindow = Object.freeze({
  * Windows of `size`, one after another. Errors: `WINDOW_INVALID`, `DURATION_INVALID`.
  *
  * @example
- * tumbling("1h"); // [00:00, 01:00), [01:00, 02:00), …
+ * // Days of UTC+8.
+ * const days = tumbling("1d", { offset: "-8h" });
+ * flights.keyBy("origin").window(days).aggregate("per-day", { flights: count() });
  */
 export function tumbling(size: Duration, options: WindowOptions = {}): TumblingAssigner {
   const sizeMs = windowMs(size, "tumbling: size");
@@ -103,7 +105,8 @@ export function tumbling(size: Duration, options: WindowOptions = {}): TumblingA
  * two windows belongs to none. Errors: `WINDOW_INVALID`, `DURATION_INVALID`.
  *
  * @example
- * sliding("1h", "10m"); // each record is in six windows
+ * const lastHour = sliding("1h", "10m"); // each record is in six windows
+ * flights.keyBy("origin").window(lastHour).aggregate("last-hour", { flights: count() });
  */
 export function sliding(
   size: Duration,
@@ -128,8 +131,8 @@ export function sliding(
  * function gives the gap by record. Errors: `WINDOW_INVALID`, `DURATION_INVALID`.
  *
  * @example
- * session("30m");
- * session((click: { gap: number }) => click.gap);
+ * const visits = clicks.keyBy("user").window(session("30m"));
+ * visits.aggregate("visits", { clicks: count(), pages: countDistinct("page") });
  */
 export function session<T = unknown>(
   gap: Duration | ((record: T) => Duration),
@@ -143,7 +146,16 @@ export function session<T = unknown>(
   return Object.freeze({ kind: "session", gapMs, gapOf: undefined, time });
 }
 
-/** One window for all records of a key. It needs a trigger: it never fires by itself (Flink's). */
+/**
+ * One window for all records of a key. It needs a trigger: it never fires by itself (Flink's).
+ *
+ * @example
+ * orders
+ *   .keyBy("product")
+ *   .window(global())
+ *   .trigger(trigger.purging(trigger.count(10)))
+ *   .aggregate("by-the-ten", { amount: sum("amount") });
+ */
 export function global(): GlobalAssigner {
   return Object.freeze({ kind: "global", time: "event" });
 }

@@ -23,7 +23,19 @@ export interface AggregateFunction<T, A, R> {
   readonly type?: Type<A>;
 }
 
-/** Turns an `AggregateFunction` into an aggregate that composes with the built-in ones. */
+/**
+ * Turns an `AggregateFunction` into an aggregate that composes with the built-in ones.
+ *
+ * @example
+ * const product = aggregateFunction({
+ *   create: () => 1,
+ *   add: (product, order: Order) => product * order.amount,
+ *   result: (product) => Math.log10(product),
+ *   merge: (a, b) => a * b,
+ *   type: t.float64,
+ * });
+ * orders.keyBy("customer").window(tumbling("1h")).aggregate("products", { product });
+ */
 export function aggregateFunction<T, A, R>(of: AggregateFunction<T, A, R>): Aggregate<T, R> {
   return aggregate("aggregateFunction", () => ({
     input: { kind: "record" },

@@ -22,6 +22,9 @@ type RankOf<T> = (record: T) => number | string | bigint | null | undefined;
 
 /**
  * The record with the smallest number; of equals the first. Undefined of nothing; NaN is left out.
+ *
+ * @example
+ * orders.keyBy("product").aggregate("cheapest", { order: minBy("amount") });
  */
 export function minBy<T>(by: NumberOf<T>): Aggregate<T, T | undefined>;
 export function minBy<T, const F extends string = string>(
@@ -33,6 +36,9 @@ export function minBy(by: string | NumberOf<never>): Aggregate<never, unknown> {
 
 /**
  * The record with the largest number; of equals the first. Undefined of nothing; NaN is left out.
+ *
+ * @example
+ * orders.keyBy("product").aggregate("dearest", { order: maxBy((order) => order.amount) });
  */
 export function maxBy<T>(by: NumberOf<T>): Aggregate<T, T | undefined>;
 export function maxBy<T, const F extends string = string>(
@@ -116,7 +122,8 @@ export interface TopOptions<T> {
  * The first `limit` records by a number or string, sorted. Records without one are left out.
  *
  * @example
- * topN(10, (route: { delay: number; name: string }) => route.delay, { ties: (r) => r.name });
+ * const worst = topN<Flight>(10, (flight) => flight.delay, { ties: (f) => f.destination });
+ * flights.keyBy("origin").window(tumbling("1d")).aggregate("worst", { worst });
  */
 export function topN<T>(
   limit: number,
@@ -198,6 +205,10 @@ function upperBound<T>(list: readonly T[], record: T, compare: Comparator<T>): n
 /**
  * How many different values there are, exactly; equal as keys are (NaN = NaN, −0 ≠ 0). Values are
  * strings, numbers, booleans or bigints.
+ *
+ * @example
+ * const perPage = clicks.keyBy("page").window(tumbling("1h"));
+ * perPage.aggregate("visitors", { users: countDistinct("user") });
  */
 export function countDistinct<const F extends string>(
   field: F,
@@ -246,7 +257,14 @@ function distinctText(value: unknown, where: string): string {
   }
 }
 
-/** All records, or one value of each, in the order in which they came (per pane). */
+/**
+ * All records, or one value of each, in the order in which they came (per pane).
+ *
+ * @example
+ * // Its public name is `collectAll`.
+ * const pages = collectAll((click: Click) => click.page);
+ * clicks.keyBy("user").window(session("30m")).aggregate("paths", { pages });
+ */
 export function collect<T>(): Aggregate<T, readonly T[]>;
 export function collect<T, V>(of: (record: T) => V, type?: Type<V>): Aggregate<T, readonly V[]>;
 export function collect(

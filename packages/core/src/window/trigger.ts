@@ -104,13 +104,15 @@ export interface CustomTriggerDefinition<T, S> {
  * A trigger of one's own.
  *
  * @example
- * customTrigger({
+ * const whenLarge = customTrigger({
  *   state: { total: { type: t.float64, initial: 0 } },
  *   onRecord: (order: { amount: number }, _timestamp, { state }) => {
  *     state.total += order.amount;
  *     return state.total > 100 ? FIRE_AND_PURGE : CONTINUE;
  *   },
  * });
+ * const windows = orders.keyBy("customer").window(global()).trigger(whenLarge);
+ * windows.aggregate("batches", { orders: count() });
  */
 export function customTrigger<
   T,

@@ -225,7 +225,8 @@ export function defaultTrigger(assigner: WindowAssigner<never>): Trigger {
  * All triggers under one name.
  *
  * @example
- * flights.window(tumbling("1h")).trigger(trigger.purging(trigger.count(100)));
+ * const windows = flights.keyBy("origin").window(tumbling("1h"));
+ * windows.trigger(trigger.purging(trigger.count(10))).aggregate("tens", { flights: count() });
  */
 export const trigger = Object.freeze({
   eventTime: eventTimeTrigger,

@@ -35,7 +35,8 @@ const EXTENSIONS: Readonly<Record<Compression, string>> = { none: "", gzip: ".gz
  * `SINK_TRANSACTION_CONFLICT`.
  *
  * @example
- * fileSink("out/delays", json(), { partitionBy: (delay) => `origin=${delay.origin}` });
+ * const perOrigin = { partitionBy: (flight: Flight) => `origin=${flight.origin}` };
+ * flights.sink("by-origin", fileSink("out/flights", json(Flight), perOrigin));
  */
 export function fileSink<T>(
   directory: string,

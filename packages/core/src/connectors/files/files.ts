@@ -45,7 +45,7 @@ const RECORD_BYTES_LIMIT = 16 * 1024 * 1024;
  * `RECORD_MALFORMED`, `RECORD_TOO_LARGE`.
  *
  * @example
- * files("data/flights/*.jsonl", json(Flight), { watch: "1s", malformed: "skip" });
+ * files("data/flights/*.jsonl", json(Flight), { malformed: "skip" });
  */
 export function files<T>(
   paths: string | readonly string[],

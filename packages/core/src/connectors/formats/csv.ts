@@ -17,7 +17,8 @@ export type { CsvOptions } from "./csv-layout.ts";
  * without a type all values are strings. Errors: `CONNECTOR_INVALID`.
  *
  * @example
- * csv({ type: t.struct({ origin: t.string, delay: t.optional(t.int32) }), delimiter: ";" });
+ * const Delay = t.struct({ origin: t.string, delay: t.optional(t.int32) });
+ * files("data/*.csv", csv({ type: Delay, delimiter: ";" }));
  */
 export function csv(
   options?: CsvOptions<Readonly<Record<string, string>>>,

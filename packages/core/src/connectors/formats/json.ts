@@ -21,7 +21,7 @@ const CARRIAGE_RETURN = 13;
  * `JSON.parse` gives.
  *
  * @example
- * files("data/*.jsonl", json(t.struct({ origin: t.string, departedAt: t.timestamp })));
+ * files("data/flights/*.jsonl", json(t.struct({ origin: t.string, departedAt: t.timestamp })));
  */
 export function json(): Format<unknown>;
 export function json<T>(type: Type<T>): Format<T>;
