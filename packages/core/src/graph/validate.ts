@@ -3,6 +3,7 @@
  * to do.
  */
 import { oxbowError } from "../errors.ts";
+import { checkKeyType } from "../types/key.ts";
 import { parallelismOf } from "./job-graph.ts";
 import type { GraphNode, StreamGraph } from "./stream-graph.ts";
 
@@ -16,6 +17,7 @@ export function validateGraph(graph: StreamGraph): void {
   for (const node of graph.nodes) {
     checkForward(graph, node);
     checkEventTime(graph, node);
+    if (node.key?.type !== undefined) checkKeyType(node.key.type, node.uid);
     if (node.body.kind === "source") node.body.source.validate?.();
     if (node.body.kind === "sink") node.body.sink.validate?.();
   }
