@@ -142,7 +142,10 @@ export class TaskSnapshots {
         const before = this.#options.clock.monotonicMs();
         if (part.snapshot.copySlice(rowsMax, part.session)) {
           part.isCopied = true;
-          inFlight.written.push(part.session.finish());
+          const written = part.session.finish();
+          // Heard of when all are under way; until then it must not count as unhandled.
+          written.catch(() => undefined);
+          inFlight.written.push(written);
         }
         inFlight.syncMs += this.#options.clock.monotonicMs() - before;
         this.#finishIfCopied(inFlight);
@@ -210,6 +213,9 @@ export class TaskSnapshots {
   #finishIfCopied(inFlight: InFlight): void {
     if (inFlight.parts.some((part) => !part.isCopied)) return;
     const { id } = inFlight.point.barrier;
+    console.log("DBG copied", id, inFlight.parts.map(p=>p.uid).join(","), [...inFlight.states.keys()].join());
+    inFlight.flushed.then(()=>console.log("DBG flushed", id, [...inFlight.states.keys()].join()));
+    Promise.all(inFlight.written).then(()=>console.log("DBG written", id, [...inFlight.states.keys()].join()));
     Promise.all([Promise.all(inFlight.written), inFlight.flushed]).then(
       ([segments]) => this.#acknowledge(inFlight, segments),
       (error: unknown) => {
