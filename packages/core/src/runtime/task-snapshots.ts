@@ -213,9 +213,6 @@ export class TaskSnapshots {
   #finishIfCopied(inFlight: InFlight): void {
     if (inFlight.parts.some((part) => !part.isCopied)) return;
     const { id } = inFlight.point.barrier;
-    console.log("DBG copied", id, inFlight.parts.map(p=>p.uid).join(","), [...inFlight.states.keys()].join());
-    inFlight.flushed.then(()=>console.log("DBG flushed", id, [...inFlight.states.keys()].join()));
-    Promise.all(inFlight.written).then(()=>console.log("DBG written", id, [...inFlight.states.keys()].join()));
     Promise.all([Promise.all(inFlight.written), inFlight.flushed]).then(
       ([segments]) => this.#acknowledge(inFlight, segments),
       (error: unknown) => {
