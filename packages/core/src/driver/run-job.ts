@@ -164,7 +164,10 @@ export async function startJob(
  */
 export async function runJob(job: Job | string | URL, options: RunOptions = {}): Promise<JobEnd> {
   const start = await startJob(job, options);
-  if (start.kind === "over") return { status: "FINISHED", error: undefined, attemptsCount: 0 };
+  if (start.kind === "over") {
+    const status = start.status === "canceled" ? "CANCELED" : "FINISHED";
+    return { status, error: undefined, attemptsCount: 0 };
+  }
   const end = await start.job.ended;
   if (end.status === "FAILED") throw end.error;
   return end;

@@ -222,7 +222,7 @@ test("whatever the channels bring: aligned barriers cut all of them at the same 
       });
       const texts: string[] = [];
       while (queues.some((queue) => queue.length > 0)) {
-        const channel = order.next().value;
+        const channel = order.next().value as number;
         const element = queues[channel].shift();
         if (element !== undefined) put(channel, element);
         texts.push(...take());

@@ -74,6 +74,8 @@ export class JobMaster {
   #attemptNumber = 0;
   #cancelRestart: (() => void) | undefined;
   #hasFailed = false;
+  /** The attempt has finished; only its end is still to be noted. */
+  #isFinishing = false;
   /** The current attempt has been running: it was restored. */
   #hasRun = false;
 
@@ -121,7 +123,9 @@ export class JobMaster {
 
   /** Stops the job without a trace of what was not committed. Resolves when it has ended. */
   async cancel(): Promise<JobEnd> {
-    if (!isTerminal(this.#status) && this.#status !== "CANCELLING" && this.#status !== "FAILING") {
+    const isEnding =
+      this.#isFinishing || this.#status === "CANCELLING" || this.#status === "FAILING";
+    if (!isEnding && !isTerminal(this.#status)) {
       this.#setStatus("CANCELLING");
       this.#cancelRestart?.();
       const uncertain = await this.#stopAttempt();
@@ -194,12 +198,14 @@ export class JobMaster {
   }
 
   async #onFinished(): Promise<void> {
-    await this.#checkpoints?.shutdown();
+    // Canceled while the workers were closing: that is how it ends.
+    if (this.#status !== "RUNNING") return;
+    this.#isFinishing = true;
     await this.#end("FINISHED", undefined);
   }
 
   #onFailed(attempt: number, error: unknown): void {
-    if (attempt !== this.#attemptNumber || this.#hasFailed) return;
+    if (attempt !== this.#attemptNumber || this.#hasFailed || this.#isFinishing) return;
     if (this.#status !== "RUNNING") return;
     this.#hasFailed = true;
     void this.#recover(error);
