@@ -23,6 +23,8 @@ import type { CheckpointId } from "./barrier.ts";
 
 /** Intervals that are kept apart. */
 export const INTERVALS_MAX = 16;
+/** Checkpoints that are remembered as possible bases. */
+export const BASES_MAX = 1024;
 /** Largest epoch: stamps are int32. At one freeze a second, 30 years. */
 const EPOCH_MAX = 2 ** 30 - 1;
 
@@ -59,6 +61,8 @@ export class Changes {
     this.#ends.push({ checkpointId, interval: ended });
     this.interval = ended + 1;
     this.tracksRemovals = true;
+    // Where none of them ever becomes a base. The oldest stays: it may be the only complete one.
+    if (this.#ends.length > BASES_MAX) this.#ends.splice(1, 1);
     return ended;
   }
 

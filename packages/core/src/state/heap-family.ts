@@ -15,7 +15,7 @@ import { RecordLog } from "./record-log.ts";
 import type { Namespace } from "./row-chunk.ts";
 import { Table, type TableParts } from "./table.ts";
 
-/** Panes that one call of `upkeep` looks at, so that it does not cost more with thousands of them. */
+/** Panes that one call of `upkeep` looks at: it costs no more with thousands of them. */
 const PANES_PER_UPKEEP = 8;
 
 interface HeapPane extends Pane {

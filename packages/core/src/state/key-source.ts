@@ -18,7 +18,7 @@ export interface KeySource {
   /** Expression: the row whose key words begin at `at` has this key. */
   readonly equals: (at: string) => string;
   /**
-   * Keys in the arena: the same, for the reference and size word that were read from the row before.
+   * Keys in the arena: the same, for a reference and size word that were read from the row before.
    */
   readonly equalsAt?: (ref: string, sizeWord: string) => string;
   /** Statements that write the key; `at` in the page, `word` in the row. */

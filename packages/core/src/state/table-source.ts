@@ -44,6 +44,7 @@ function tableSource(layout: RowLayout, uid: string): string {
     ` const base = (row & ${rowMask}) * ${words};`;
   const isExact = key.isHashExact && !isChild;
   const tokenTest = isChild ? "page[base + 2] === token && " : "";
+  const batches = batchSource({ key, isExact, locate, keyWord });
   return `${sourceTag(`${uid}/${layout.table}`)}
 ${key.prelude}
 function isKey(table, row, token, ${params}) {
@@ -90,7 +91,7 @@ function upsert(table, keys, index, token, parentRow) {
   ${key.load("index")}
   return upsertHashed(table, hashKey(token, ${params}), token, parentRow, ${params});
 }
-${isChild ? "const findAll = undefined, upsertAll = undefined;" : batchSource({ key, isExact, locate, keyWord })}
+${isChild ? "const findAll = undefined, upsertAll = undefined;" : batches}
 return { find, upsert, matches, findAll, upsertAll };
 `;
 }
