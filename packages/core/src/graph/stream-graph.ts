@@ -1,7 +1,7 @@
 /**
  * StreamGraph: the logical graph that a job's program builds, as frozen plain data plus factories.
  * One node per operator. The program must build the same graph wherever it runs (every worker
- * thread runs it); `graph-hash.ts` compares.
+ * thread runs it); `graphHash` of `explain.ts` compares.
  *
  * Identity: every source, sink and operator with state has the uid that the user gave; any other
  * operator may have one, and otherwise gets a path below its nearest upstream uid

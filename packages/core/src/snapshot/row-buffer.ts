@@ -1,7 +1,7 @@
 /*
  * RowBuffer: the rows of one run that are of one table and one kind, collected as columns, and
  * their order. The writer appends what tasks copied out, and encodes blocks by the order. The
- * order: docs/formats/segment.md, "The one order".
+ * order: docs/formats/segment.md, "The logical content".
  */
 import { assert } from "../assert.ts";
 import type { ByteSlices, ChunkKind, ColumnValues, RowColumns } from "../state/row-chunk.ts";
