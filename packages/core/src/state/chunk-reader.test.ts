@@ -48,13 +48,16 @@ for (const [type, arbitrary] of KEYS) {
           backend.states.n.set(1);
           const writer = new ByteWriter();
           codec.encode(key, writer);
-          expected.set(writer.written().toString(), keyGroupOf(codec.hashCode(key), 128));
+          expected.set(
+            Buffer.from(writer.written()).toString("hex"),
+            keyGroupOf(codec.hashCode(key), 128),
+          );
         }
         const actual = new Map<string, number>();
         for (const { keys: bytes, keyGroups, count } of snapshotOf(backend)) {
           for (let n = 0; n < count; n++) {
             const key = bytes.bytes.subarray(bytes.starts[n], bytes.ends[n]);
-            actual.set(key.toString(), keyGroups[n]);
+            actual.set(Buffer.from(key).toString("hex"), keyGroups[n]);
           }
         }
         assert.deepEqual(new Set(actual), new Set(expected));
