@@ -1,18 +1,32 @@
 /*
  * The flights job: three million flights within the US in the first half of 2001, in event time.
  *
- *   departures      flights, average delay and delayed flights per airport and hour    (window)
- *   worst-routes    the ten routes that lost the most minutes, per day                 (two windows)
- *   airport-delays  the smoothed delay of each airport at the end of each day          (keyed state)
+ *   departures      flights, average delay and delayed flights per airport and hour   (window)
+ *   worst-routes    the ten routes that lost the most minutes, per day                (two windows)
+ *   airport-delays  the smoothed delay of each airport at the end of each day         (keyed state)
  *
- * Results are JSON lines in directories below the property `flights.out`. Each line is there exactly
- * once however often the job is killed and started again, and does not depend on the parallelism.
+ * Results are JSON lines in directories below the property `flights.out`. Each line is there once,
+ * however often the job is killed and started again, and does not depend on the parallelism.
  */
 import { fileURLToPath } from "node:url";
 import { parquet } from "@oxbow/connector-parquet";
-import type { DataStream, Infer, StreamEnvironment } from "oxbow";
-import { avg, count, fileSink, files, job, json, mapState, sum, t } from "oxbow";
-import { topN, tumbling, valueState } from "oxbow";
+import {
+  avg,
+  count,
+  type DataStream,
+  fileSink,
+  files,
+  type Infer,
+  job,
+  json,
+  mapState,
+  type StreamEnvironment,
+  sum,
+  t,
+  topN,
+  tumbling,
+  valueState,
+} from "oxbow";
 
 /** When (local time, taken as UTC), how many minutes late, how many miles, from where to where. */
 const Flight = t.struct({
@@ -57,7 +71,8 @@ const DAY_MS = 86_400_000;
 
 export default job("flights", (env) => {
   const { out = "out/flights" } = env.properties("flights");
-  env.parallelism(2).checkpoint({ interval: "2s" });
+  // Keeps the newest checkpoint when it is canceled, so that the next start goes on from there.
+  env.parallelism(2).checkpoint({ interval: "2s", retain: { onCancellation: "keep" } });
 
   const flights = readFlights(env);
   const hours = departuresPerHour(flights);
@@ -101,7 +116,8 @@ function worstRoutesPerDay(flights: DataStream<Flight>): DataStream<RouteDay & {
     .aggregate(
       "route-days",
       { flights: count(), delay: sum("delay") },
-      (totals, { key, window }, emit) => emit({ route: key, day: dayText(window.start), ...totals }),
+      (totals, { key, window }, emit) =>
+        emit({ route: key, day: dayText(window.start), ...totals }),
       { type: RouteDay },
     )
     .keyBy("day")

@@ -1,3 +1,95 @@
-import { OxbowError } from "oxbow";
+/*
+ * Runs the flights job on this machine, shows it while it runs, and says where the results lie:
+ *
+ *   npm start                   runs it, goes on where it was killed, or says that it is over
+ *   npm start -- --new-run      runs it once more, into a directory of its own
+ *   npm start -- -p 1           on one thread
+ *   npm start -- --input FILE   on other flights, as Parquet or JSON lines
+ *
+ * The job is in job.ts. It is a module of its own because every worker thread loads it.
+ */
+import { existsSync, readdirSync } from "node:fs";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { errorText, exitCodeOf, JobConsole } from "@oxbow/cli";
+import { AirportDelays, summary } from "./results.ts";
 
-console.log(`The flights example comes here (engine loaded: ${OxbowError.name}).`);
+const JOB = new URL("./job.ts", import.meta.url);
+const SINKS = ["departures", "worst-routes", "airport-delays"];
+const WORST_COUNT = 5;
+/** Airports with fewer flights in all are left out of the view: few flights make long averages. */
+const FLIGHTS_MIN = 500;
+
+const { values } = parseArgs({
+  options: {
+    parallelism: { type: "string", short: "p", default: "2" },
+    input: { type: "string" },
+    out: { type: "string", default: path.join(import.meta.dirname, "out") },
+    "new-run": { type: "boolean", default: false },
+  },
+});
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(errorText(error));
+  process.exitCode = exitCodeOf(error);
+}
+
+async function main(): Promise<number> {
+  const directory = runDirectory();
+  const delays = new AirportDelays(path.join(directory, "airport-delays"));
+  const screen = new JobConsole({
+    jobName: "flights",
+    hasPlainLines: true,
+    below: () => ["", "  worst airports of late, on disk", ...worstLines(delays)],
+  });
+  const input = values.input === undefined ? {} : { "flights.input": path.resolve(values.input) };
+  const ended = await screen.run(JOB, {
+    parallelism: Number(values.parallelism),
+    configuration: { "flights.out": directory, ...input },
+    checkpointDirectory: path.join(directory, "checkpoints"),
+  });
+  if (ended.kind === "over") {
+    screen.print(`This run has ${ended.status} before; npm start -- --new-run begins another.`);
+    sayResults(directory);
+    return 0;
+  }
+  const { end, figures, exitCode } = ended;
+  const seconds = (figures.elapsedMs / 1_000).toFixed(1);
+  if (end.status === "FAILED") console.error(errorText(end.error));
+  else if (end.status === "CANCELED") screen.print("Canceled; npm start goes on from here.");
+  else {
+    const count = figures.recordsCount.toLocaleString("en-US");
+    screen.print(`\nFinished: ${count} flights in ${seconds} s.`);
+    sayResults(directory);
+  }
+  return exitCode;
+}
+
+/** `out/run-1`; with --new-run the next number. */
+function runDirectory(): string {
+  const names = existsSync(values.out) ? readdirSync(values.out) : [];
+  const numbers = names.map((name) => Number(/^run-(\d+)$/.exec(name)?.[1] ?? 0));
+  const newest = Math.max(0, ...numbers);
+  const number = values["new-run"] ? newest + 1 : Math.max(1, newest);
+  return path.resolve(values.out, `run-${number}`);
+}
+
+function worstLines(delays: AirportDelays): string[] {
+  return delays.worst(WORST_COUNT, FLIGHTS_MIN).map(({ airport, day, smoothedDelay, flights }) => {
+    const minutes = smoothedDelay.toFixed(1).padStart(5);
+    return `    ${airport}  ${minutes} min  ${String(flights).padStart(7)} flights  ${day}`;
+  });
+}
+
+function sayResults(directory: string): void {
+  for (const sink of SINKS) {
+    const place = path.join(directory, sink);
+    const { filesCount, linesCount, sample } = summary(place, 3);
+    console.log(
+      `\n${path.relative(process.cwd(), place)}: ${linesCount} lines in ${filesCount} files`,
+    );
+    for (const line of sample) console.log(`  ${line}`);
+  }
+}

@@ -1,6 +1,6 @@
 /*
- * The command line: which commands and options there are, their help, and what they are turned into.
- * Parsing is commander's; nothing runs here.
+ * The command line: which commands and options there are, their help, and what they are turned
+ * into. Parsing is commander's; nothing runs here.
  */
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
@@ -57,10 +57,7 @@ const EXPLAIN_EXAMPLES = `Examples:
 `;
 
 /** The program; `onExitCode` gets what a command came to. */
-export function commandLine(
-  commands: Commands,
-  onExitCode: (exitCode: number) => void,
-): Command {
+export function commandLine(commands: Commands, onExitCode: (exitCode: number) => void): Command {
   const program = new Command("oxbow")
     .description("Runs stream processing jobs.")
     .version(versionText(), "-V, --version", "show the version")
@@ -103,18 +100,23 @@ export function commandLine(
 
 function withGraphOptions(command: Command): Command {
   return command
+    .showHelpAfterError(`(oxbow ${command.name()} --help shows what there is)`)
     .argument("<job>", "file whose default export is a job")
     .argument("[args...]", "after --, for the job: env.args")
     .helpOption("-h, --help", "show this")
-    .option("-p, --parallelism <count>", "subtasks per operator, each on its thread", positiveInteger)
-    .option("-D, --define <key=value>", "configuration; may be repeated", addDefinition, {});
+    .option(
+      "-p, --parallelism <count>",
+      "subtasks per operator, each on its thread",
+      positiveInteger,
+    )
+    .addOption(
+      new Option("-D, --define <key=value>", "configuration; may be repeated")
+        .argParser(addDefinition)
+        .default({}, "none"),
+    );
 }
 
-function runRequest(
-  file: string,
-  args: readonly string[],
-  options: RunCommandOptions,
-): RunRequest {
+function runRequest(file: string, args: readonly string[], options: RunCommandOptions): RunRequest {
   const { parallelism, define, checkpointDir, jobId, newRun, restorePrevious, output } = options;
   return {
     file,

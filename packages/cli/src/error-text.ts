@@ -13,9 +13,12 @@ const ADVICE: Readonly<Partial<Record<ErrorKind, string>>> = {
 
 const CAUSES_LIMIT = 8;
 const FRAMES_LIMIT = 12;
-/** Frames of the engine, from its sources, from dist, or installed; and of Node. */
-const FOREIGN_FRAME =
-  /\(node:|at node:|[\\/]node_modules[\\/]|[\\/]packages[\\/](core|cli|connector-[a-z]+)[\\/](src|dist)[\\/]/;
+/** Frames of Node, of what is installed, and of Oxbow where it runs from its repository. */
+const FOREIGN_FRAMES = [
+  /\(node:|at node:/,
+  /[\\/]node_modules[\\/]/,
+  /[\\/]packages[\\/](core|cli|connector-[a-z]+)[\\/](src|dist|bin)[\\/](?!.*\.fixture\.ts)/,
+];
 
 /** The whole text, without a line end behind it. */
 export function errorText(error: unknown): string {
@@ -53,7 +56,7 @@ function framesOf(error: unknown, isAll: boolean): string[] {
   const { stack } = (error ?? {}) as { stack?: unknown };
   if (typeof stack !== "string") return [];
   const frames = stack.split("\n").filter((line) => /^\s+at /.test(line));
-  const own = frames.filter((line) => !FOREIGN_FRAME.test(line));
+  const own = frames.filter((line) => !FOREIGN_FRAMES.some((foreign) => foreign.test(line)));
   return (isAll ? frames : own).slice(0, FRAMES_LIMIT).map((line) => `  ${line.trim()}`);
 }
 

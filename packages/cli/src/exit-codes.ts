@@ -1,9 +1,9 @@
 /*
- * Exit codes of `oxbow`: one per class of failure, so that scripts can tell what to do. They are part
- * of the public contract; docs/cli.md lists them.
+ * Exit codes of `oxbow`: one per class of failure, so that scripts can tell what to do. They are
+ * part of the public contract; docs/cli.md lists them.
  */
-import type { ErrorKind, JobEnd } from "oxbow";
-import { OxbowError, errorCode } from "oxbow";
+import type { ErrorKind, JobEnd, OxbowError } from "oxbow";
+import { errorCode } from "oxbow";
 
 /** By name; the kinds of errors and how a command can end otherwise. */
 export const EXIT_CODES = {

@@ -1,8 +1,10 @@
 /*
- * JobConsole: a job that runs attached, as its user sees it: progress in place on a terminal, events
- * worth knowing everywhere, and Ctrl-C. All of it goes to stderr; stdout belongs to the data.
+ * JobConsole: a job that runs attached, as its user sees it: progress in place on a terminal,
+ * events worth knowing everywhere, and Ctrl-C. All of it goes to stderr; stdout belongs to the
+ * data.
  */
-import type { JobEnd, JobEvent, JobHandle } from "oxbow";
+import type { Job, JobEnd, JobEvent, JobHandle, JobStart, RunOptions } from "oxbow";
+import { startJob } from "oxbow";
 import { exitCodeOfEnd } from "./exit-codes.ts";
 import { exitCodeOfSignal, onInterrupt } from "./interrupts.ts";
 import type { InterruptSignal } from "./interrupts.ts";
@@ -26,6 +28,8 @@ export interface JobConsoleOptions {
 
 /** How an attached job ended. */
 export interface AttachedEnd {
+  readonly kind: "ended";
+  readonly job: JobHandle;
   readonly end: JobEnd;
   /** The last figures. */
   readonly figures: JobFigures;
@@ -45,12 +49,6 @@ export class JobConsole {
     this.#screen = process.stderr.isTTY ? new Screen(process.stderr) : undefined;
   }
 
-  /** To be given to `startJob`. */
-  readonly onEvent = (event: JobEvent): void => {
-    const text = eventText(event);
-    if (text !== undefined) this.print(text);
-  };
-
   /** Writes a line that stays. */
   print(text: string): void {
     if (this.#screen === undefined) process.stderr.write(`${text}\n`);
@@ -58,29 +56,51 @@ export class JobConsole {
   }
 
   /**
-   * Shows the job until it has ended. The first Ctrl-C cancels it, the second ends the process.
+   * Starts a job and shows it until it has ended. The first Ctrl-C cancels it, the second ends the
+   * process. Rejects with what `startJob` rejects with.
    */
-  async attach(job: JobHandle): Promise<AttachedEnd> {
+  async run(
+    job: Job | string | URL,
+    options: RunOptions = {},
+  ): Promise<AttachedEnd | Extract<JobStart, { kind: "over" }>> {
+    const interrupt = Promise.withResolvers<void>();
+    let signal: InterruptSignal | undefined;
+    // Before the job starts, since it may be canceled while it does.
+    const stopListening = onInterrupt((received) => {
+      signal = received;
+      this.print("Canceling the job; once more to end at once.");
+      interrupt.resolve();
+    });
+    try {
+      const onEvent = (event: JobEvent): void => {
+        const text = eventText(event);
+        if (text !== undefined) this.print(text);
+        options.onEvent?.(event);
+      };
+      const start = await startJob(job, { ...options, onEvent });
+      if (start.kind === "over") return start;
+      // How it went is told by `ended`.
+      void interrupt.promise.then(() => start.job.cancel());
+      const { end, figures } = await this.#watch(start.job);
+      const isInterrupted = end.status === "CANCELED" && signal !== undefined;
+      const exitCode = isInterrupted ? exitCodeOfSignal(signal!) : exitCodeOfEnd(end);
+      return { kind: "ended", job: start.job, end, figures, exitCode };
+    } finally {
+      stopListening();
+    }
+  }
+
+  async #watch(job: JobHandle): Promise<{ readonly end: JobEnd; readonly figures: JobFigures }> {
     const sampler = new JobSampler(job, performance.now());
     const show = (): JobFigures => this.#show(sampler.sample(performance.now()));
     const isSilent = this.#screen === undefined && this.#options.hasPlainLines !== true;
     const everyMs = this.#screen === undefined ? PLAIN_LINE_MS : REDRAW_MS;
     const timer = isSilent ? undefined : setInterval(show, everyMs);
-    let signal: InterruptSignal | undefined;
-    const stopListening = onInterrupt((received) => {
-      signal = received;
-      this.print("Canceling the job; once more to end at once.");
-      // How it went is told by `ended`.
-      void job.cancel();
-    });
     const end = await job.ended;
     clearInterval(timer);
-    stopListening();
     const figures = isSilent ? sampler.sample(performance.now()) : show();
     this.#screen?.close();
-    const isInterrupted = end.status === "CANCELED" && signal !== undefined;
-    const exitCode = isInterrupted ? exitCodeOfSignal(signal!) : exitCodeOfEnd(end);
-    return { end, figures, exitCode };
+    return { end, figures };
   }
 
   #show(figures: JobFigures): JobFigures {

@@ -14,8 +14,10 @@ export function eventText(event: JobEvent): string | undefined {
       return event.restoredId === undefined
         ? undefined
         : `Attempt ${event.attempt} goes on from checkpoint ${event.restoredId}.`;
-    case "restarting":
-      return `The attempt failed; the next starts in ${durationText(event.delayMs)}.\n${errorText(event.error)}`;
+    case "restarting": {
+      const delay = durationText(event.delayMs);
+      return `The attempt failed; the next starts in ${delay}.\n${errorText(event.error)}`;
+    }
     case "checkpoint-failed": {
       const { id, message } = event;
       return id === undefined

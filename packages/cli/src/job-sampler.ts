@@ -15,7 +15,7 @@ export interface OperatorFigures {
   /** Records that it emitted, for sources; that it received, for all others. */
   readonly recordsCount: number;
   readonly recordsPerSecond: number;
-  /** The lowest of its subtasks, ms; undefined before the first, beyond `Date` when all has ended. */
+  /** The lowest of its subtasks, ms; beyond `Date` when all have ended. */
   readonly watermark: number | undefined;
   readonly lateRecordsCount: number;
   readonly malformedRecordsCount: number;

@@ -24,11 +24,11 @@ export function progressLines(
   const { operators } = figures;
   const uids = operators.map(({ uid }) => uid.length);
   const width = Math.min(UID_WIDTH_LIMIT, Math.max("operator".length, ...uids));
-  const heading = `  ${"operator".padEnd(width)}  ${"records".padStart(9)}  ${"per s".padStart(9)}  `;
+  const [uid, count, rate] = ["operator".padEnd(width), "records", "per s"];
   return [
     `${bold(jobName)}  ${figures.status}  ${durationText(figures.elapsedMs)}`,
     `  watermark ${watermarkText(figures.watermark)}   ${checkpointsText(figures)}`,
-    dim(`${heading}watermark`),
+    dim(`  ${uid}  ${count.padStart(9)}  ${rate.padStart(9)}  watermark`),
     ...operators.map((operator) => operatorLine(operator, width)),
   ];
 }

@@ -2,8 +2,7 @@
  * `oxbow run`: runs a job in this process until it has ended. Progress, warnings and the summary go
  * to stderr; stdout is left to the job's own output and to `-o json|jsonl`.
  */
-import type { JobEvent, JobHandle, RunOptions } from "oxbow";
-import { startJob } from "oxbow";
+import type { JobEvent, RunOptions } from "oxbow";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { errorText } from "./error-text.ts";
 import { countText, durationText } from "./figure-text.ts";
@@ -28,15 +27,13 @@ export async function runCommand(request: RunRequest): Promise<number> {
   const { url, job } = await findJob(file);
   const screen = new JobConsole({ jobName: job.name });
   const onEvent = (event: JobEvent): void => {
-    screen.onEvent(event);
     if (output === "jsonl") writeJson(eventData(event));
   };
-  const start = await startJob(url, { ...options, onEvent });
-  if (start.kind === "over") return sayOver(start, output);
-  const attached = await screen.attach(start.job);
-  sayEnd(job.name, attached);
-  if (output !== "text") writeJson({ kind: "end", ...endData(start.job, attached) });
-  return attached.exitCode;
+  const ended = await screen.run(url, { ...options, onEvent });
+  if (ended.kind === "over") return sayOver(ended, output);
+  sayEnd(job.name, ended);
+  if (output !== "text") writeJson({ kind: "end", ...endData(ended) });
+  return ended.exitCode;
 }
 
 /** A run that has ended before; asking for its result again is no failure if it had finished. */
@@ -61,7 +58,7 @@ function sayEnd(jobName: string, { end, figures }: AttachedEnd): void {
   process.stderr.write(`${error}${summary}\n`);
 }
 
-function endData(job: JobHandle, { end, figures }: AttachedEnd): Readonly<Record<string, unknown>> {
+function endData({ job, end, figures }: AttachedEnd): Readonly<Record<string, unknown>> {
   const error = end.status === "FAILED" ? { error: errorData(end.error) } : {};
   return {
     status: end.status,

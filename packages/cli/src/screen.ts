@@ -33,7 +33,9 @@ export class Screen {
 
   /** Draws the block in place of what was drawn before. */
   draw(lines: readonly string[]): void {
-    const { columns = DEFAULT_COLUMNS, rows = DEFAULT_ROWS } = this.#stream;
+    // Some terminals do not know their size and say 0.
+    const columns = this.#stream.columns || DEFAULT_COLUMNS;
+    const rows = this.#stream.rows || DEFAULT_ROWS;
     this.#drawn = lines;
     const shown = lines.slice(0, Math.max(1, rows - 1)).map((line) => cut(line, columns));
     const text = shown.map((line) => `${line}${CLEAR_LINE_END}\n`).join("");
