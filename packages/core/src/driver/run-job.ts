@@ -14,10 +14,12 @@ import type { Job } from "../api/job.ts";
 import { isJob } from "../api/job.ts";
 import { checkpointSettings, retentionOf } from "../checkpoint/checkpoint-settings.ts";
 import type { CheckpointSettings } from "../checkpoint/checkpoint-settings.ts";
+import { readInteger } from "../checkpoint/config-values.ts";
 import { isCheckpointKey, withCheckpointConfig } from "../checkpoint/checkpoint-config.ts";
 import type { CheckpointStatisticsSnapshot } from "../checkpoint/checkpoint-statistics.ts";
 import type { Env } from "../env/env.ts";
 import { nodeEnv } from "../env/node-env.ts";
+import { PARALLELISM_MAX } from "../graph/validate.ts";
 import { oxbowError } from "../errors.ts";
 import { recoverCheckpointStore } from "../snapshot/checkpoint-store.ts";
 import { deriveJobId, openRun } from "../snapshot/run-directory.ts";
@@ -95,6 +97,7 @@ export type JobStart =
 /** Keys of the configuration that this file reads. */
 const DIRECTORY_KEY = "execution.checkpointing.dir";
 const PARALLELISM_KEY = "parallelism.default";
+const PARALLELISM_RANGE = { min: 1, max: PARALLELISM_MAX };
 
 /**
  * Starts a job. Rejects before anything runs with GRAPH_INVALID, SETTING_INVALID, RUN_LOCKED
@@ -116,7 +119,9 @@ export async function startJob(
   const env = options.env ?? nodeEnv();
   const configuration = options.configuration ?? {};
   const given = configuration[PARALLELISM_KEY];
-  const parallelism = options.parallelism ?? (given === undefined ? undefined : Number(given));
+  const configured =
+    given === undefined ? undefined : readInteger(PARALLELISM_KEY, given, PARALLELISM_RANGE);
+  const parallelism = options.parallelism ?? configured;
   const parameters = { args: options.args ?? [], configuration, parallelism };
   const module = options.module ?? (isJob(job) ? undefined : String(job));
   const definition = isJob(job) ? job : await loadJob(String(job));
