@@ -33,6 +33,7 @@ export type Part = {
 
 const PASSED: Counts = { passed: 1, failed: 0, skipped: 0 };
 const FAILED: Counts = { passed: 0, failed: 1, skipped: 0 };
+const PROPERTY_SEED = new URL("./property-seed.ts", import.meta.url).href;
 /** Between asking a tool to end and ending it. */
 const GRACE_MS = 5_000;
 
@@ -67,6 +68,7 @@ async function runTests(part: Part & { kind: "tests" }, root: string): Promise<C
   const events = run({
     files: part.files.map((file) => path.resolve(root, file)),
     concurrency: availableParallelism(),
+    execArgv: process.env["OXBOW_SEED"] === undefined ? [] : [`--import=${PROPERTY_SEED}`],
     signal: late,
   });
   for await (const event of events as AsyncIterable<TestEvent>) {
