@@ -4,7 +4,7 @@
 import type { KeySpec } from "../columns/key-extractor.ts";
 import type { MalformedRecord } from "../connectors/source.ts";
 import type { Sink } from "../connectors/sink.ts";
-import type { PartitionerSpec } from "../graph/stream-graph.ts";
+import type { OperatorKind, PartitionerSpec } from "../graph/stream-graph.ts";
 import { ProcessOperator } from "../operators/process-operator.ts";
 import type { ProcessFunctions } from "../operators/process-operator.ts";
 import type { ProcessFunction, SideOutputTag } from "../operators/process-function.ts";
@@ -12,6 +12,7 @@ import { FilterOperator, FlatMapOperator, MapOperator } from "../operators/recor
 import type { OperatorStateDescriptors } from "../state/operator-state.ts";
 import { watermarkStrategy } from "../time/watermark-strategy.ts";
 import type { WatermarkSettings } from "../time/watermark-strategy.ts";
+import { renderType } from "../types/schema.ts";
 import type { Type } from "../types/type.ts";
 import { ConnectedStreams } from "./connected-streams.ts";
 import { KeyedStream } from "./keyed-stream.ts";
@@ -19,6 +20,16 @@ import type { KeyField } from "./keyed-stream.ts";
 import { draftNode, edgesFrom, fieldType, refuse } from "./stream-base.ts";
 import type { OperatorOptions, StreamPlace } from "./stream-base.ts";
 import { describeOperatorStates } from "./state-descriptions.ts";
+
+/** Operators that can emit into side outputs; a source into that of malformed records. */
+const KINDS_WITH_SIDE_OUTPUTS: ReadonlySet<OperatorKind> = new Set([
+  "source",
+  "process",
+  "keyedProcess",
+  "coProcess",
+  "keyedCoProcess",
+  "window",
+]);
 
 /** See the file header. */
 export class DataStream<T> {
@@ -179,6 +190,7 @@ export class DataStream<T> {
     const places = others.map((other) => other.place);
     return new DataStream<T>({
       ...this.place,
+      recordType: commonType([this.place, ...places]),
       others: [...(this.place.others ?? []), ...places.flatMap(flatten)],
     });
   }
@@ -237,6 +249,14 @@ export class DataStream<T> {
       refuse(`sideOutput("${tag.name}") must follow the operator that emits into it.`, {
         tag: tag.name,
       });
+    }
+    const { kind, uid } = this.place.builder.node(this.place.node);
+    if (!KINDS_WITH_SIDE_OUTPUTS.has(kind)) {
+      refuse(
+        `sideOutput("${tag.name}"): "${uid}" is a ${kind}, which emits into no side output. Call it ` +
+          `on the stream that process(…) or a window with lateOutput(…) gives.`,
+        { tag: tag.name, uid, kind },
+      );
     }
     return new DataStream<R>({
       builder: this.place.builder,
@@ -299,6 +319,15 @@ export class DataStream<T> {
     const place = { ...this.place, partitioner };
     return new DataStream<T>(others === undefined ? place : { ...place, others });
   }
+}
+
+/** Declared types hold for a union only where all its streams declare the same. */
+function commonType<T>(places: readonly StreamPlace<T>[]): Type<T> | undefined {
+  const [first, ...rest] = places.map(({ recordType }) => recordType);
+  if (first === undefined) return undefined;
+  const text = renderType(first);
+  const isCommon = rest.every((type) => type !== undefined && renderType(type) === text);
+  return isCommon ? first : undefined;
 }
 
 function flatten<T>(place: StreamPlace<T>): StreamPlace<T>[] {

@@ -1,0 +1,342 @@
+// Graphs: what is refused and how it is said, chaining, partitioners, explain and its hash.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { DataStream } from "../api/data-stream.ts";
+import type { StreamEnvironment } from "../api/environment.ts";
+import { job } from "../api/job.ts";
+import { collect } from "../connectors/collect.ts";
+import { collection } from "../connectors/collection.ts";
+import { discard } from "../connectors/for-each.ts";
+import { buildJob } from "../driver/build-job.ts";
+import { errorCode } from "../errors.ts";
+import { sideOutput } from "../operators/process-function.ts";
+import { listState, valueState } from "../state/descriptors.ts";
+import { t } from "../types/t.ts";
+import { operatorId } from "../types/operator-id.ts";
+import { avg, count } from "../window/aggregates.ts";
+import { session, tumbling } from "../window/assigner.ts";
+import { explain, explainText, graphHash } from "./explain.ts";
+import type { JobGraph } from "./job-graph.ts";
+
+const Flight = t.struct({ origin: t.string, at: t.timestamp, delay: t.int32 });
+
+function graphOf(build: (env: StreamEnvironment) => void, parallelism?: number): JobGraph {
+  return buildJob(job("graph", build), { args: [], configuration: {}, parallelism }).job;
+}
+
+function flights(env: StreamEnvironment, uid = "flights") {
+  return env.source(
+    uid,
+    collection<{ origin: string; at: number; delay: number }>([], { type: Flight }),
+  );
+}
+
+/** The names of the vertices: which operators share a task. */
+function chains(build: (env: StreamEnvironment) => void, parallelism = 2): string[] {
+  return graphOf(build, parallelism).vertices.map(({ name }) => name);
+}
+
+const REFUSED: readonly [what: string, build: (env: StreamEnvironment) => void, message: RegExp][] =
+  [
+    [
+      "a uid that is used twice",
+      (env) => flights(env, "x").sink("x", discard()),
+      /The uid "x" is used twice: by a source and by a sink\. .*give each operator a uid of its own/,
+    ],
+    ["an empty uid", (env) => flights(env, ""), /The uid "" of a source cannot be used/],
+    ["a uid with a slash", (env) => flights(env, "a/b"), /"a\/b" .*without "\/"/],
+    ["a graph without sources", () => undefined, /The job "graph" has no source/],
+    [
+      "a stream that leads nowhere",
+      (env) => flights(env).map((f) => f.delay, { uid: "lost" }),
+      /Nothing takes the records of "lost" \(map\)\. End every stream in \.sink/,
+    ],
+    [
+      "event-time windows without timestamps",
+      (env) =>
+        flights(env)
+          .filter(() => true)
+          .keyBy("origin")
+          .window(tumbling("1h"))
+          .aggregate("hours", { count: count() })
+          .sink("out", discard()),
+      /"hours" \(tumbling .*records of the source "flights" have no timestamps\. Add \.watermarks/,
+    ],
+    [
+      "event-time windows where one of two sources has no timestamps",
+      (env) =>
+        flights(env)
+          .watermarks({ timestamp: "at" })
+          .union(flights(env, "more"))
+          .keyBy("origin")
+          .window(session("1h"))
+          .aggregate("hours", { count: count() })
+          .sink("out", discard()),
+      /the source "more" have no timestamps/,
+    ],
+    [
+      "watermarks given twice",
+      (env) => {
+        const stream = flights(env);
+        stream.watermarks({ timestamp: "at" });
+        stream.watermarks({ timestamp: "at" });
+      },
+      /The source "flights" has watermarks already/,
+    ],
+    [
+      "forward between different parallelisms",
+      (env) => flights(env).forward().sink("out", discard(), { parallelism: 5 }),
+      /forward\(\) from "flights" \(parallelism 1\) to "out" \(parallelism 5\).*rebalance/,
+    ],
+    [
+      "a parallelism over the max parallelism",
+      (env) => {
+        env.maxParallelism(4);
+        flights(env).sink("out", discard(), { parallelism: 5 });
+      },
+      /The parallelism 5 of "out" is not a whole number from 1 to the max parallelism 4/,
+    ],
+    [
+      "a max parallelism out of range",
+      (env) => flights(env.maxParallelism(40_000)).sink("out", discard()),
+      /max parallelism 40000 is not a whole number from 1 to 32768/,
+    ],
+    [
+      "a side output of a side output",
+      (env) => flights(env).malformed().sideOutput(sideOutput("x")),
+      /sideOutput\("x"\) must follow the operator that emits into it/,
+    ],
+    [
+      "a side output of an operator that has none",
+      (env) =>
+        flights(env)
+          .map((f) => f, { uid: "mapped" })
+          .sideOutput(sideOutput("x")),
+      /sideOutput\("x"\): "mapped" is a map, which emits into no side output/,
+    ],
+    [
+      "alignment in the middle of a stream",
+      (env) =>
+        flights(env)
+          .map((f) => f)
+          .watermarks(
+            { timestamp: "at", alignment: { group: "g", maxDrift: 1 } },
+            { uid: "middle" },
+          ),
+      /Watermark alignment of "middle" cannot be: only a source can be held back/,
+    ],
+  ];
+
+for (const [what, build, message] of REFUSED) {
+  test(`${what} is refused, with the operator and the remedy`, () => {
+    assert.throws(
+      () => graphOf(build),
+      (error: Error) => {
+        assert.equal(errorCode(error), "GRAPH_INVALID");
+        assert.match(error.message, message);
+        return true;
+      },
+    );
+  });
+}
+
+test("a key of a type that keys cannot have is refused before anything runs", () => {
+  assert.throws(
+    () =>
+      graphOf((env) =>
+        flights(env)
+          .keyBy((f): unknown => f, t.any)
+          .aggregate("by-any", { count: count() })
+          .sink("out", discard()),
+      ),
+    (error: Error) => {
+      assert.equal(errorCode(error), "KEY_TYPE_UNSUPPORTED");
+      assert.match(error.message, /"by-any" cannot have keys of type any/);
+      return true;
+    },
+  );
+});
+
+test("a job needs a name", () => {
+  for (const name of ["", "  ", "x".repeat(201)]) {
+    assert.throws(() => job(name, () => undefined), /A job needs a name of 1 to 200 characters/);
+  }
+});
+
+test("operators without exchange between them are chained into one vertex", () => {
+  const build = (env: StreamEnvironment): void =>
+    flights(env)
+      .map((f) => f.delay, { uid: "delays" })
+      .filter((delay) => delay > 0, { uid: "late" })
+      .sink("out", discard());
+  assert.deepEqual(chains(build), ["flights -> delays -> late -> out"]);
+});
+
+test("keys, rebalance, unions, other parallelisms and second inputs begin a vertex", () => {
+  assert.deepEqual(
+    chains((env) =>
+      flights(env).keyBy("origin").aggregate("sums", { count: count() }).sink("out", discard()),
+    ),
+    ["flights", "sums -> out"],
+  );
+  assert.deepEqual(
+    chains((env) => flights(env).rebalance().sink("out", discard())),
+    ["flights", "out"],
+  );
+  assert.deepEqual(
+    chains((env) => flights(env).sink("out", discard(), { parallelism: 1 })),
+    ["flights", "out"],
+  );
+  assert.deepEqual(
+    chains((env) => flights(env).union(flights(env, "more")).sink("out", discard())),
+    ["flights", "more", "out"],
+  );
+  assert.deepEqual(
+    chains((env) =>
+      flights(env)
+        .connect(flights(env, "more"))
+        .process("both", { processFirst() {}, processSecond() {} })
+        .sink("out", discard()),
+    ),
+    ["flights", "more", "both -> out"],
+  );
+});
+
+test("at parallelism 1 even keys need no exchange, but watermarks begin a chain", () => {
+  const keyed = (env: StreamEnvironment): void =>
+    flights(env).keyBy("origin").aggregate("sums", { count: count() }).sink("out", discard());
+  assert.deepEqual(chains(keyed, 1), ["flights -> sums -> out"]);
+  const middle = (env: StreamEnvironment): void =>
+    flights(env)
+      .filter(() => true, { uid: "kept" })
+      .watermarks({ timestamp: "at" }, { uid: "times" })
+      .sink("out", discard());
+  assert.deepEqual(chains(middle, 1), ["flights -> kept", "times -> out"]);
+});
+
+test("one stream feeds several consumers, chained or not, and its side outputs others", () => {
+  const late = sideOutput<number>("late");
+  const graph = graphOf((env) => {
+    const split = flights(env).process("split", { process() {} });
+    split.sink("main", discard());
+    split.sideOutput(late).sink("late", discard());
+    split.sideOutput(late).rebalance().sink("spread", discard());
+  }, 2);
+  assert.deepEqual(
+    graph.vertices.map(({ name }) => name),
+    ["flights -> split -> main -> late", "spread"],
+  );
+  assert.deepEqual(
+    graph.edges.map(({ name, isChained }) => [name, isChained]),
+    [
+      ["flights -> split", true],
+      ["split -> main", true],
+      ["split:late -> late", true],
+      ["split:late -> spread", false],
+    ],
+  );
+});
+
+test("operators without a uid have a path below the nearest uid that other parts do not change", () => {
+  const uids = (build: (env: StreamEnvironment) => void): string[] =>
+    graphOf(build).graph.nodes.map(({ uid }) => uid);
+  const base = (env: StreamEnvironment): void =>
+    flights(env)
+      .map((f) => f)
+      .filter(() => true)
+      .sink("out", discard());
+  assert.deepEqual(uids(base), ["flights", "flights/map.0", "flights/map.0/filter.0", "out"]);
+  const more = (env: StreamEnvironment): void => {
+    flights(env, "before").sink("nothing", discard());
+    base(env);
+  };
+  assert.deepEqual(uids(more).slice(2), uids(base));
+});
+
+test("a program can look at its graph while it builds it", () => {
+  graphOf((env) => {
+    const stream = flights(env).keyBy("origin");
+    stream
+      .process("state", { state: { all: listState(t.string) }, process() {} })
+      .sink("out", discard());
+    const { text, operators } = env.explain();
+    assert.deepEqual(
+      operators.map(({ uid }) => uid),
+      ["flights", "state", "out"],
+    );
+    assert.deepEqual(
+      operators[1].states.map(({ name, kind }) => [name, kind]),
+      [["all", "list"]],
+    );
+    assert.match(text, /state all: list string/);
+  });
+});
+
+test("explain tells everything that two threads and a snapshot must agree on", () => {
+  const build = (env: StreamEnvironment): void =>
+    flights(env)
+      .watermarks({ timestamp: "at" })
+      .keyBy("origin")
+      .window(tumbling("1h"))
+      .aggregate("hours", { count: count(), delay: avg("delay") })
+      .sink("out", discard());
+  const graph = graphOf(build, 3);
+  const { operators, edges, jobName } = explain(graph);
+  assert.equal(jobName, "graph");
+  const [source, hours] = operators;
+  assert.equal(source.operatorId, operatorId("flights"));
+  assert.deepEqual([hours.kind, hours.key, hours.vertex], ["window", "origin", 1]);
+  assert.deepEqual([hours.parallelism, hours.maxParallelism], [3, 128]);
+  assert.match(hours.detail, /tumbling/);
+  assert.ok(hours.states.length > 0);
+  assert.deepEqual(
+    edges.map(({ name, partitioner }) => [name, partitioner]),
+    [
+      ["flights -> hours", "hash(origin)"],
+      ["hours -> out", "forward"],
+    ],
+  );
+  const text = explainText(graph);
+  assert.match(
+    text,
+    /^job "graph"\n\nvertex 0, parallelism 3 of at most 128\n {2}flights \(source/,
+  );
+  assert.match(text, /<- flights \[hash\(origin\)\]/);
+});
+
+test("equal programs have equal hashes, and what matters changes them", () => {
+  const build =
+    (uid: string, isInteger = true) =>
+    (env: StreamEnvironment): void =>
+      flights(env)
+        .keyBy("origin")
+        .process(uid, { state: { last: valueState(isInteger ? t.int32 : t.int64) }, process() {} })
+        .sink("out", discard());
+  const hash = (make: (env: StreamEnvironment) => void, parallelism = 1): string =>
+    graphHash(graphOf(make, parallelism));
+  assert.match(hash(build("a")), /^[0-9a-f]{32}$/);
+  assert.equal(hash(build("a")), hash(build("a")));
+  const others = [hash(build("b")), hash(build("a", false)), hash(build("a"), 2)];
+  assert.equal(new Set([hash(build("a")), ...others]).size, 4);
+});
+
+test("a union keeps a declared type only if all its streams declare it", () => {
+  const keyType = (build: (env: StreamEnvironment) => void): string | undefined =>
+    graphOf(build).graph.nodes.find(({ key }) => key !== undefined)?.key?.type?.kind;
+  const untyped = (env: StreamEnvironment) =>
+    env.source("untyped", collection<{ origin: string; at: number; delay: number }>([]));
+  const sums = (stream: DataStream<{ origin: string; at: number; delay: number }>): void =>
+    stream.keyBy("delay").aggregate("sums", { count: count() }).sink("out", collect());
+  assert.equal(
+    keyType((env) => sums(flights(env).union(flights(env, "more")))),
+    "int32",
+  );
+  assert.equal(
+    keyType((env) => sums(flights(env).union(untyped(env)))),
+    undefined,
+  );
+  assert.equal(
+    keyType((env) => sums(untyped(env).union(flights(env)))),
+    undefined,
+  );
+});
