@@ -92,10 +92,10 @@ export function makeFaults(random: Random, maps: readonly string[]): FaultPlan {
   return {
     deaths: on(2) || on(3) ? some(random, 5, () => makeDeath(random, hasPower)) : [],
     throws:
-      on(3) && maps.length > 0
-        ? some(random, 3, () => ({ uid: pick(random, maps), atCount: random.int(120) }))
+      on(2) && maps.length > 0
+        ? some(random, 4, () => ({ uid: pick(random, maps), atCount: random.int(120) }))
         : [],
-    storage: on(3) ? some(random, 4, () => makeStorage(random)) : [],
+    storage: on(2) ? some(random, 4, () => makeStorage(random)) : [],
     clockJumps: on(5)
       ? some(random, 3, () => ({ atMs: random.int(600), byMs: random.int(20_000) - 10_000 }))
       : [],

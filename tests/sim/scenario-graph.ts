@@ -96,9 +96,9 @@ class GraphMaker {
     const records = makeRecords(random.fork(uid), {
       uid,
       keyKind: this.#keyKind,
-      keysCount: 1 + random.int(8),
+      keysCount: pick(random, [1, 3, 8, 40]),
       isSkewed: oneIn(random, 2),
-      count: pick(random, [0, 40, 120, 200, 200]),
+      count: pick(random, [0, 40, 120, 200, 400]),
       stepMs: this.#stepMs,
       disorderMs,
     });

@@ -160,7 +160,7 @@ export function makeScenario(seed: number): Scenario {
       intervalMs: pick(random, [10, 10, 15, 25, 40]),
       minPauseMs: pick(random, [0, 0, 0, 5]),
       // Short ones let some checkpoints expire, but never all.
-      timeoutMs: pick(random, [usualMs, usualMs * 2, 10_000, 10_000, 10_000]),
+      timeoutMs: pick(random, [Math.ceil(usualMs / 2), usualMs, 10_000, 10_000, 10_000]),
       isIncremental: random.int(6) > 0,
       retainedCount: 1 + random.int(3),
     },

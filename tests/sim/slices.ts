@@ -9,7 +9,7 @@ import type { Scenario } from "./scenario.ts";
 /** Rows that a slice copies at most. */
 const ROWS_MAX = 8;
 /** Calls after which a snapshot goes on at full speed, so that large state is written, too. */
-const SLOW_CALLS_MAX = 300;
+const SLOW_CALLS_MAX = 60;
 
 /** For all snapshots until the function returned is called. */
 export function putOffSlices({ seed, slicesPutOffRate }: Scenario): () => void {

@@ -1,0 +1,259 @@
+/*
+ * Regression scenarios: small ones, written down, for bugs that generated ones have found. Each says
+ * what went wrong once.
+ */
+import type { FaultPlan } from "./fault-plan.ts";
+import type { NodeSpec, OperatorSpec, Scenario, SimRecord, SourceSpec, StreamRef } from "./scenario.ts";
+
+/** A scenario, and the seeds of chance (latencies, order of tasks) under which it is run. */
+export interface Regression {
+  readonly name: string;
+  readonly scenario: Scenario;
+}
+
+/** Seeds per regression. */
+export const CHANCES = 6;
+
+const CALM: FaultPlan = {
+  deaths: [],
+  throws: [],
+  storage: [],
+  clockJumps: [],
+  lostCompletionsRate: 0,
+  latencyScale: 0.2,
+  endMs: 1_500,
+};
+
+function scenario(nodes: readonly NodeSpec[], more: Partial<Scenario> = {}): Scenario {
+  return {
+    seed: 1,
+    nodes,
+    workersCount: 2,
+    maxParallelism: 8,
+    encodesLocalChannels: true,
+    messageDelayMs: 0,
+    slicesPutOffRate: 0,
+    isChaotic: true,
+    checkpoint: {
+      intervalMs: 10,
+      minPauseMs: 0,
+      timeoutMs: 10_000,
+      isIncremental: true,
+      retainedCount: 1,
+    },
+    restartDelayMs: 1,
+    faults: CALM,
+    ...more,
+  };
+}
+
+function records(uid: string, count: number, stepMs: number): SimRecord[] {
+  return Array.from({ length: count }, (_, index) => ({
+    id: `${uid}-${index}`,
+    key: `key-${index % 5}`,
+    value: (index * 7) % 100,
+    n: 1,
+    at: 1_000_000 + index * stepMs,
+  }));
+}
+
+function source(uid: string, more: Partial<SourceSpec> & { parallelism?: number } = {}): NodeSpec {
+  const { parallelism = 2, ...own } = more;
+  const operator: SourceSpec = {
+    kind: "source",
+    form: "paced",
+    records: records(uid, 100, 10),
+    splitsCount: 5,
+    batchMax: 4,
+    pauseMs: 8,
+    outOfOrdernessMs: 0,
+    idleAfterMs: undefined,
+    alignment: undefined,
+    ...own,
+  };
+  return { uid, parallelism, inputs: [], byName: true, regime: "on-time", operator };
+}
+
+function after(
+  streams: string | readonly string[],
+  uid: string,
+  operator: OperatorSpec,
+  more: Partial<NodeSpec> = {},
+): NodeSpec {
+  const refs = [streams].flat().map((name): StreamRef => ({ uid: name, tag: "main" }));
+  const inputs = [{ streams: refs, partitioner: "auto" as const }];
+  return { uid, parallelism: 2, inputs, byName: true, regime: "on-time", operator, ...more };
+}
+
+function sink(stream: string, parallelism = 2): NodeSpec {
+  const operator: OperatorSpec = { kind: "sink", rollBytes: undefined, isPartitioned: false };
+  return after(stream, `sink-${stream}-main`, operator, { parallelism });
+}
+
+const TUMBLING: OperatorSpec = {
+  kind: "window",
+  window: { kind: "tumbling", sizeMs: 100, offsetMs: 0 },
+  form: "aggregate",
+  latenessMs: 0,
+  hasLateOutput: false,
+  isLate: false,
+};
+const TOTALS: OperatorSpec = { kind: "totals", state: "list", modulus: 3 };
+const MAP: OperatorSpec = { kind: "map", factor: 1, add: 1, keys: 0 };
+
+/** See the file header. */
+export const REGRESSIONS: readonly Regression[] = [
+  {
+    name: "a subtask that had ended before a restore tells its consumers the end of event time again",
+    scenario: scenario(
+      [source("source", { parallelism: 3, splitsCount: 1 }), after("source", "window", TUMBLING), sink("window")],
+      {
+        faults: {
+          ...CALM,
+          deaths: [{ kind: "kill", label: "rename", count: 24, moment: "after" }],
+        },
+      },
+    ),
+  },
+  {
+    name: "a reader that has ended does not hold back its alignment group",
+    scenario: scenario([
+      source("short", { records: records("short", 10, 10), alignment: "all" }),
+      source("long", { records: records("long", 100, 100), alignment: "all" }),
+      sink("short"),
+      sink("long"),
+    ]),
+  },
+  {
+    name: "the clean-up of a sink's first subtask leaves the transactions of all subtasks alone",
+    scenario: scenario([source("source", { parallelism: 3 }), sink("source", 3)], {
+      faults: {
+        ...CALM,
+        deaths: [
+          { kind: "kill", label: "read /run", count: 6, moment: "after" },
+          { kind: "kill", label: "read /run", count: 8, moment: "after" },
+        ],
+      },
+    }),
+  },
+  {
+    name: "a commit under way when an attempt fails does not fail the next attempt",
+    scenario: scenario(
+      [source("source", { parallelism: 3 }), after("source", "map", MAP), sink("map", 3)],
+      {
+        faults: {
+          ...CALM,
+          throws: [20, 40, 60, 80, 100].map((atCount) => ({ uid: "map", atCount })),
+          storage: [
+            {
+              kind: "slow",
+              operation: "rename",
+              path: ".pending",
+              afterCount: 0,
+              count: 200,
+              delayMs: 15,
+            },
+          ],
+        },
+      },
+    ),
+  },
+  {
+    name: "an end that cannot be noted down fails the job, which then goes on to the same end",
+    scenario: scenario([source("source"), sink("source")], {
+      checkpoint: {
+        intervalMs: 40,
+        minPauseMs: 0,
+        timeoutMs: 10_000,
+        isIncremental: true,
+        retainedCount: 1,
+      },
+      faults: {
+        ...CALM,
+        storage: [1, 2, 3].map((afterCount) => ({
+          kind: "io",
+          operation: "sync",
+          path: "run.json",
+          afterCount,
+          count: 1,
+          delayMs: 0,
+        })),
+      },
+    }),
+  },
+  {
+    name: "a checkpoint that expires while its directory is made leaves no directory",
+    scenario: scenario([source("source"), sink("source")], {
+      checkpoint: {
+        intervalMs: 10,
+        minPauseMs: 0,
+        timeoutMs: 30,
+        isIncremental: true,
+        retainedCount: 1,
+      },
+      faults: {
+        ...CALM,
+        storage: [
+          {
+            kind: "slow",
+            operation: "createDirectory",
+            path: "chk-",
+            afterCount: 1,
+            count: 4,
+            delayMs: 45,
+          },
+        ],
+      },
+    }),
+  },
+  {
+    name: "timers that are set after the end of event time, where the rest is idle, fire at the end",
+    scenario: scenario([
+      source("ended", { records: [] }),
+      source("idle", { idleAfterMs: 5, pauseMs: 40, splitsCount: 1 }),
+      after(["ended", "idle"], "pulse", { kind: "pulse", delayMs: 60 }, { regime: "late" }),
+      sink("pulse"),
+    ]),
+  },
+  {
+    name: "a segment that fails while another of its task is being copied is no unhandled rejection",
+    scenario: scenario(
+      [
+        source("source", { parallelism: 1 }),
+        after("source", "totals", TOTALS, { parallelism: 1 }),
+        after("source", "pairs", { kind: "pairs" }, { parallelism: 1 }),
+        sink("totals", 1),
+        sink("pairs", 1),
+      ],
+      {
+        slicesPutOffRate: 0.98,
+        faults: {
+          ...CALM,
+          storage: [
+            { kind: "io", operation: "create", path: "shared/", afterCount: 0, count: 8, delayMs: 0 },
+          ],
+        },
+      },
+    ),
+  },
+];
+
+/** A job whose source pauses for long: while nothing happens, nothing may run. */
+export const RESTING = scenario(
+  [
+    source("source", { records: records("source", 8, 10), splitsCount: 1, batchMax: 1, pauseMs: 400 }),
+    after("source", "totals", TOTALS),
+    after("source", "pulse", { kind: "pulse", delayMs: 1 }),
+    sink("totals"),
+    sink("pulse"),
+  ],
+  {
+    checkpoint: {
+      intervalMs: 100_000,
+      minPauseMs: 0,
+      timeoutMs: 10_000,
+      isIncremental: true,
+      retainedCount: 1,
+    },
+  },
+);

@@ -1,0 +1,76 @@
+/* The simulator itself: it repeats itself, meets every kind of fault, and sees wrong results. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { judge } from "./judge.ts";
+import { evaluate } from "./reference.ts";
+import { runScenario } from "./run-scenario.ts";
+import { makeScenario } from "./scenario.ts";
+import type { Scenario } from "./scenario.ts";
+import { noCounts } from "./sim-process.ts";
+import type { Counts } from "./sim-process.ts";
+
+test("the same seed gives the same scenario, trace and events", async () => {
+  for (let seed = 500; seed < 510; seed++) {
+    assert.deepEqual(makeScenario(seed), makeScenario(seed));
+    const [first, second] = [
+      await runScenario(makeScenario(seed)),
+      await runScenario(makeScenario(seed)),
+    ];
+    assert.equal(first.traceHash, second.traceHash, `seed ${seed}`);
+    assert.equal(first.eventsCount, second.eventsCount, `seed ${seed}`);
+  }
+});
+
+test("forty seeds meet overlapping, expired and declined checkpoints, lost notices and restarts", async () => {
+  const counts = noCounts();
+  let processesCount = 0;
+  for (let seed = 600; seed < 640; seed++) {
+    const outcome = await runScenario(makeScenario(seed));
+    assert.deepEqual(outcome.problems, [], `npm run sim -- --seed ${seed}`);
+    processesCount += outcome.processesCount;
+    for (const name of Object.keys(counts) as (keyof Counts)[]) {
+      counts[name] += outcome.counts[name];
+    }
+  }
+  const { overlapped, expired, declined, lostCompletions, restarts, checkpoints } = counts;
+  const seen = { overlapped, expired, declined, lostCompletions, restarts, checkpoints };
+  for (const [name, count] of Object.entries(seen)) assert.ok(count > 0, `${name}: none`);
+  assert.ok(processesCount > 60, `${processesCount} processes only`);
+});
+
+test("a result that is missing, doubled or changed is seen in every kind of stream", () => {
+  let judgedCount = 0;
+  for (let seed = 1; seed <= 60; seed++) {
+    const { scenario, right } = predictable(makeScenario(seed));
+    const expected = evaluate(scenario);
+    assert.deepEqual(judge(scenario, expected, right), []);
+    for (const [uid, records] of right) {
+      if (records.length === 0) continue;
+      const [first, ...others] = records;
+      const wrongs = [others, [first, ...records], [{ ...(first as object), key: "x" }, ...others]];
+      for (const wrong of wrongs) {
+        const problems = judge(scenario, expected, new Map([...right, [uid, wrong]]));
+        assert.ok(problems.length > 0, `seed ${seed}, ${uid}`);
+        judgedCount++;
+      }
+    }
+  }
+  assert.ok(judgedCount > 200, `${judgedCount} judged`);
+});
+
+/** A scenario with the sinks of predictable streams only, and what the reference puts into them. */
+function predictable(scenario: Scenario): {
+  readonly scenario: Scenario;
+  readonly right: ReadonlyMap<string, readonly unknown[]>;
+} {
+  const { streams } = evaluate(scenario);
+  const right = new Map<string, readonly unknown[]>();
+  const nodes = scenario.nodes.filter(({ uid, operator, inputs }) => {
+    if (operator.kind !== "sink") return true;
+    const [ref] = inputs[0]!.streams;
+    const records = streams.get(`${ref!.uid}:${ref!.tag}`);
+    if (records !== undefined) right.set(uid, records);
+    return records !== undefined;
+  });
+  return { scenario: { ...scenario, nodes }, right };
+}
