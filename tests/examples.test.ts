@@ -6,20 +6,28 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { examplesOf, hasExample, moduleOf, readExamples, valuesOf } from "./examples/extract.ts";
+import {
+  examplesOf,
+  hasExample,
+  moduleOf,
+  readExamples,
+  readPageBlocks,
+  valuesOf,
+} from "./examples/extract.ts";
 import { writeSampleFiles } from "./examples/sample-data.ts";
 
 const ROOT = path.dirname(import.meta.dirname);
 const FOLDER = "tests/dist/examples";
 const TSC = path.join(ROOT, "node_modules/typescript/bin/tsc");
 const EXAMPLES = readExamples();
+const BLOCKS = readPageBlocks();
 
 let directory = "";
 
 before(() => {
   rmSync(path.join(ROOT, FOLDER), { recursive: true, force: true });
   mkdirSync(path.join(ROOT, FOLDER), { recursive: true });
-  for (const [index, example] of EXAMPLES.entries()) {
+  for (const [index, example] of [...EXAMPLES, ...BLOCKS].entries()) {
     writeFileSync(moduleFile(index), moduleOf(example, FOLDER));
   }
   // Examples name files by relative paths.
@@ -33,7 +41,7 @@ after(() => {
   if (directory !== "") rmSync(directory, { recursive: true, force: true });
 });
 
-test("every example type-checks", () => {
+test("every example, and every block of TypeScript in a page, type-checks", () => {
   const config = {
     extends: "../../../tsconfig.base.json",
     compilerOptions: {
@@ -50,7 +58,7 @@ test("every example type-checks", () => {
   const result = spawnSync(process.execPath, [TSC, "-p", FOLDER], { cwd: ROOT, encoding: "utf8" });
   const said = result.stdout.replace(
     /example-(\d+)\.ts/g,
-    (name, index: string) => `${name} (${EXAMPLES[Number(index)]?.place ?? "?"})`,
+    (name, index: string) => `${name} (${[...EXAMPLES, ...BLOCKS][Number(index)]?.place ?? "?"})`,
   );
   assert.equal(result.status, 0, said);
 });

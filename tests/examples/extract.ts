@@ -34,6 +34,7 @@ const DOORS = [
 
 /** The members of the scope of `run-example.ts`. */
 export const SCOPE = ["env", "flights", "orders", "clicks", "payments"];
+const IMPORT = /^import [^;]*;$/gm;
 const SAMPLE_DATA = "tests/examples/sample-data.ts";
 
 /** Every example in the sources of the packages. */
@@ -61,6 +62,21 @@ export function examplesOf(file: string, text: string): Example[] {
   return examples;
 }
 
+/** The blocks of TypeScript in the pages, those of the tutorial apart, which build on each other. */
+export function readPageBlocks(): Example[] {
+  const pages = globSync("{README.md,docs/**/*.md,packages/*/README.md}", { cwd: ROOT })
+    .map((file) => file.replaceAll("\\", "/"))
+    .filter((file) => file !== "docs/tutorial.md");
+  return pages.toSorted().flatMap((file) => blocksOf(file, read(file)));
+}
+
+function blocksOf(file: string, text: string): Example[] {
+  return [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map((match) => {
+    const line = text.slice(0, match.index).split("\n").length;
+    return { place: `${file}:${line}`, file, code: (match[1] ?? "").trim() };
+  });
+}
+
 /** A TypeScript module that exports `run`; `folder` is where it will lie. */
 export function moduleOf(example: Example, folder: string): string {
   const code = codeOnly(example.code);
@@ -82,8 +98,8 @@ export function moduleOf(example: Example, folder: string): string {
     ([from, names]) => `import { ${names.join(", ")} } from "${from}";`,
   );
   const runner = isProgram ? "runProgram" : "runCode";
-  const outside = example.code.match(/^import .*$/gm) ?? [];
-  const inside = withResult(example.code.replace(/^import .*$/gm, ""));
+  const outside = example.code.match(IMPORT) ?? [];
+  const inside = withResult(example.code.replace(IMPORT, ""));
   return [
     `// ${example.place}`,
     ...lines,
@@ -100,7 +116,8 @@ export function moduleOf(example: Example, folder: string): string {
 
 /** Keeps what the last expression statement gives as `result`. */
 function withResult(code: string): string {
-  const lines = code.replace(/^export default /gm, "const result = ").split("\n");
+  const plain = code.replace(/^export default /gm, "const result = ").replace(/^export /gm, "");
+  const lines = plain.split("\n");
   if (lines.some((line) => line.startsWith("const result ="))) return lines.join("\n");
   const isExpression = (line: string): boolean =>
     /^[A-Za-z_$(]/.test(line) &&
@@ -109,7 +126,7 @@ function withResult(code: string): string {
     ) &&
     !/^[\w.]+ \+?= /.test(line);
   const last = lines.findLastIndex(isExpression);
-  if (last === -1) return `${code}\nconst result = undefined;`;
+  if (last === -1) return `${plain}\nconst result = undefined;`;
   lines[last] = `const result = ${lines[last]}`;
   return lines.join("\n");
 }
