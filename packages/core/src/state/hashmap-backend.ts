@@ -9,6 +9,7 @@ import { assert } from "../assert.ts";
 import type { KeyColumn } from "../columns/key-column.ts";
 import { oxbowError } from "../errors.ts";
 import { BATCH_COUNT } from "../columns/batch.ts";
+import { keyGroupOf } from "../types/key.ts";
 import type { Type } from "../types/type.ts";
 import { schemaOf } from "../types/schema.ts";
 import { BackendFreezer } from "./backend-freeze.ts";
@@ -111,6 +112,7 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
     this.#keys = keys;
     this.#keyIndex = index;
     this.#hasKey = true;
+    if (this.#options.verify === true) this.#verifyKeyGroup(keys, index);
     const { main } = this;
     // A prepared row is taken only if nothing was removed since and it has the key: columns are
     // reused.
@@ -122,6 +124,17 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
       }
     }
     this.currentRow = main.code.find(main, keys, index, 0);
+  }
+
+  /** A key that another subtask owns was sent to the wrong place: its state would be lost. */
+  #verifyKeyGroup(keys: KeyColumn, index: number): void {
+    const keyGroup = keyGroupOf(keys.hashes()[index], this.maxParallelism);
+    assert(
+      keyGroup >= this.keyGroupStart && keyGroup < this.keyGroupEnd,
+      () =>
+        `operator ${this.uid} got a key of key group ${keyGroup}, but owns ` +
+        `${this.keyGroupStart} to ${this.keyGroupEnd}`,
+    );
   }
 
   setCurrentKey(key: unknown): void {
