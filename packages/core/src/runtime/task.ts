@@ -282,7 +282,8 @@ export class Task {
       barrier,
       alignmentMs,
       watermark: chain.watermark === NO_WATERMARK ? undefined : chain.watermark,
-      hasEnded: this.#hasEnded,
+      // Operators are told of the end once, also if it comes again only after this barrier.
+      hasEnded: this.#hasEnded || this.#options.hadEnded,
     });
   }
 
