@@ -95,7 +95,10 @@ export function makeFaults(random: Random, maps: readonly string[]): FaultPlan {
       on(2) && maps.length > 0
         ? some(random, 4, () => ({ uid: pick(random, maps), atCount: random.int(120) }))
         : [],
-    storage: on(2) ? some(random, 4, () => makeStorage(random)) : [],
+    storage: [
+      ...(on(2) ? some(random, 4, () => makeStorage(random)) : []),
+      ...(on(2) ? some(random, 4, () => makeDecline(random)) : []),
+    ],
     clockJumps: on(5)
       ? some(random, 3, () => ({ atMs: random.int(600), byMs: random.int(20_000) - 10_000 }))
       : [],
@@ -125,6 +128,18 @@ function makeStorage(random: Random): StorageFault {
     afterCount: random.int(pick(random, [3, 30, 200])),
     count: 1 + random.int(isSlow ? 10 : 3),
     delayMs: pick(random, [5, 30, 100]),
+  };
+}
+
+/** A segment that cannot be written: its task declines the checkpoint. */
+function makeDecline(random: Random): StorageFault {
+  return {
+    kind: "io",
+    operation: pick(random, ["create", "write", "sync"]),
+    path: "shared/",
+    afterCount: random.int(pick(random, [5, 50])),
+    count: 1,
+    delayMs: 0,
   };
 }
 

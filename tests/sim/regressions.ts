@@ -216,6 +216,30 @@ export const REGRESSIONS: readonly Regression[] = [
     ]),
   },
   {
+    name: "an end that was told before a restore is not told again after the next one",
+    scenario: scenario(
+      [
+        source("short", { records: records("short", 10, 10), pauseMs: 1 }),
+        source("long", { records: records("long", 200, 10) }),
+        after("short", "tally", { kind: "tally" }),
+        sink("tally"),
+        sink("long"),
+      ],
+      {
+        messageDelayMs: 12,
+        faults: {
+          ...CALM,
+          deaths: [6, 2, 2, 2, 2, 2].map((count) => ({
+            kind: "kill",
+            label: "rename /run",
+            count,
+            moment: "after",
+          })),
+        },
+      },
+    ),
+  },
+  {
     name: "a segment that fails while another of its task is being copied is no unhandled rejection",
     scenario: scenario(
       [
