@@ -3,6 +3,7 @@
  * three million flights, and a slice of them as JSON lines.
  */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { createWriteStream, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
@@ -13,6 +14,7 @@ import { ExpectedFlights, readFlights } from "./flights/expected-flights.ts";
 import type { FlightResults } from "./flights/expected-flights.ts";
 
 const JOB = new URL("../../examples/flights/job.ts", import.meta.url);
+const MAIN = path.join(import.meta.dirname, "../../examples/flights/main.ts");
 const SINKS = ["departures", "worst-routes", "airport-delays"] as const;
 /** Days of January in the slice. */
 const SLICE_END = Date.UTC(2001, 0, 8);
@@ -52,6 +54,48 @@ for (const parallelism of [1, 2]) {
   });
 }
 
+test("npm start goes on after kill -9 and Ctrl-C, ends right, and then says that it is over", async () => {
+  const killed = await runMain({ until: /checkpoints [1-9]/, signal: "SIGKILL" });
+  assert.equal(killed.signal, "SIGKILL");
+  const canceled = await runMain({ until: /records, [1-9].*checkpoints [1-9]/, signal: "SIGINT" });
+  assert.equal(canceled.code, 130, canceled.output);
+  assert.match(canceled.output, /goes on from checkpoint [1-9]/);
+  assert.match(canceled.output, /Canceled; npm start goes on from here\./);
+  const finished = await runMain({});
+  assert.equal(finished.code, 0, finished.output);
+  assert.match(finished.output, /goes on from checkpoint [1-9]/);
+  assert.match(finished.output, /departures: 424259 lines in \d+ files/);
+  assertSame(readResults(path.join(directory, "main", "run-1")), all);
+  const over = await runMain({});
+  assert.equal(over.code, 0);
+  assert.match(over.output, /This run has finished before; npm start -- --new-run begins another/);
+});
+
+interface MainEnd {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly output: string;
+}
+
+/** Runs `npm start` without a terminal; sends `signal` once its output matches `until`. */
+async function runMain(interrupt: { until?: RegExp; signal?: NodeJS.Signals }): Promise<MainEnd> {
+  const child = spawn(process.execPath, [MAIN, "--out", path.join(directory, "main")], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  let isSent = false;
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+      if (isSent || interrupt.until?.test(output) !== true) return;
+      isSent = true;
+      child.kill(interrupt.signal);
+    });
+  }
+  const [code, signal] = (await once(child, "close")) as [number | null, string | null];
+  return { code, signal, output };
+}
+
 async function run(
   name: string,
   parallelism: number,
@@ -64,6 +108,10 @@ async function run(
     checkpointDirectory: path.join(out, "checkpoints"),
   });
   assert.deepEqual([end.status, end.attemptsCount], ["FINISHED", 1]);
+  return readResults(out);
+}
+
+function readResults(out: string): FlightResults {
   const [departures, worstRoutes, airportDelays] = SINKS.map((sink) =>
     readLines(path.join(out, sink)),
   );
