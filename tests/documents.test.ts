@@ -1,12 +1,14 @@
 // Pages and what leads to them: links, citations in comments, the index.
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { Pages, citationViolations, linkViolations, unreachablePages } from "./tidy/links.ts";
 import { readRepository } from "./tidy/source-file.ts";
 
-const FILES = readRepository(path.dirname(import.meta.dirname));
-const PAGES = new Pages(FILES);
+const ROOT = path.dirname(import.meta.dirname);
+const FILES = readRepository(ROOT);
+const PAGES = new Pages(FILES, (file) => existsSync(path.join(ROOT, file)));
 
 test("every link of a page leads to a file, and to a heading where it names one", () => {
   assert.deepEqual(

@@ -13,8 +13,11 @@ const DOCS_INDEX = "docs/README.md";
 export class Pages {
   readonly #texts = new Map<string, string>();
   readonly #folders = new Set<string>();
+  readonly #isThere: (path: string) => boolean;
 
-  constructor(files: readonly SourceFile[]) {
+  /** `isThere` is asked for what is not among `files`: pictures, say. */
+  constructor(files: readonly SourceFile[], isThere: (path: string) => boolean = () => false) {
+    this.#isThere = isThere;
     for (const { path: file, text } of files) {
       this.#texts.set(file, text);
       for (
@@ -27,7 +30,7 @@ export class Pages {
   }
 
   has(file: string): boolean {
-    return this.#texts.has(file) || this.#folders.has(file);
+    return this.#texts.has(file) || this.#folders.has(file) || this.#isThere(file);
   }
 
   hasHeading(page: string, title: string): boolean {
