@@ -55,6 +55,8 @@ export class FileWriter implements SinkWriter {
   #finished: PendingPart[] = [];
   #directoryReady: Promise<void> = Promise.resolve();
   #durable: Promise<unknown> = Promise.resolve();
+  /** Parts on their way to storage, one by one: `#durable` is over with the first that fails. */
+  readonly #underWay = new Set<Promise<void>>();
   #queuedBytes = 0;
   #counter = 0;
   #isClosed = false;
@@ -130,7 +132,7 @@ export class FileWriter implements SinkWriter {
     const given = [...this.#open.values(), ...this.#finished];
     this.#open.clear();
     this.#finished = [];
-    await Promise.allSettled([this.#directoryReady, this.#durable]);
+    await Promise.allSettled([this.#directoryReady, this.#durable, ...this.#underWay]);
     // What cannot be removed now, the next attempt removes.
     await Promise.allSettled(given.map((part) => part.abandon()));
   }
@@ -170,6 +172,9 @@ export class FileWriter implements SinkWriter {
     this.#open.delete(partition);
     this.#finished.push(part);
     const done = part.finish();
+    this.#underWay.add(done);
+    const over = (): void => void this.#underWay.delete(done);
+    done.then(over, over);
     this.#durable = Promise.all([this.#durable, done]);
     this.#durable.catch(() => undefined);
   }
