@@ -6,6 +6,7 @@
  * I1. `logic` is made once, by the first of: construction with a declared key type, `useKeyType`,
  *     the first record.
  * I2. All inputs have keys of one type.
+ * I3. Batches are processed in the order in which they came, also where the backend is not ready.
  */
 import { oxbowError } from "../errors.ts";
 import type { Batch } from "../columns/batch.ts";
@@ -73,6 +74,8 @@ export class KeyedOperator implements Operator {
   readonly #isChecked: boolean[];
   #keyType: Type<unknown> | undefined;
   #logic: KeyedLogic | undefined;
+  /** Batches whose keys the backend fetches, in order; while there are any, nothing else is done. */
+  readonly #held: { readonly batch: Batch; readonly input: number }[] = [];
   #isOpen = false;
   #watermark = NO_WATERMARK;
 
@@ -115,11 +118,19 @@ export class KeyedOperator implements Operator {
 
   processBatch(batch: Batch, input: number): void {
     this.#context.metrics.countRecordsIn(batch.count);
+    if (this.#held.length > 0 || !this.#tryProcess(batch, input)) this.#held.push({ batch, input });
+  }
+
+  /** False, and nothing was done, while the backend fetches the keys of the batch. */
+  #tryProcess(batch: Batch, input: number): boolean {
     const keys = this.#extract(batch, input);
     const logic = this.#logic ?? this.#makeFromFirst(input);
     if (!this.#isChecked[input]) this.#checkInput(input);
+    const { backend } = logic;
+    if (!backend.isAlwaysReady && backend.prepare(keys) === "pending") return false;
     logic.processKeyed(batch, keys, input);
-    logic.backend.upkeep(UPKEEP_ROWS);
+    backend.upkeep(UPKEEP_ROWS);
+    return true;
   }
 
   advanceWatermark(timestamp: number): void {
@@ -144,7 +155,13 @@ export class KeyedOperator implements Operator {
   flushed(): undefined {
     return undefined;
   }
+  /** Processes what waited for its keys first. */
   isReady(): boolean {
+    while (this.#held.length > 0) {
+      const { batch, input } = this.#held[0];
+      if (!this.#tryProcess(batch, input)) return false;
+      this.#held.shift();
+    }
     return true;
   }
   completed(_checkpointId: number): undefined {

@@ -49,6 +49,8 @@ export class KeyedProcessLogic implements KeyedLogic {
   processKeyed(batch: Batch, keys: KeyColumn, input: number): void {
     const process = this.#functions.process[input];
     const { backend } = this;
+    // All rows of the batch are looked up at once, which overlaps their cache misses.
+    backend.prepare(keys);
     const records = batch.records();
     const user = this.#user;
     const { timestamps, count } = batch;

@@ -83,7 +83,10 @@ export interface Operator {
    * durable; undefined: nothing is.
    */
   flushed(): Promise<void> | undefined;
-  /** False while it can take no further batch (a sink whose buffers are full). */
+  /**
+   * False while it can take no further batch: a sink whose buffers are full, a keyed operator whose
+   * backend fetches keys. It may go on with what it had put off. Asked before every step.
+   */
   isReady(): boolean;
   /**
    * The checkpoint is complete: everything that it covers may become visible. Resolves when that is

@@ -203,8 +203,11 @@ export class Chain {
       const operator = this.members[work.index].operator;
       if (operator !== undefined && !operator.fire(this.#fireBudget)) return;
     }
-    while (++work.index < this.members.length) {
-      const operator = this.members[work.index].operator;
+    while (work.index + 1 < this.members.length) {
+      const operator = this.members[work.index + 1].operator;
+      // What those before it have emitted into it comes first.
+      if (operator !== undefined && !operator.isReady()) return;
+      work.index += 1;
       if (operator === undefined) continue;
       if (work.kind === "watermark") operator.advanceWatermark(work.timestamp);
       else operator.advanceProcessingTime(work.now);

@@ -98,6 +98,10 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
     return this.#options.clockNow();
   }
 
+  get isAlwaysReady(): boolean {
+    return true;
+  }
+
   prepare(keys: KeyColumn): "ready" | "pending" {
     if (keys.count > this.#prepared.length) return "ready";
     const { main } = this;

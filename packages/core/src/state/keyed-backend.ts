@@ -135,6 +135,8 @@ export interface KeyedBackend<S extends StateDescriptors = StateDescriptors> {
    */
   readonly schemas: Readonly<Record<string, unknown>>;
 
+  /** Whether `prepare` never answers `pending`, so that calling it is a matter of speed only. */
+  readonly isAlwaysReady: boolean;
   /**
    * Called with the key column of each batch before it is processed; `pending`: call again after a
    * wake-up.

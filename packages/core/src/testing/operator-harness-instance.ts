@@ -283,6 +283,8 @@ export class OperatorInstance {
 
   /** Work that follows from what was done, up to the end: timers of the clock. */
   async #settle(): Promise<void> {
+    // A task takes nothing else before what an operator has put off.
+    while (!this.#operator.isReady()) await this.#options.letWork();
     this.#chain.advanceProcessingTime(this.#options.env.clock.now());
     await this.#work();
     this.#chain.flush();

@@ -2,6 +2,7 @@
  * Plans on plain objects: an accumulator is `{ f0, f1, …, c0, … }`. Where accumulators live shortly
  * outside of state (partial aggregation before an exchange), and the yardstick in tests.
  */
+import { sourceTag } from "../state/row-source.ts";
 import type { AccumulatorRef } from "./aggregate.ts";
 import type { AggregatePlan } from "./aggregate-plan.ts";
 import { mergeSource, planBindings, resultSource, updateSource } from "./aggregate-source.ts";
@@ -26,7 +27,7 @@ export function objectAggregates(plan: AggregatePlan): ObjectAggregates {
     : 'throw new Error("the plan cannot merge")';
   const initial = plan.columns.map((_, n) => `f${n}: initial[${n}]`);
   const children = plan.children.map((child, n) => `c${n}: new ${CHILD_CLASS[child.kind]}()`);
-  const source = `// ${JSON.stringify(plan.uid)}
+  const source = `${sourceTag(plan.uid)}
     return {
       create: () => ({ ${[...initial, ...children].join(", ")} }),
       add: (a, record) => { ${updateSource(plan, own)} },

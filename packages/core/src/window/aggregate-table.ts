@@ -8,6 +8,7 @@
 import { assert } from "../assert.ts";
 import type { Batch } from "../columns/batch.ts";
 import type { ColumnLayout, ColumnSpec, RowLayout } from "../state/layout.ts";
+import { sourceTag } from "../state/row-source.ts";
 import type { Table } from "../state/table.ts";
 import { FieldAccessor, fieldRef, isDirect, rowSource } from "./accumulator-fields.ts";
 import type { RowNames } from "./accumulator-fields.ts";
@@ -187,7 +188,7 @@ export class TableAggregates {
   #compile(what: string, source: string): unknown {
     const { b, fn } = planBindings(this.plan);
     const initial = this.plan.columns.map((column) => column.initial);
-    const text = `"use strict"; // ${JSON.stringify(`${this.plan.uid}: ${what}`)}\n${source}`;
+    const text = `${sourceTag(`${this.plan.uid}: ${what}`)}\n${source}`;
     const make = new Function("b", "fn", "x", "initial", text) as (...args: unknown[]) => unknown;
     assert(make.length > MAX_COMPILED_ACCESS, "generated code takes its four bindings");
     return make(b, fn, this.#accessors, initial);
