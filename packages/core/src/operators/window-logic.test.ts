@@ -96,7 +96,7 @@ for (const [name, assigner, windowsOf] of [
               emit(
                 `${key} ${window.start} ${[...all]
                   .map(({ n }) => n)
-                  .sort()
+                  .sort((a, b) => a - b)
                   .join()}`,
               );
               if (all.length > 2) emit(`${key} ${window.start} many`);
@@ -107,7 +107,7 @@ for (const [name, assigner, windowsOf] of [
       expect: contents(windowsOf).flatMap(({ key, start, clicks }) => [
         `${key} ${start} ${clicks
           .map(({ n }) => n)
-          .sort()
+          .sort((a, b) => a - b)
           .join()}`,
         ...(clicks.length > 2 ? [`${key} ${start} many`] : []),
       ]),
