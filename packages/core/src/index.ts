@@ -6,7 +6,7 @@ export { isJob, job } from "./api/job.ts";
 export type { Job } from "./api/job.ts";
 export type { StreamEnvironment } from "./api/environment.ts";
 export type { DataStream, SourceStream } from "./api/data-stream.ts";
-export type { KeyedAggregate, KeyedStream, KeyField } from "./api/keyed-stream.ts";
+export type { KeyedAggregate, KeyedStream, KeyField, ReduceFunction } from "./api/keyed-stream.ts";
 export type { WindowResult, WindowedStream } from "./api/windowed-stream.ts";
 export type { ConnectedKeyedStreams, ConnectedStreams } from "./api/connected-streams.ts";
 export { emits } from "./api/stream-base.ts";

@@ -32,7 +32,7 @@ const KINDS_WITH_SIDE_OUTPUTS: ReadonlySet<OperatorKind> = new Set([
 ]);
 
 /** See the file header. */
-export class DataStream<T> {
+export class DataStream<out T> {
   /** Where the handle stands; for other handles only. */
   readonly place: StreamPlace<T>;
 
@@ -270,7 +270,11 @@ export class DataStream<T> {
    * Assigns timestamps and makes watermarks here instead of in the source. Prefer the source: only
    * there each split has a watermark of its own.
    */
-  watermarks(settings: WatermarkSettings<T>, options: OperatorOptions = {}): DataStream<T> {
+  watermarks<U>(
+    this: DataStream<U>,
+    settings: WatermarkSettings<U>,
+    options: OperatorOptions = {},
+  ): DataStream<U> {
     const name = options.uid ?? "watermarks";
     if (settings.alignment !== undefined) {
       refuse(
@@ -288,7 +292,7 @@ export class DataStream<T> {
         body: { kind: "watermarks", watermarks: watermarkStrategy(settings, name) },
       }),
     );
-    return new DataStream<T>({
+    return new DataStream<U>({
       builder: this.place.builder,
       node,
       recordType: this.place.recordType,
@@ -336,7 +340,7 @@ function flatten<T>(place: StreamPlace<T>): StreamPlace<T>[] {
 }
 
 /** A stream that comes straight from a source. */
-export class SourceStream<T> extends DataStream<T> {
+export class SourceStream<out T> extends DataStream<T> {
   /**
    * Says where the event time of a record is and how late records may come. Each split gets a
    * watermark of its own.
@@ -346,14 +350,14 @@ export class SourceStream<T> extends DataStream<T> {
    *   .source("clicks", collection<Click>([{ user: "ada", page: "/", at: 0 }]))
    *   .watermarks({ timestamp: "at", outOfOrderness: "5s", idleAfter: "1m" });
    */
-  override watermarks(settings: WatermarkSettings<T>): DataStream<T> {
+  override watermarks<U>(this: SourceStream<U>, settings: WatermarkSettings<U>): DataStream<U> {
     const { builder, node } = this.place;
     const { body, uid } = builder.node(node);
     if (body.kind !== "source") refuse(`"${uid}" is no source.`, { uid });
     if (body.watermarks !== undefined)
       refuse(`The source "${uid}" has watermarks already.`, { uid });
     builder.replace(node, { body: { ...body, watermarks: watermarkStrategy(settings, uid) } });
-    return new DataStream<T>(this.place);
+    return new DataStream<U>(this.place);
   }
 
   /** Sets the number of subtasks of the source. */

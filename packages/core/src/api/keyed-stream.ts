@@ -29,8 +29,14 @@ export type KeyField<T> = {
 /** A running aggregate: the key and one property per aggregate. */
 export type KeyedAggregate<K, S> = { readonly key: K } & AggregateResult<S>;
 
+/**
+ * Combines two records of a key. Declared as a method so that a stream of a type is also one of any
+ * wider type, as arrays are.
+ */
+export type ReduceFunction<T> = { reduce(left: T, right: T): T }["reduce"];
+
 /** See the file header. */
-export class KeyedStream<T, K> {
+export class KeyedStream<out T, out K> {
   /** Where the handle stands, and the key; for other handles only. */
   readonly place: StreamPlace<T>;
   readonly key: KeySpec;
@@ -94,7 +100,7 @@ export class KeyedStream<T, K> {
    */
   reduce(
     uid: string,
-    fn: (left: T, right: T) => T,
+    fn: ReduceFunction<T>,
     options: Omit<OperatorOptions, "uid"> & { readonly type?: Type<T> } = {},
   ): DataStream<T> {
     const type = options.type ?? this.place.recordType;

@@ -14,6 +14,7 @@ import type { Trigger } from "../window/trigger.ts";
 import { windowPlan } from "../window/window-plan.ts";
 import type { WindowFunction } from "../window/window-plan.ts";
 import { DataStream } from "./data-stream.ts";
+import type { ReduceFunction } from "./keyed-stream.ts";
 import { describePlan } from "./state-descriptions.ts";
 import { draftNode, edgesFrom } from "./stream-base.ts";
 import type { OperatorOptions, StreamPlace } from "./stream-base.ts";
@@ -30,7 +31,8 @@ export type WindowResult<K, S> = {
 interface WindowDraft<T> {
   readonly place: StreamPlace<T>;
   readonly key: KeySpec;
-  readonly assigner: WindowAssigner<T>;
+  /** Without `T`, which a gap function takes: else no stream were also one of a wider type. */
+  readonly assigner: WindowAssigner<never>;
   readonly trigger?: Trigger<T>;
   readonly allowedLateness?: Duration;
   readonly lateTag?: SideOutputTag<T>;
@@ -39,7 +41,7 @@ interface WindowDraft<T> {
 type Options<R> = Omit<OperatorOptions, "uid"> & { readonly type?: Type<R> };
 
 /** See the file header. Immutable: each setting returns a new handle. */
-export class WindowedStream<T, K> {
+export class WindowedStream<out T, out K> {
   readonly #draft: WindowDraft<T>;
 
   constructor(draft: WindowDraft<T>) {
@@ -126,16 +128,16 @@ export class WindowedStream<T, K> {
    *   .window(tumbling("1d"))
    *   .reduce("best-of-day", (a, b) => (b.amount > a.amount ? b : a));
    */
-  reduce(uid: string, fn: (left: T, right: T) => T): DataStream<T>;
+  reduce(uid: string, fn: ReduceFunction<T>): DataStream<T>;
   reduce<R>(
     uid: string,
-    fn: (left: T, right: T) => T,
+    fn: ReduceFunction<T>,
     result: WindowFunction<K, T, R>,
     options?: Options<R>,
   ): DataStream<R>;
   reduce<R>(
     uid: string,
-    fn: (left: T, right: T) => T,
+    fn: ReduceFunction<T>,
     result: WindowFunction<K, never, R> = (value, _info, emit) => emit(value),
     options: Options<R> = {},
   ): DataStream<R> {
@@ -177,7 +179,7 @@ export class WindowedStream<T, K> {
     const { place, key, assigner, trigger, allowedLateness, lateTag } = this.#draft;
     const plan = windowPlan<T, K, unknown, R>({
       uid,
-      assigner,
+      assigner: assigner as WindowAssigner<T>,
       aggregate: what.aggregate,
       hasLateOutput: lateTag !== undefined,
       ...(trigger === undefined ? {} : { trigger }),
