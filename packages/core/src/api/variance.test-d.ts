@@ -1,4 +1,4 @@
-// Streams can be handed to whoever takes streams of a wider type, as arrays can; sinks the other
+// Compiled, never run. Streams can be handed to whoever takes streams of a wider type, as arrays can; sinks the other
 // way round.
 import type { DataStream, KeyedStream, Sink, SourceStream, WindowedStream } from "../index.ts";
 
@@ -34,4 +34,4 @@ streams.source.watermarks({ timestamp: (reading) => reading.at });
 // @ts-expect-error a sensor's name is no time
 streams.data.watermarks({ timestamp: "sensor" });
 // @ts-expect-error there is no such field
-streams.source.watermarks({ timestamp: (reading) => reading.missing });
+streams.source.watermarks({ timestamp: "missing" });
