@@ -1,5 +1,5 @@
-// Compiled, never run. Streams can be handed to whoever takes streams of a wider type, as arrays can;
-// sinks the other way round.
+// Compiled, never run. Streams can be handed to whoever takes streams of a wider type, as arrays
+// can; sinks the other way round.
 import type { DataStream, KeyedStream, Sink, SourceStream, WindowedStream } from "../index.ts";
 
 interface Reading {
