@@ -64,7 +64,7 @@ const gated = flights
   .filter((gate): gate is string => gate !== undefined);
 expect<Equal<RecordOf<typeof gated>, string>>();
 // @ts-expect-error there is no such field
-flights.map((flight) => flight.airport);
+flights.map(({ airport }) => String(airport));
 // @ts-expect-error a condition is a boolean
 flights.filter((flight) => flight.delay);
 // @ts-expect-error numbers cannot be iterated
@@ -188,7 +188,7 @@ const processed = byOrigin.process(
       // @ts-expect-error the state holds numbers
       state.seen.set("one");
       // @ts-expect-error there is no such state
-      state.other.get();
+      "other" satisfies keyof typeof state;
       // @ts-expect-error the side output takes other records
       output(late, flight);
       // @ts-expect-error the operator emits other records

@@ -151,7 +151,7 @@ test("without checkpoints and without a strategy the first failure ends the job"
   assert.deepEqual(out.records(), []);
 });
 
-test("with checkpoints a job goes on from the latest, with its state and its position", async () => {
+test("with checkpoints a job goes on from the latest: state and position", async () => {
   const bench = new JobBench();
   const out = collect<string>();
   let hasFailed = false;

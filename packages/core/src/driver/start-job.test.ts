@@ -217,7 +217,7 @@ test("a canceled run that kept nothing says that it was canceled", async () => {
   assert.equal(end.status, "CANCELED");
 });
 
-test("a run whose graph has changed its parallelism is refused with the operator's uid", async () => {
+test("a run whose parallelism has changed is refused with the operator's uid", async () => {
   const bench = new JobBench();
   const build = (env: StreamEnvironment): void =>
     plain(env.checkpoint({ interval: 100 }).restart({ kind: "none" }));

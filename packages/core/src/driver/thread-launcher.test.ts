@@ -73,7 +73,7 @@ test("a thread that runs out of memory is noticed, and the process lives", async
   await checkOutput(directory);
 });
 
-test("what a function throws on a thread keeps uid, record and the line of its source", async () => {
+test("what a function throws on a thread says which operator and record", async () => {
   const directory = await newDirectory();
   const { ended, events } = runBreaking("throw", directory);
   assert.equal((await ended).status, "FINISHED");

@@ -41,7 +41,7 @@ const REFUSED: readonly [what: string, build: (env: StreamEnvironment) => void, 
     [
       "a uid that is used twice",
       (env) => flights(env, "x").sink("x", discard()),
-      /The uid "x" is used twice: by a source and by a sink\. .*give each operator a uid of its own/,
+      /The uid "x" is used twice: by a source and by a sink\. .*a uid of its own/,
     ],
     ["an empty uid", (env) => flights(env, ""), /The uid "" of a source cannot be used/],
     ["a uid with a slash", (env) => flights(env, "a/b"), /"a\/b" .*without "\/"/],
@@ -237,7 +237,7 @@ test("one stream feeds several consumers, chained or not, and its side outputs o
   );
 });
 
-test("operators without a uid have a path below the nearest uid that other parts do not change", () => {
+test("operators without a uid have a path below the nearest uid above them", () => {
   const uids = (build: (env: StreamEnvironment) => void): string[] =>
     graphOf(build).graph.nodes.map(({ uid }) => uid);
   const base = (env: StreamEnvironment): void =>

@@ -191,7 +191,7 @@ const anyNumber = fc.oneof(
   fc.constantFrom(0, -0, 1e15, -1e15, 0.1, NaN, Infinity),
 );
 
-test("keys and fields by name or by function give equal results, as records and as columns", async () => {
+test("by name or by function, as records or as columns: results are equal", async () => {
   const record = fc.record({
     shop: fc.constantFrom("a", "b", "ü", "\ud800"),
     item: fc.integer({ min: 0, max: 3 }),

@@ -277,7 +277,7 @@ test("a composite key is compared by value", async () => {
   });
 });
 
-test("a function that throws is named with uid, record and position; a timer with its key", async () => {
+test("a function that throws is named with uid and record, a timer with its key", async () => {
   const failing = (where: "process" | "timer"): Promise<unknown> =>
     verifyOperator({
       build: (numbers: DataStream<number>) =>

@@ -74,7 +74,7 @@ test("a process function sees timestamp, watermark, clock and subtask", async ()
   });
 });
 
-test("open runs before the first record, again after each restore, with the state restored", async () => {
+test("open runs before the first record and after each restore, with the state", async () => {
   const { records } = await verifyOperator({
     build: (numbers: DataStream<number>) =>
       numbers.process(
@@ -212,7 +212,7 @@ test("a key type that one of two streams declares holds for the other as well", 
   });
 });
 
-test("two streams whose declared key types differ are refused when the graph is built", async () => {
+test("two streams whose declared key types differ are refused", async () => {
   await assert.rejects(
     verifyOperator({
       build: (numbers: DataStream<{ id: number }>, others: DataStream<{ id: number }>) =>

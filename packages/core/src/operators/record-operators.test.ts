@@ -79,7 +79,7 @@ test("a record without a timestamp stays without one", async () => {
 });
 
 for (const kind of ["map", "filter", "flatMap"] as const) {
-  test(`a ${kind} function that throws is named with its uid, record, position and time`, async () => {
+  test(`a ${kind} function that throws is named with uid, record, position and time`, async () => {
     const failing = (n: unknown): never => {
       throw new RangeError(`no ${String(n)}`);
     };

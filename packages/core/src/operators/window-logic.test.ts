@@ -66,7 +66,7 @@ for (const [name, assigner, windowsOf] of [
   ["sliding", sliding(100, 20), aligned(100, 20)],
   ["sliding with offset, uneven", sliding(100, 30, { offset: 10 }), aligned(100, 30, 10)],
 ] as const) {
-  test(`${name} windows give each aggregate once, with key, window and end as timestamp`, async () => {
+  test(`${name} windows give each aggregate once, with the end as timestamp`, async () => {
     const { timestamps, records } = await verifyOperator({
       build: (clicks: DataStream<Click>) =>
         keyed(clicks)

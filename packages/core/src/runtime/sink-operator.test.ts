@@ -140,7 +140,7 @@ test("completions that come while a commit is under way wait for it", async () =
   assert.deepEqual(ledger.log.slice(1), ["commit r1@1", "commit r2@2"]);
 });
 
-test("restored transactions are committed when the restored checkpoint is told complete", async () => {
+test("restored transactions are committed when their checkpoint is told complete", async () => {
   const before = sinkBench();
   before.write("a");
   before.operator.prepareBarrier(4, false);

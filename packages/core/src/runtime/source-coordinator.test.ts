@@ -73,7 +73,7 @@ test("an abort lets go what was held back, once", () => {
   assert.deepEqual(sent, ["0: range-0"]);
 });
 
-test("with two checkpoints in flight a reader waits for both, and held splits are in the second", () => {
+test("two checkpoints in flight: a reader waits for both, the second has held splits", () => {
   const { coordinator, sent } = coordinatorOf(4, 1);
   const first = coordinator.snapshot(1);
   coordinator.handleSplitRequest(0);
@@ -97,7 +97,7 @@ test("held splits of several readers are all handed out again after a restore", 
   );
 });
 
-test("whatever happens, a split is in the snapshot of a checkpoint or with its reader, never both", () => {
+test("whatever happens, a split is in the snapshot or with its reader, never both", () => {
   const SPLITS = 12;
   const action = fc.oneof(
     fc.record({ kind: fc.constant("request" as const), reader: fc.nat(2) }),

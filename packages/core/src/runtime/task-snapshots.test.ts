@@ -109,7 +109,7 @@ function kinds(segments: readonly SegmentHandle[]): string[] {
   return segments.map(({ kind, createdBy }) => `${kind} ${createdBy}`);
 }
 
-test("nothing is acknowledged before its segments and what operators flush are durable", async () => {
+test("nothing is acknowledged before segments and what operators flush are durable", async () => {
   const bench = await new SnapshotsBench().open();
   const flushed = Promise.withResolvers<void>();
   bench.flushed = flushed.promise;
@@ -206,7 +206,7 @@ test("two snapshots in flight each hold the state of their barrier", async () =>
   assert.equal(bench.segmentsOf(2)[0].rowsCount, 500);
 });
 
-test("a snapshot whose segment cannot be written is declined once, and the next one works", async () => {
+test("a snapshot that cannot be written is declined once, and the next one works", async () => {
   const bench = new SnapshotsBench(["one", "two"]);
   bench.set(0, 3000, 1);
   bench.begin(1);

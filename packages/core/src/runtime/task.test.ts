@@ -215,7 +215,7 @@ test("watermarks made in the middle of a stream replace those that come in", () 
   assert.ok(calls.includes("probe watermark 14"));
 });
 
-test("watermarks made in the middle of a stream fall idle, and wake up with the next record", async () => {
+test("watermarks made in the middle fall idle, and wake up with the next record", async () => {
   const bench = new TaskBench({
     operators: [
       (context) =>
