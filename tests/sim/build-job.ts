@@ -113,6 +113,11 @@ class NodeBuilder {
         return this.#input(0).filter((record) => functions.isKept(operator, record), options);
       case "flatMap":
         return this.#input(0).flatMap((record) => functions.copiesOf(operator, record), options);
+      case "retime": {
+        const { outOfOrdernessMs } = operator;
+        const settings = { timestamp: "at", outOfOrderness: outOfOrdernessMs, interval: 5 } as const;
+        return this.#input(0).watermarks(settings, options);
+      }
       case "running":
         return this.#buildRunning(operator.form);
       case "window":

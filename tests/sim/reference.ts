@@ -55,6 +55,8 @@ function outputsOf(node: NodeSpec, inputs: readonly (readonly SimRecord[])[]): O
   switch (operator.kind) {
     case "source":
       return { main: operator.records };
+    case "retime":
+      return { main: first };
     case "map":
       return { main: first.map((record) => functions.mapRecord(operator, record)) };
     case "filter":

@@ -44,6 +44,7 @@ const OPERATORS: readonly OperatorSpec["kind"][] = [
   "flatMap",
   "split",
   "merge",
+  "retime",
   "totals",
   "totals",
   "buckets",

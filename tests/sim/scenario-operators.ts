@@ -42,6 +42,10 @@ export function drawOperator(
     case "flatMap":
     case "split":
       return { kind, modulus };
+    case "retime":
+      return input.hasSourceTimes && input.isUnique
+        ? { kind, outOfOrdernessMs: input.stepMs * random.int(10) }
+        : undefined;
     case "totals":
       return input.mayBeIdle ? undefined : { kind, state: pick(random, TOTALS), modulus };
     case "buckets":
@@ -114,6 +118,8 @@ export function outcomeOf(
       const regime = input.regime === "untimed" ? "untimed" : "on-time";
       return { regime, isUnique: true, isFinal: false, size };
     }
+    case "retime":
+      return { ...input, regime: "late", isFinal: false };
     case "flatMap":
     case "map":
     case "filter":

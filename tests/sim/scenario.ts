@@ -71,6 +71,8 @@ export type OperatorSpec =
   | { readonly kind: "flatMap"; readonly modulus: number }
   /** Puts some records into a side output. */
   | { readonly kind: "split"; readonly modulus: number }
+  /** Watermarks in the middle of a stream; what comes behind them may be late. */
+  | { readonly kind: "retime"; readonly outOfOrdernessMs: number }
   /** Two streams without keys. */
   | { readonly kind: "merge" }
   /** State of each kind, given out when everything has been seen. */
@@ -143,9 +145,9 @@ export function makeScenario(seed: number): Scenario {
   const slicesPutOffRate = pick(random, [0, 0.5, 0.9, 0.98]);
   const maps = nodes.filter(({ operator }) => operator.kind === "map").map(({ uid }) => uid);
   const faults = makeFaults(random.fork("faults"), maps);
-  // About how long a checkpoint takes.
+  // Half of all checkpoints take less.
   const usualMs = Math.round(
-    15 + faults.latencyScale * 80 + messageDelayMs * 15 + 1 / (1.01 - slicesPutOffRate),
+    0.17 * (15 + faults.latencyScale * 80 + messageDelayMs * 15 + 1 / (1.01 - slicesPutOffRate)),
   );
   return {
     seed,
@@ -160,7 +162,7 @@ export function makeScenario(seed: number): Scenario {
       intervalMs: pick(random, [10, 10, 15, 25, 40]),
       minPauseMs: pick(random, [0, 0, 0, 5]),
       // Short ones let some checkpoints expire, but never all.
-      timeoutMs: pick(random, [Math.ceil(usualMs / 2), usualMs, 10_000, 10_000, 10_000]),
+      timeoutMs: pick(random, [Math.max(10, usualMs), Math.max(10, 2 * usualMs), 10_000, 10_000]),
       isIncremental: random.int(6) > 0,
       retainedCount: 1 + random.int(3),
     },
