@@ -49,7 +49,7 @@ type AirportHour = Infer<typeof AirportHour>;
 
 const RouteDay = t.struct({
   route: t.string,
-  day: t.string,
+  day: t.timestamp,
   flights: t.int64,
   delay: t.int64,
 });
@@ -109,15 +109,14 @@ function departuresPerHour(flights: DataStream<Flight>): DataStream<AirportHour>
 }
 
 /** First the minutes of each route and day; when all of a day are there, the worst of them. */
-function worstRoutesPerDay(flights: DataStream<Flight>): DataStream<RouteDay & { rank: number }> {
+function worstRoutesPerDay(flights: DataStream<Flight>) {
   return flights
     .keyBy(({ origin, destination }) => `${origin}-${destination}`, t.string)
     .window(tumbling("1d"))
     .aggregate(
       "route-days",
       { flights: count(), delay: sum("delay") },
-      (totals, { key, window }, emit) =>
-        emit({ route: key, day: dayText(window.start), ...totals }),
+      (totals, { key, window }, emit) => emit({ route: key, day: window.start, ...totals }),
       { type: RouteDay },
     )
     .keyBy("day")
@@ -125,9 +124,8 @@ function worstRoutesPerDay(flights: DataStream<Flight>): DataStream<RouteDay & {
     .aggregate(
       "worst-of-day",
       { routes: topN(WORST_COUNT, (r: RouteDay) => r.delay, { ties: (r) => r.route }) },
-      ({ routes }, _window, emit) => {
-        for (const [index, route] of routes.entries()) emit({ rank: index + 1, ...route });
-      },
+      ({ routes }, { key: day }, emit) =>
+        routes.forEach((route, index) => emit({ rank: index + 1, ...route, day: dayText(day) })),
     );
 }
 

@@ -22,23 +22,31 @@ const FOREIGN_FRAMES = [
 
 /** The whole text, without a line end behind it. */
 export function errorText(error: unknown): string {
-  const chain = causesOf(error);
-  const codes = chain.map(errorCode);
-  const isDefect = codes[0] === "INTERNAL_INVARIANT" || codes[0] === "UNEXPECTED";
-  const lines: string[] = [];
-  for (const [index, each] of chain.entries()) {
-    const label = codes[index] ?? nameOf(each);
-    const message = messageOf(each);
-    // The message of a wrapper often ends in that of its cause.
-    const isSaid = index > 0 && lines.some((line) => line.endsWith(message));
-    if (index === 0) lines.push(`${label}: ${message}`);
-    else if (!isSaid) lines.push(`caused by ${labelOf(each, label)}: ${message}`);
-    if (index === chain.length - 1) lines.push(...framesOf(each, isDefect));
+  const all = causesOf(error);
+  // Of a job that gave up, what made it fail is the news.
+  const isGivenUp = errorCode(all[0]) === "JOB_FAILED" && errorCode(all[1]) !== undefined;
+  const chain = isGivenUp ? all.slice(1) : all;
+  const [first] = chain;
+  const code = errorCode(first);
+  const lines = [`${labelOf(first)}: ${messageOf(first)}`];
+  for (const cause of chain.slice(1)) {
+    const text = `${labelOf(cause)}: ${messageOf(cause)}`;
+    // The message of a wrapper often has that of its cause in it.
+    if (!lines.some((line) => line.includes(text))) lines.push(`caused by ${text}`);
   }
-  const kind = (chain[0] as { kind?: ErrorKind } | undefined)?.kind;
+  const isDefect = code === "INTERNAL_INVARIANT" || code === "UNEXPECTED";
+  lines.push(...framesOf(chain.at(-1), isDefect));
+  if (isGivenUp) lines.push(reasonOf(all[0]));
+  const { kind } = (first ?? {}) as { kind?: ErrorKind };
   const advice = kind === undefined ? undefined : ADVICE[kind];
   if (advice !== undefined) lines.push(advice);
-  return lines.join("\n");
+  return lines.filter((line) => line !== "").join("\n");
+}
+
+/** Why a job does not restart. */
+function reasonOf(error: unknown): string {
+  const { details } = error as { details?: { reason?: unknown } };
+  return typeof details?.reason === "string" ? details.reason : "";
 }
 
 function causesOf(error: unknown): unknown[] {
@@ -60,10 +68,10 @@ function framesOf(error: unknown, isAll: boolean): string[] {
   return (isAll ? frames : own).slice(0, FRAMES_LIMIT).map((line) => `  ${line.trim()}`);
 }
 
-/** Errors from other threads carry the name of what was thrown there. */
-function labelOf(error: unknown, label: string): string {
-  const name = nameOf(error);
-  return label === "UNEXPECTED" ? name : label;
+/** The code, where there is one that says something; else the name of what was thrown. */
+function labelOf(error: unknown): string {
+  const code = errorCode(error);
+  return code === undefined || code === "UNEXPECTED" ? nameOf(error) : code;
 }
 
 function nameOf(error: unknown): string {
