@@ -28,7 +28,7 @@ export function summary(directory: string, sampleCount: number): SinkSummary {
   return {
     filesCount: contents.length,
     linesCount: lines.length,
-    sample: lines.slice(-sampleCount),
+    sample: lines.slice(0, sampleCount),
   };
 }
 
