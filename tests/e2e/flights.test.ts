@@ -54,7 +54,7 @@ for (const parallelism of [1, 2]) {
   });
 }
 
-test("npm start goes on after kill -9 and Ctrl-C, ends right, and then says that it is over", async () => {
+test("npm start goes on after kill -9 and Ctrl-C, ends right, says that it is over", async () => {
   const killed = await runMain({ until: /checkpoints [1-9]/, signal: "SIGKILL" });
   assert.equal(killed.signal, "SIGKILL");
   const canceled = await runMain({ until: /records, [1-9].*checkpoints [1-9]/, signal: "SIGINT" });

@@ -12,7 +12,7 @@ function thrown(name: string, message: string, frames: readonly string[]): Error
   return fromWire(toWire(error));
 }
 
-test("of a job that gave up: what failed, the frames of the job's own files, and why it ended", () => {
+test("a job that gave up: what failed, frames of the job's own files, why it ended", () => {
   const cause = thrown("RangeError", "too much", [
     "check (file:///jobs/alarm.ts:7:9)",
     "process (file:///jobs/node_modules/oxbow/dist/runtime/task.js:3:1)",

@@ -13,7 +13,7 @@ const JOB = job("sampled", (env) => {
     .sink("out", discard());
 });
 
-test("figures are sums over the subtasks, and rates the growth since the sample before", async () => {
+test("figures are sums over the subtasks, rates the growth between samples", async () => {
   const start = await startJob(JOB, { parallelism: 2 });
   assert.equal(start.kind, "started");
   if (start.kind !== "started") return;

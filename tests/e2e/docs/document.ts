@@ -1,8 +1,8 @@
 /*
- * Documents that can be followed: the files that they say to save, and their commands with the output
- * that they promise, in order. Understood are fenced blocks `ts`, `sh` and `text`: a `ts` block is saved
- * under the name in backquotes before it; a `text` block is what the `sh` block before it writes to
- * stdout.
+ * Documents that can be followed: the files that they say to save, and their commands with the
+ * output that they promise, in order. Understood are fenced blocks `ts`, `sh` and `text`: a `ts`
+ * block is saved under the name in backquotes before it; a `text` block is what the `sh` block
+ * before it writes to stdout.
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -40,9 +40,9 @@ export function stepsOf(markdown: string): Step[] {
 }
 
 /**
- * Follows the steps in a directory of their own, from which packages are found as in the repository. A
- * step that says `pkill -9` kills the command of the step before, once it has completed a
- * checkpoint.
+ * Follows the steps in a directory of their own, from which packages are found as in the
+ * repository. A step that says `pkill -9` kills the command of the step before, once it has
+ * completed a checkpoint.
  */
 export async function follow(steps: readonly Step[]): Promise<void> {
   const directory = mkdtempSync(path.join(tmpdir(), "oxbow-document-"));
