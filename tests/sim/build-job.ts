@@ -1,7 +1,6 @@
 /*
  * build-job: a scenario's graph as a job of the engine, by its public API.
  */
-import type { DataStream } from "../../packages/core/src/api/data-stream.ts";
 import type { StreamEnvironment } from "../../packages/core/src/api/environment.ts";
 import { job } from "../../packages/core/src/api/job.ts";
 import type { Job } from "../../packages/core/src/api/job.ts";
@@ -15,22 +14,11 @@ import { sideOutput } from "../../packages/core/src/operators/process-function.t
 import { t } from "../../packages/core/src/types/t.ts";
 import * as functions from "./functions.ts";
 import { sumOf } from "./job-aggregates.ts";
+import type { JobHooks, Records } from "./job-hooks.ts";
 import { buildProcess } from "./job-processes.ts";
 import { buildWindow } from "./job-windows.ts";
 import { pacedSource } from "./sim-source.ts";
 import type { InputRef, NodeSpec, Scenario, SimRecord, SourceSpec } from "./scenario.ts";
-
-export type Records = DataStream<SimRecord>;
-
-/** What the functions of a job tell the simulation. */
-export interface JobHooks {
-  /** A `map` sees a record; throws where a fault says so. */
-  seen(uid: string): void;
-  /** A process function sees its watermark. */
-  watermark(uid: string, subtaskIndex: number, watermark: number): void;
-  /** Something that must never be. */
-  violation(text: string): void;
-}
 
 /** Directory of a sink's files. */
 export function sinkDirectory(uid: string): string {
@@ -115,7 +103,11 @@ class NodeBuilder {
         return this.#input(0).flatMap((record) => functions.copiesOf(operator, record), options);
       case "retime": {
         const { outOfOrdernessMs } = operator;
-        const settings = { timestamp: "at", outOfOrderness: outOfOrdernessMs, interval: 5 } as const;
+        const settings = {
+          timestamp: "at",
+          outOfOrderness: outOfOrdernessMs,
+          interval: 5,
+        } as const;
         return this.#input(0).watermarks(settings, options);
       }
       case "running":
@@ -127,7 +119,7 @@ class NodeBuilder {
         const [left, right] = [0, 1].map((index) =>
           this.#input(index).keyBy(functions.joinKey, t.string),
         );
-        return buildProcess({ kind: "join", left: left!, right: right! }, { node, hooks });
+        return buildProcess({ kind: "join", left: left, right: right }, { node, hooks });
       }
       case "merge":
         return buildProcess(
@@ -151,7 +143,8 @@ class NodeBuilder {
   #buildRunning(form: "aggregate" | "reduce"): Records {
     const { uid, parallelism, byName } = this.#parts.node;
     const keyed = this.#keyed(0);
-    if (form === "reduce") return keyed.reduce(uid, functions.combined, { type: t.any as never, parallelism });
+    if (form === "reduce")
+      return keyed.reduce(uid, functions.combined, { type: t.any as never, parallelism });
     return keyed.aggregate(uid, sumOf(byName), { parallelism }) as unknown as Records;
   }
 
@@ -169,9 +162,9 @@ class NodeBuilder {
   /** The streams of an input put together, with its partitioner. */
   #input(index: number): Records {
     const { node, streams } = this.#parts;
-    const ref: InputRef = node.inputs[index]!;
+    const ref: InputRef = node.inputs[index];
     const [first, ...others] = ref.streams.map(({ uid, tag }) => streams.get(`${uid}:${tag}`)!);
-    const stream = others.length === 0 ? first! : first!.union(...others);
+    const stream = others.length === 0 ? first : first.union(...others);
     switch (ref.partitioner) {
       case "auto":
         return stream;
@@ -196,7 +189,7 @@ function sourceOf(uid: string, spec: SourceSpec): Source<SimRecord> {
     case "spread":
       return pacedSource(spec, spec.form === "spread");
     case "collection":
-      return collection(spec.records, { splits: spec.splitsCount }) as unknown as Source<SimRecord>;
+      return collection(spec.records, { splits: spec.splitsCount });
     case "files":
       return files(sourceFile(uid), json(), { splitBytes: 1_000 }) as unknown as Source<SimRecord>;
   }

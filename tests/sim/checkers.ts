@@ -77,7 +77,9 @@ export class Checkers {
           return;
         }
         if (watermark < before) {
-          this.violation(`${name}: the watermark of a snapshot goes from ${before} to ${watermark}`);
+          this.violation(
+            `${name}: the watermark of a snapshot goes from ${before} to ${watermark}`,
+          );
         }
         this.#snapshotWatermarks.set(name, watermark);
       });
@@ -87,7 +89,8 @@ export class Checkers {
   watermark(uid: string, subtaskIndex: number, watermark: number): void {
     const name = `${uid}/${subtaskIndex}`;
     const before = this.#watermarks.get(name) ?? -Infinity;
-    if (watermark < before) this.violation(`${name}: the watermark goes from ${before} to ${watermark}`);
+    if (watermark < before)
+      this.violation(`${name}: the watermark goes from ${before} to ${watermark}`);
     this.#watermarks.set(name, watermark);
   }
 

@@ -4,7 +4,7 @@
  */
 import type { Random } from "../../packages/core/src/env/env.ts";
 import type { FileOperation } from "../../packages/core/src/testing/sim-files.ts";
-import { oneIn, pick } from "./scenario.ts";
+import { oneIn, pick } from "./draws.ts";
 
 /** The process dies, or with it the machine. */
 export interface DeathFault {

@@ -28,7 +28,11 @@ export class Faults {
   #matchedCount = 0;
   #undo: (() => void)[] = [];
 
-  constructor(plan: FaultPlan, world: SimWorld, tell: { trace: Trace; onEvent: (label: string) => void }) {
+  constructor(
+    plan: FaultPlan,
+    world: SimWorld,
+    tell: { trace: Trace; onEvent: (label: string) => void },
+  ) {
     this.#plan = plan;
     this.#world = world;
     this.#trace = tell.trace;

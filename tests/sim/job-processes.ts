@@ -3,14 +3,13 @@ import type { DataStream } from "../../packages/core/src/api/data-stream.ts";
 import type { KeyedStream } from "../../packages/core/src/api/keyed-stream.ts";
 import { operatorListState } from "../../packages/core/src/state/operator-state.ts";
 import { listState, mapState, valueState } from "../../packages/core/src/state/descriptors.ts";
-import { sideOutput } from "../../packages/core/src/operators/process-function.ts";
-import type { ProcessContext } from "../../packages/core/src/operators/process-function.ts";
 import { t } from "../../packages/core/src/types/t.ts";
-import type { JobHooks, Records } from "./build-job.ts";
 import * as functions from "./functions.ts";
+import { SIDE, check } from "./job-hooks.ts";
+import type { ProcessParts, Records } from "./job-hooks.ts";
 import { totalsFunction } from "./job-totals.ts";
 import { END_AT } from "./scenario.ts";
-import type { NodeSpec, OperatorSpec, SimRecord } from "./scenario.ts";
+import type { OperatorSpec, SimRecord } from "./scenario.ts";
 
 type Key = SimRecord["key"];
 type Keyed<K> = KeyedStream<SimRecord, K>;
@@ -21,13 +20,6 @@ export type ProcessInput =
   | { readonly kind: "keyed"; readonly stream: Keyed<Key> }
   | { readonly kind: "merge"; readonly left: Records; readonly right: Records }
   | { readonly kind: "join"; readonly left: Keyed<string>; readonly right: Keyed<string> };
-
-export interface ProcessParts {
-  readonly node: NodeSpec;
-  readonly hooks: JobHooks;
-}
-
-export const SIDE = sideOutput<SimRecord>("side");
 
 /** The operator of a node on its inputs. */
 export function buildProcess(input: ProcessInput, parts: ProcessParts): Records {
@@ -50,14 +42,6 @@ export function buildProcess(input: ProcessInput, parts: ProcessParts): Records 
   }
 }
 
-/** What every process function checks: time travels with its record, and only goes forward. */
-export function check(parts: ProcessParts, context: ProcessContext<never>, at?: number): void {
-  const { node, hooks } = parts;
-  hooks.watermark(node.uid, context.subtaskIndex, context.watermark);
-  if (at === undefined || node.regime === "untimed" || context.timestamp === at) return;
-  hooks.violation(`${node.uid}: a record of ${at} has the timestamp ${context.timestamp}`);
-}
-
 function buildPlain(stream: Records, parts: ProcessParts): Records {
   const { uid, parallelism, operator } = parts.node;
   if (operator.kind === "split") {
@@ -65,7 +49,7 @@ function buildPlain(stream: Records, parts: ProcessParts): Records {
       uid,
       {
         process(record, context) {
-          check(parts, context as ProcessContext<never>, record.at);
+          check(parts, context, record.at);
           if (functions.isAside(operator, record)) context.output(SIDE, record);
           else context.emit(record);
         },
@@ -118,7 +102,7 @@ function buildBuckets(
     {
       state,
       process(record, context) {
-        check(parts, context as ProcessContext<never>, record.at);
+        check(parts, context, record.at);
         const { sums, counts } = context.state;
         const start = functions.bucketOf(operator, record.at);
         sums.set(start, (sums.get(start) ?? 0) + record.value);
@@ -126,7 +110,7 @@ function buildBuckets(
         context.timers.registerEventTime(start + operator.sizeMs - 1);
       },
       onTimer({ timestamp: at }, context) {
-        check(parts, context as ProcessContext<never>);
+        check(parts, context);
         const { sums, counts } = context.state;
         const start = at - operator.sizeMs + 1;
         const value = functions.digest([sums.get(start)!, counts.get(start)!]);
@@ -170,7 +154,10 @@ function buildPulse(
 ): Records {
   const { uid, parallelism } = parts.node;
   const { delayMs } = operator;
-  const state = { sum: valueState(t.float64, { default: 0 }), count: valueState(t.int32, { default: 0 }) };
+  const state = {
+    sum: valueState(t.float64, { default: 0 }),
+    count: valueState(t.int32, { default: 0 }),
+  };
   return stream.process<SimRecord, typeof state>(
     uid,
     {

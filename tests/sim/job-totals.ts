@@ -7,14 +7,11 @@ import {
   valueState,
 } from "../../packages/core/src/state/descriptors.ts";
 import type { HandlesOf } from "../../packages/core/src/state/descriptors.ts";
-import type {
-  KeyedProcessFunction,
-  ProcessContext,
-} from "../../packages/core/src/operators/process-function.ts";
+import type { KeyedProcessFunction } from "../../packages/core/src/operators/process-function.ts";
 import { t } from "../../packages/core/src/types/t.ts";
 import * as functions from "./functions.ts";
-import { SIDE, check } from "./job-processes.ts";
-import type { ProcessParts } from "./job-processes.ts";
+import { SIDE, check } from "./job-hooks.ts";
+import type { ProcessParts } from "./job-hooks.ts";
 import { END_AT } from "./scenario.ts";
 import type { OperatorSpec, SimRecord, TotalsState } from "./scenario.ts";
 
@@ -45,7 +42,7 @@ export function totalsFunction(
   return {
     state: STATES,
     process(record, context) {
-      check(parts, context as ProcessContext<never>, record.at);
+      check(parts, context, record.at);
       add(operator.state, context.state, record);
       if (functions.isAside(operator, record)) context.output(SIDE, record);
       context.timers.registerEventTime(END_AT);

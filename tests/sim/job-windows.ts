@@ -1,13 +1,12 @@
 /* The windows of simulated jobs, by the engine's public API. */
 import type { KeyedStream } from "../../packages/core/src/api/keyed-stream.ts";
 import { sideOutput } from "../../packages/core/src/operators/process-function.ts";
-import { t } from "../../packages/core/src/types/t.ts";
 import { count } from "../../packages/core/src/window/aggregates.ts";
 import { global, session, sliding, tumbling } from "../../packages/core/src/window/assigner.ts";
 import type { WindowAssigner } from "../../packages/core/src/window/assigner.ts";
 import { countTrigger, purgingTrigger } from "../../packages/core/src/window/triggers.ts";
 import type { WindowInfo } from "../../packages/core/src/window/window-plan.ts";
-import type { Records } from "./build-job.ts";
+import type { Records } from "./job-hooks.ts";
 import { combined, digest, result, windowValue } from "./functions.ts";
 import { sumOf } from "./job-aggregates.ts";
 import type { NodeSpec, OperatorSpec, SimRecord, WindowSpec } from "./scenario.ts";
@@ -53,8 +52,11 @@ function buildTimeWindow(
       return windowed.aggregate(
         uid,
         sumOf(byName),
-        (all: { count: number; sum: number; low?: number | undefined; high?: number | undefined }, info, emit) =>
-          emit(give(info, digest([all.count, all.sum, all.low!, all.high!]))),
+        (
+          all: { count: number; sum: number; low?: number | undefined; high?: number | undefined },
+          info,
+          emit,
+        ) => emit(give(info, digest([all.count, all.sum, all.low!, all.high!]))),
         { parallelism },
       );
     case "reduce":
@@ -113,6 +115,3 @@ function assignerOf(window: WindowSpec): WindowAssigner<SimRecord> {
       return session(window.gapMs);
   }
 }
-
-/** Keeps the type of keys for operators that need it declared. */
-export const KEY_TYPES = { string: t.string, number: t.int32 };

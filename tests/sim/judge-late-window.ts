@@ -48,10 +48,12 @@ function shapeProblems(
   if (records.some((record) => record!.key !== key)) return [`${name} has another key's record`];
   if (window.kind === "session") {
     const isRight = start === Math.min(...times) && end === Math.max(...times) + window.gapMs;
-    return isRight ? [] : [`${name} does not fit its records at ${times}`];
+    return isRight ? [] : [`${name} does not fit its records at ${times.join()}`];
   }
   const isRight = times.every((at) => startsOf(window, at).includes(start));
-  return isRight && end === start + window.sizeMs ? [] : [`${name} does not contain ${times}`];
+  return isRight && end === start + window.sizeMs
+    ? []
+    : [`${name} does not contain ${times.join()}`];
 }
 
 /** A window that gives its result again has all that it had, and more. */
@@ -62,10 +64,11 @@ function growthProblems(operator: WindowOperator, results: readonly LateResult[]
     if (operator.latenessMs === 0 && all.length > 1) wrong.push(`window ${name} fired twice`);
     const sorted = all.toSorted((left, right) => left.ids.length - right.ids.length);
     for (let index = 1; index < sorted.length; index++) {
-      const [before, after] = [sorted[index - 1]!, sorted[index]!];
+      const [before, after] = [sorted[index - 1], sorted[index]];
       const grew =
         before.ids.length < after.ids.length && before.ids.every((id) => after.ids.includes(id));
-      if (!grew) wrong.push(`window ${name} gave ${before.ids} and then ${after.ids}`);
+      if (!grew)
+        wrong.push(`window ${name} gave ${before.ids.join()} and then ${after.ids.join()}`);
     }
   }
   return wrong;
@@ -86,7 +89,8 @@ function suffixProblems(
   for (const [id, found] of starts) {
     const all = startsOf(window, byId.get(id)!.at).toSorted((left, right) => right - left);
     const isSuffix = all.slice(0, found.size).every((start) => found.has(start));
-    if (!isSuffix) wrong.push(`${id} is in the windows from ${[...found]}, but not in later ones`);
+    if (!isSuffix)
+      wrong.push(`${id} is in the windows from ${[...found].join()}, but not in later ones`);
   }
   return wrong;
 }

@@ -31,7 +31,7 @@ interface SinkCase {
 }
 
 function judgeSink({ scenario, expected, committed, sink }: SinkCase): string[] {
-  const ref: StreamRef = sink.inputs[0]!.streams[0]!;
+  const ref: StreamRef = sink.inputs[0].streams[0];
   const node = scenario.nodes.find(({ uid }) => uid === ref.uid)!;
   const found = committed.get(sink.uid) ?? [];
   const [input = []] = expected.inputs.get(node.uid) ?? [];
@@ -73,7 +73,9 @@ function canonical(record: unknown): string {
   if (typeof record !== "object" || record === null || Array.isArray(record)) {
     return JSON.stringify(record);
   }
-  return JSON.stringify(Object.entries(record).toSorted(([left], [right]) => (left < right ? -1 : 1)));
+  return JSON.stringify(
+    Object.entries(record).toSorted(([left], [right]) => (left < right ? -1 : 1)),
+  );
 }
 
 interface Running {
@@ -88,7 +90,14 @@ interface Running {
 function runningOf(record: unknown): Running {
   const one = record as Running & SimRecord;
   if (one.count !== undefined) return one;
-  return { key: one.key, count: one.n, sum: one.value, low: undefined, high: undefined, latest: one.at };
+  return {
+    key: one.key,
+    count: one.n,
+    sum: one.value,
+    low: undefined,
+    high: undefined,
+    latest: one.at,
+  };
 }
 
 /** Each count comes once, and the steps between the sums are the values. */
@@ -96,7 +105,8 @@ function judgeRunning(input: readonly SimRecord[], found: readonly Running[]): s
   const wrong: string[] = [];
   const foundByKey = groups(found, ({ key }) => key);
   const inputByKey = groups(input, ({ key }) => key);
-  for (const key of foundByKey.keys()) if (!inputByKey.has(key)) wrong.push(`no key ${key} came in`);
+  for (const key of foundByKey.keys())
+    if (!inputByKey.has(key)) wrong.push(`no key ${key} came in`);
   for (const [key, records] of inputByKey) {
     const own = (foundByKey.get(key) ?? []).toSorted((left, right) => left.count - right.count);
     const problem = runningProblem(records, own);
@@ -119,10 +129,11 @@ function runningProblem(
   );
   if (wrong !== undefined) return `the steps of the sums: ${wrong}`;
   for (let index = 0; index < found.length; index++) {
-    const { low, high } = found[index]!;
+    const { low, high } = found[index];
     const seen = steps.slice(0, index + 1);
-    if (low !== undefined && low !== Math.min(...seen)) return `min is ${low} after ${seen}`;
-    if (high !== undefined && high !== Math.max(...seen)) return `max is ${high} after ${seen}`;
+    if (low !== undefined && low !== Math.min(...seen)) return `min is ${low} after ${seen.join()}`;
+    if (high !== undefined && high !== Math.max(...seen))
+      return `max is ${high} after ${seen.join()}`;
   }
   const latest = Math.max(...records.map(({ at }) => at));
   const last = found.at(-1)!.latest;

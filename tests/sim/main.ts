@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { reportOf } from "./report.ts";
 import { runScenario } from "./run-scenario.ts";
 import type { Outcome } from "./run-scenario.ts";
-import { makeScenario } from "./scenario.ts";
+import { makeScenario } from "./make-scenario.ts";
 import { noCounts } from "./sim-process.ts";
 import type { Counts } from "./sim-process.ts";
 

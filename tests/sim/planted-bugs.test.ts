@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { PLANTS } from "./plants.ts";
 import type { Plant } from "./plants.ts";
 import { runScenario } from "./run-scenario.ts";
-import { makeScenario } from "./scenario.ts";
+import { makeScenario } from "./make-scenario.ts";
 
 /** Seeds within which a bug must be found. */
 const SEEDS_MAX = 500;
@@ -26,7 +26,7 @@ async function findSeed(
   try {
     for (let seed = 1; seed <= SEEDS_MAX; seed++) {
       const { problems } = await runScenario(makeScenario(seed));
-      if (problems.length > 0) return { seed, problem: problems[0]! };
+      if (problems.length > 0) return { seed, problem: problems[0] };
     }
   } finally {
     repair();

@@ -23,10 +23,16 @@ export const PLANTS: readonly Plant[] = [
   {
     name: "the barrier alignment: records behind a barrier are processed before its snapshot",
     install: () =>
-      replace(WorkerHost.prototype, "handle", (handle) => function (message) {
-        const broken = message.kind === "deploy" ? { ...message, isExactlyOnce: false } : message;
-        handle.call(this, broken);
-      }),
+      replace(
+        WorkerHost.prototype,
+        "handle",
+        (handle) =>
+          function (message) {
+            const broken =
+              message.kind === "deploy" ? { ...message, isExactlyOnce: false } : message;
+            handle.call(this, broken);
+          },
+      ),
   },
   {
     name: "the touched-row copy: a row changes before a snapshot in flight has copied it",
@@ -39,54 +45,84 @@ export const PLANTS: readonly Plant[] = [
   {
     name: "the union of intervals after an abort: a delta has the last interval only",
     install: () =>
-      replace(Changes.prototype, "intervalOf", (intervalOf) => function (base) {
-        return Math.max(intervalOf.call(this, base), this.interval - 2);
-      }),
+      replace(
+        Changes.prototype,
+        "intervalOf",
+        (intervalOf) =>
+          function (base) {
+            return Math.max(intervalOf.call(this, base), this.interval - 2);
+          },
+      ),
   },
   {
     name: "the dropped pane while frozen: its rows are gone before a snapshot has copied them",
     install: () =>
-      replace(HeapFamily.prototype, "drop", (drop) => function (namespace) {
-        const pane = this.get(namespace);
-        for (const table of pane === undefined ? [] : [pane.table, ...pane.children]) {
-          for (const copySet of table.copySets) empty(copySet);
-        }
-        drop.call(this, namespace);
-      }),
+      replace(
+        HeapFamily.prototype,
+        "drop",
+        (drop) =>
+          function (namespace) {
+            const pane = this.get(namespace);
+            for (const table of pane === undefined ? [] : [pane.table, ...pane.children]) {
+              for (const copySet of table.copySets) empty(copySet);
+            }
+            drop.call(this, namespace);
+          },
+      ),
   },
   {
     name: "the assignment between enumerator snapshot and barrier: splits are not held back",
     install: () =>
-      replace(SourceCoordinator.prototype, "snapshot", (snapshot) => function (checkpointId) {
-        const state = snapshot.call(this, checkpointId);
-        this.aborted(checkpointId);
-        return state;
-      }),
+      replace(
+        SourceCoordinator.prototype,
+        "snapshot",
+        (snapshot) =>
+          function (checkpointId) {
+            const state = snapshot.call(this, checkpointId);
+            this.aborted(checkpointId);
+            return state;
+          },
+      ),
   },
   {
     name: "the commit before `_metadata` is durable: a checkpoint counts while it is written",
     install: () =>
-      replace(CheckpointStore.prototype, "complete", (complete) => function (metadata) {
-        complete.call(this, metadata).catch(() => undefined);
-        return Promise.resolve();
-      }),
+      replace(
+        CheckpointStore.prototype,
+        "complete",
+        (complete) =>
+          function (metadata) {
+            complete.call(this, metadata).catch(() => undefined);
+            return Promise.resolve();
+          },
+      ),
   },
 ];
 
 /** Leaves out the copy of touched rows, or of removed ones. */
 function plantInCopies(isLeftOut: (isRemoving: boolean) => boolean): () => void {
   let isRemoving = false;
-  const repairRemove = replace(Table.prototype, "remove", (remove) => function (row) {
-    isRemoving = true;
-    try {
-      remove.call(this, row);
-    } finally {
-      isRemoving = false;
-    }
-  });
-  const repairCopy = replace(Table.prototype, "copyIfHeld", (copyIfHeld) => function (row) {
-    if (!isLeftOut(isRemoving)) copyIfHeld.call(this, row);
-  });
+  const repairRemove = replace(
+    Table.prototype,
+    "remove",
+    (remove) =>
+      function (row) {
+        isRemoving = true;
+        try {
+          remove.call(this, row);
+        } finally {
+          isRemoving = false;
+        }
+      },
+  );
+  const repairCopy = replace(
+    Table.prototype,
+    "copyIfHeld",
+    (copyIfHeld) =>
+      function (row) {
+        if (!isLeftOut(isRemoving)) copyIfHeld.call(this, row);
+      },
+  );
   return () => {
     repairCopy();
     repairRemove();

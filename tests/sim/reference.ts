@@ -6,7 +6,14 @@
  */
 import * as functions from "./functions.ts";
 import { END_AT } from "./scenario.ts";
-import type { InputRef, NodeSpec, OperatorSpec, Scenario, SimRecord, WindowSpec } from "./scenario.ts";
+import type {
+  InputRef,
+  NodeSpec,
+  OperatorSpec,
+  Scenario,
+  SimRecord,
+  WindowSpec,
+} from "./scenario.ts";
 
 type Of<K extends OperatorSpec["kind"]> = Extract<OperatorSpec, { readonly kind: K }>;
 
@@ -29,7 +36,8 @@ export function evaluate(scenario: Scenario): Expected {
     if (main !== undefined) streams.set(`${node.uid}:main`, main);
     if (side !== undefined) streams.set(`${node.uid}:side`, side);
     // Where nothing can be late, the late output is there and empty.
-    if (node.operator.kind === "window" && !node.operator.isLate) streams.set(`${node.uid}:late`, []);
+    if (node.operator.kind === "window" && !node.operator.isLate)
+      streams.set(`${node.uid}:late`, []);
   }
   return { streams, inputs };
 }
@@ -127,17 +135,15 @@ function totalOf(operator: Of<"totals">, records: readonly SimRecord[]): number 
   }
 }
 
-function bucketsOf(
-  operator: Of<"buckets">,
-  uid: string,
-  all: readonly SimRecord[],
-): SimRecord[] {
+function bucketsOf(operator: Of<"buckets">, uid: string, all: readonly SimRecord[]): SimRecord[] {
   return perKey(all, (key, records) =>
-    [...groups(records, (record) => functions.bucketOf(operator, record.at))].map(([start, own]) => {
-      const sum = own.reduce((total, { value }) => total + value, 0);
-      const value = functions.digest([sum, own.length]);
-      return functions.result({ uid, key }, value, { at: start + operator.sizeMs - 1 });
-    }),
+    [...groups(records, (record) => functions.bucketOf(operator, record.at))].map(
+      ([start, own]) => {
+        const sum = own.reduce((total, { value }) => total + value, 0);
+        const value = functions.digest([sum, own.length]);
+        return functions.result({ uid, key }, value, { at: start + operator.sizeMs - 1 });
+      },
+    ),
   );
 }
 

@@ -6,6 +6,8 @@ import { reportOf } from "./report.ts";
 import { runScenario } from "./run-scenario.ts";
 import type { Scenario } from "./scenario.ts";
 
+const COMMAND = "npm test -- tests/sim/regressions.test.ts";
+
 for (const { name, scenario } of REGRESSIONS) {
   test(name, async () => {
     for (let seed = 1; seed <= CHANCES; seed++) await check({ ...scenario, seed });
@@ -20,6 +22,6 @@ test("while a source pauses, no task is stepped", async () => {
 
 async function check(scenario: Scenario): ReturnType<typeof runScenario> {
   const outcome = await runScenario(scenario);
-  assert.ok(outcome.problems.length === 0, reportOf(scenario, outcome));
+  assert.ok(outcome.problems.length === 0, reportOf(scenario, outcome, COMMAND));
   return outcome;
 }

@@ -2,8 +2,8 @@
  * Regression scenarios: small ones, written down, for bugs that generated ones have found. Each says
  * what went wrong once.
  */
-import type { FaultPlan } from "./fault-plan.ts";
-import type { NodeSpec, OperatorSpec, Scenario, SimRecord, SourceSpec, StreamRef } from "./scenario.ts";
+import type { OperatorSpec, Scenario } from "./scenario.ts";
+import { CALM, after, records, scenario, sink, source } from "./small-scenarios.ts";
 
 /** A scenario, and the seeds of chance (latencies, order of tasks) under which it is run. */
 export interface Regression {
@@ -13,82 +13,6 @@ export interface Regression {
 
 /** Seeds per regression. */
 export const CHANCES = 6;
-
-const CALM: FaultPlan = {
-  deaths: [],
-  throws: [],
-  storage: [],
-  clockJumps: [],
-  lostCompletionsRate: 0,
-  latencyScale: 0.2,
-  endMs: 1_500,
-};
-
-function scenario(nodes: readonly NodeSpec[], more: Partial<Scenario> = {}): Scenario {
-  return {
-    seed: 1,
-    nodes,
-    workersCount: 2,
-    maxParallelism: 8,
-    encodesLocalChannels: true,
-    messageDelayMs: 0,
-    slicesPutOffRate: 0,
-    isChaotic: true,
-    checkpoint: {
-      intervalMs: 10,
-      minPauseMs: 0,
-      timeoutMs: 10_000,
-      isIncremental: true,
-      retainedCount: 1,
-    },
-    restartDelayMs: 1,
-    faults: CALM,
-    ...more,
-  };
-}
-
-function records(uid: string, count: number, stepMs: number): SimRecord[] {
-  return Array.from({ length: count }, (_, index) => ({
-    id: `${uid}-${index}`,
-    key: `key-${index % 5}`,
-    value: (index * 7) % 100,
-    n: 1,
-    at: 1_000_000 + index * stepMs,
-  }));
-}
-
-function source(uid: string, more: Partial<SourceSpec> & { parallelism?: number } = {}): NodeSpec {
-  const { parallelism = 2, ...own } = more;
-  const operator: SourceSpec = {
-    kind: "source",
-    form: "paced",
-    records: records(uid, 100, 10),
-    splitsCount: 5,
-    batchMax: 4,
-    pauseMs: 8,
-    outOfOrdernessMs: 0,
-    idleAfterMs: undefined,
-    alignment: undefined,
-    ...own,
-  };
-  return { uid, parallelism, inputs: [], byName: true, regime: "on-time", operator };
-}
-
-function after(
-  streams: string | readonly string[],
-  uid: string,
-  operator: OperatorSpec,
-  more: Partial<NodeSpec> = {},
-): NodeSpec {
-  const refs = [streams].flat().map((name): StreamRef => ({ uid: name, tag: "main" }));
-  const inputs = [{ streams: refs, partitioner: "auto" as const }];
-  return { uid, parallelism: 2, inputs, byName: true, regime: "on-time", operator, ...more };
-}
-
-function sink(stream: string, parallelism = 2): NodeSpec {
-  const operator: OperatorSpec = { kind: "sink", rollBytes: undefined, isPartitioned: false };
-  return after(stream, `sink-${stream}-main`, operator, { parallelism });
-}
 
 const TUMBLING: OperatorSpec = {
   kind: "window",
@@ -106,7 +30,11 @@ export const REGRESSIONS: readonly Regression[] = [
   {
     name: "a subtask that had ended before a restore tells its consumers the end of event time again",
     scenario: scenario(
-      [source("source", { parallelism: 3, splitsCount: 1 }), after("source", "window", TUMBLING), sink("window")],
+      [
+        source("source", { parallelism: 3, splitsCount: 1 }),
+        after("source", "window", TUMBLING),
+        sink("window"),
+      ],
       {
         faults: {
           ...CALM,
@@ -254,7 +182,14 @@ export const REGRESSIONS: readonly Regression[] = [
         faults: {
           ...CALM,
           storage: [
-            { kind: "io", operation: "create", path: "shared/", afterCount: 0, count: 8, delayMs: 0 },
+            {
+              kind: "io",
+              operation: "create",
+              path: "shared/",
+              afterCount: 0,
+              count: 8,
+              delayMs: 0,
+            },
           ],
         },
       },
@@ -265,7 +200,12 @@ export const REGRESSIONS: readonly Regression[] = [
 /** A job whose source pauses for long: while nothing happens, nothing may run. */
 export const RESTING = scenario(
   [
-    source("source", { records: records("source", 8, 10), splitsCount: 1, batchMax: 1, pauseMs: 400 }),
+    source("source", {
+      records: records("source", 8, 10),
+      splitsCount: 1,
+      batchMax: 1,
+      pauseMs: 400,
+    }),
     after("source", "totals", TOTALS),
     after("source", "pulse", { kind: "pulse", delayMs: 1 }),
     sink("totals"),

@@ -4,13 +4,13 @@ import type { Outcome } from "./run-scenario.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** Lines of the trace in a report. */
-const TRACE_LINES = Number(process.env["SIM_TRACE"] ?? 100);
+const TRACE_LINES = 100;
 
 /** A report of several lines. */
-export function reportOf(scenario: Scenario, outcome: Outcome): string {
+export function reportOf(scenario: Scenario, outcome: Outcome, command?: string): string {
   const { seed, nodes, checkpoint, workersCount } = scenario;
   return [
-    `seed ${seed} failed. Run it again: npm run sim -- --seed ${seed}`,
+    `seed ${seed} failed. Run it again: ${command ?? `npm run sim -- --seed ${seed}`}`,
     "",
     "problems:",
     ...outcome.problems.map((problem) => `  ${problem}`),

@@ -4,7 +4,7 @@
  * from what is known of its records (`StreamState`).
  */
 import type { Random } from "../../packages/core/src/env/env.ts";
-import { oneIn, pick } from "./scenario.ts";
+import { oneIn, pick } from "./draws.ts";
 import type {
   InputRef,
   NodeSpec,
@@ -116,15 +116,18 @@ class GraphMaker {
     };
     this.#add({ uid, regime, inputs: [], operator });
     const size = records.length;
-    this.#give({ uid, tag: "main" }, {
-      regime,
-      isUnique: true,
-      hasSourceTimes: true,
-      mayBeIdle: operator.idleAfterMs !== undefined,
-      origins: new Set([uid]),
-      isFinal: false,
-      size,
-    });
+    this.#give(
+      { uid, tag: "main" },
+      {
+        regime,
+        isUnique: true,
+        hasSourceTimes: true,
+        mayBeIdle: operator.idleAfterMs !== undefined,
+        origins: new Set([uid]),
+        isFinal: false,
+        size,
+      },
+    );
   }
 
   #addOperator(index: number): void {
@@ -138,8 +141,8 @@ class GraphMaker {
     const inputs = [first, second].filter((input) => input !== undefined);
     if (isTwo && second === undefined) return;
     const sizes = inputs.map(({ size }) => size);
-    if (kind === "join" && sizes[0]! * sizes[1]! > JOIN_PAIRS_MAX) return;
-    const size = kind === "join" ? sizes[0]! * sizes[1]! : sizes.reduce((sum, own) => sum + own);
+    if (kind === "join" && sizes[0] * sizes[1] > JOIN_PAIRS_MAX) return;
+    const size = kind === "join" ? sizes[0] * sizes[1] : sizes.reduce((sum, own) => sum + own);
     const regime = weakest(inputs.map(({ regime: own }) => own));
     const isUnique = inputs.every((input) => input.isUnique);
     const mayBeIdle = inputs.some((input) => input.mayBeIdle);
@@ -158,12 +161,15 @@ class GraphMaker {
     const inherited = new Set(inputs.flatMap(({ origins }) => [...origins]));
     const hasOwnIds = ["totals", "buckets", "window"].includes(kind);
     const origins = hasOwnIds ? new Set([uid]) : inherited;
-    this.#give({ uid, tag: "main" }, {
-      ...outcome,
-      origins,
-      mayBeIdle,
-      hasSourceTimes: hasSourceTimes && !hasOwnIds,
-    });
+    this.#give(
+      { uid, tag: "main" },
+      {
+        ...outcome,
+        origins,
+        mayBeIdle,
+        hasSourceTimes: hasSourceTimes && !hasOwnIds,
+      },
+    );
     const aside = { regime, isUnique, hasSourceTimes, mayBeIdle, origins: inherited, size };
     if (operator.kind === "split" || operator.kind === "totals") {
       this.#give({ uid, tag: "side" }, { ...aside, isFinal: false });

@@ -2,7 +2,7 @@
  * Drawing single operators of a generated graph, and what is known of what they give out.
  */
 import type { Random } from "../../packages/core/src/env/env.ts";
-import { oneIn, pick } from "./scenario.ts";
+import { oneIn, pick } from "./draws.ts";
 import type { OperatorSpec, Regime, TotalsState, WindowSpec } from "./scenario.ts";
 
 /** What an operator stands on. */
@@ -71,10 +71,7 @@ export function drawOperator(
   }
 }
 
-function drawWindow(
-  random: Random,
-  input: DrawFacts,
-): OperatorSpec | undefined {
+function drawWindow(random: Random, input: DrawFacts): OperatorSpec | undefined {
   const { stepMs } = input;
   const isLate = input.regime === "late";
   if (input.regime === "untimed" || (isLate && !input.isUnique)) return undefined;

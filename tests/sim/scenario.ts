@@ -1,5 +1,5 @@
 /*
- * Scenario: one simulated job with everything that happens to it, as plain data made from a seed:
+ * Scenario: one simulated job with everything that happens to it, as plain data:
  * records, graph, settings, faults. The same data drives the engine (`build-job.ts`) and the
  * reference interpreter (`reference.ts`).
  *
@@ -10,11 +10,7 @@
  *   untimed   records have no timestamps that could be predicted
  * How a sink's content is judged follows from the operator before it (`judge.ts`).
  */
-import type { Random } from "../../packages/core/src/env/env.ts";
-import { seededRandom } from "../../packages/core/src/env/random.ts";
-import { makeFaults } from "./fault-plan.ts";
 import type { FaultPlan } from "./fault-plan.ts";
-import { makeGraph } from "./scenario-graph.ts";
 
 /** What all streams carry. `n` counts records where they are combined. */
 export interface SimRecord {
@@ -98,7 +94,11 @@ export type OperatorSpec =
       readonly isLate: boolean;
     }
   | { readonly kind: "countWindow"; readonly count: number; readonly isPurging: boolean }
-  | { readonly kind: "sink"; readonly rollBytes: number | undefined; readonly isPartitioned: boolean };
+  | {
+      readonly kind: "sink";
+      readonly rollBytes: number | undefined;
+      readonly isPartitioned: boolean;
+    };
 
 export type TotalsState = "value" | "fields" | "list" | "map" | "reducing" | "aggregating" | "ttl";
 
@@ -135,48 +135,4 @@ export interface Scenario {
   };
   readonly restartDelayMs: number;
   readonly faults: FaultPlan;
-}
-
-/** The scenario of a seed. */
-export function makeScenario(seed: number): Scenario {
-  const random = seededRandom(seed).fork("scenario");
-  const nodes = makeGraph(random.fork("graph"));
-  const messageDelayMs = pick(random, [0, 0, 1, 5]);
-  const slicesPutOffRate = pick(random, [0, 0.5, 0.9, 0.98]);
-  const maps = nodes.filter(({ operator }) => operator.kind === "map").map(({ uid }) => uid);
-  const faults = makeFaults(random.fork("faults"), maps);
-  // Half of all checkpoints take less.
-  const usualMs = Math.round(
-    0.17 * (15 + faults.latencyScale * 80 + messageDelayMs * 15 + 1 / (1.01 - slicesPutOffRate)),
-  );
-  return {
-    seed,
-    nodes,
-    workersCount: 1 + random.int(3),
-    maxParallelism: pick(random, [3, 8, 128]),
-    encodesLocalChannels: random.int(2) === 0,
-    messageDelayMs,
-    slicesPutOffRate,
-    isChaotic: random.int(4) > 0,
-    checkpoint: {
-      intervalMs: pick(random, [10, 10, 15, 25, 40]),
-      minPauseMs: pick(random, [0, 0, 0, 5]),
-      // Short ones let some checkpoints expire, but never all.
-      timeoutMs: pick(random, [Math.max(10, usualMs), Math.max(10, 2 * usualMs), 10_000, 10_000]),
-      isIncremental: random.int(6) > 0,
-      retainedCount: 1 + random.int(3),
-    },
-    restartDelayMs: pick(random, [1, 5, 20]),
-    faults,
-  };
-}
-
-/** One of some. */
-export function pick<T>(random: Random, choices: readonly T[]): T {
-  return choices[random.int(choices.length)]!;
-}
-
-/** True with a chance of 1 in `of`. */
-export function oneIn(random: Random, of: number): boolean {
-  return random.int(of) === 0;
 }

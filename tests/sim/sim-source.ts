@@ -5,7 +5,10 @@
 import { Batch } from "../../packages/core/src/columns/batch.ts";
 import { CursorReader } from "../../packages/core/src/connectors/cursor-reader.ts";
 import type { SplitCursor } from "../../packages/core/src/connectors/cursor-reader.ts";
-import { queueEnumerator, spreadEnumerator } from "../../packages/core/src/connectors/split-queue.ts";
+import {
+  queueEnumerator,
+  spreadEnumerator,
+} from "../../packages/core/src/connectors/split-queue.ts";
 import type {
   ReaderContext,
   ReaderOutput,
@@ -29,7 +32,7 @@ export function pacedSource(spec: SourceSpec, isSpread: boolean): Source<SimReco
     boundedness: "bounded",
     recordType: undefined,
     createEnumerator: (context, restored) =>
-      enumerator<PacedSplit>(context as never, () => splitsOf(spec), restored),
+      enumerator<PacedSplit>(context, () => splitsOf(spec), restored),
     createReader: (context) => {
       const random = context.env.random.fork(`paced/${context.uid}/${context.subtaskIndex}`);
       return new CursorReader<PacedSplit>(context, {

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { judge } from "./judge.ts";
 import { evaluate } from "./reference.ts";
 import { runScenario } from "./run-scenario.ts";
-import { makeScenario } from "./scenario.ts";
+import { makeScenario } from "./make-scenario.ts";
 import type { Scenario } from "./scenario.ts";
 import { noCounts } from "./sim-process.ts";
 import type { Counts } from "./sim-process.ts";
@@ -67,8 +67,8 @@ function predictable(scenario: Scenario): {
   const right = new Map<string, readonly unknown[]>();
   const nodes = scenario.nodes.filter(({ uid, operator, inputs }) => {
     if (operator.kind !== "sink") return true;
-    const [ref] = inputs[0]!.streams;
-    const records = streams.get(`${ref!.uid}:${ref!.tag}`);
+    const [ref] = inputs[0].streams;
+    const records = streams.get(`${ref.uid}:${ref.tag}`);
     if (records !== undefined) right.set(uid, records);
     return records !== undefined;
   });

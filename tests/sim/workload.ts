@@ -3,7 +3,7 @@
  * bound, or beyond it where records are to be late.
  */
 import type { Random } from "../../packages/core/src/env/env.ts";
-import { oneIn, pick } from "./scenario.ts";
+import { oneIn, pick } from "./draws.ts";
 import type { SimRecord } from "./scenario.ts";
 
 /**
@@ -30,7 +30,7 @@ const NAMES = ["a", "", "key-with-a-long-name-that-fits-no-short-form", "клю�
 /** A key of either kind by number. */
 export function keyOf(kind: WorkloadSpec["keyKind"], index: number): string | number {
   if (kind === "number") return index * 7 - 3;
-  return index < NAMES.length ? NAMES[index]! : `key-${index}`;
+  return index < NAMES.length ? NAMES[index] : `key-${index}`;
 }
 
 /** The records of a source, in the order of its splits. */

@@ -1,0 +1,40 @@
+/* The scenario of a seed: graph, settings and faults that go together. */
+import { seededRandom } from "../../packages/core/src/env/random.ts";
+import { pick } from "./draws.ts";
+import { makeFaults } from "./fault-plan.ts";
+import { makeGraph } from "./scenario-graph.ts";
+import type { Scenario } from "./scenario.ts";
+
+/** The scenario of a seed. */
+export function makeScenario(seed: number): Scenario {
+  const random = seededRandom(seed).fork("scenario");
+  const nodes = makeGraph(random.fork("graph"));
+  const messageDelayMs = pick(random, [0, 0, 1, 5]);
+  const slicesPutOffRate = pick(random, [0, 0.5, 0.9, 0.98]);
+  const maps = nodes.filter(({ operator }) => operator.kind === "map").map(({ uid }) => uid);
+  const faults = makeFaults(random.fork("faults"), maps);
+  // Half of all checkpoints take less.
+  const usualMs = Math.round(
+    0.17 * (15 + faults.latencyScale * 80 + messageDelayMs * 15 + 1 / (1.01 - slicesPutOffRate)),
+  );
+  return {
+    seed,
+    nodes,
+    workersCount: 1 + random.int(3),
+    maxParallelism: pick(random, [3, 8, 128]),
+    encodesLocalChannels: random.int(2) === 0,
+    messageDelayMs,
+    slicesPutOffRate,
+    isChaotic: random.int(4) > 0,
+    checkpoint: {
+      intervalMs: pick(random, [10, 10, 15, 25, 40]),
+      minPauseMs: pick(random, [0, 0, 0, 5]),
+      // Short ones let some checkpoints expire, but never all.
+      timeoutMs: pick(random, [Math.max(10, usualMs), Math.max(10, 2 * usualMs), 10_000, 10_000]),
+      isIncremental: random.int(6) > 0,
+      retainedCount: 1 + random.int(3),
+    },
+    restartDelayMs: pick(random, [1, 5, 20]),
+    faults,
+  };
+}
