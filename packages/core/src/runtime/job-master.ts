@@ -280,7 +280,10 @@ export class JobMaster {
     this.#settle({ status, error, attemptsCount: this.#attemptNumber });
   }
 
-  /** Notes the end in the run directory, and deletes what the retention policy says. */
+  /**
+   * Notes the end in the run directory, and then deletes what the retention policy says: a run
+   * whose checkpoints are gone must not begin again, or sinks would commit again.
+   */
   async #endRun(status: JobEnd["status"], error: unknown): Promise<void> {
     const { run } = this.#options;
     if (errorCode(error) === "CHECKPOINT_UNCERTAIN") return;
@@ -292,12 +295,15 @@ export class JobMaster {
       return;
     }
     const reason = status === "CANCELED" ? "canceled" : "failed";
-    const isResumable = await run.store.end(reason);
+    const isLeft = run.store.isLeftAfter(reason);
     const failure = error instanceof Error ? error.message : String(error);
+    // Where nothing ever completed nothing was committed, and the beginning serves.
+    const isResumable = isLeft || run.store.latest === undefined;
     await run.directory.end(
       reason,
-      status === "FAILED" ? { isResumable: true, failure } : { isResumable },
+      status === "FAILED" ? { isResumable, failure } : { isResumable: isLeft },
     );
+    await run.store.end(reason);
   }
 
   #setStatus(status: JobStatus, error?: unknown): void {

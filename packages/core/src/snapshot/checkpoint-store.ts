@@ -165,6 +165,11 @@ export class CheckpointStore {
     this.#begun.delete(id);
   }
 
+  /** Whether `end(reason)` leaves a checkpoint to go on from. */
+  isLeftAfter(reason: Exclude<DiscardReason, "subsumed">): boolean {
+    return this.#completed.length > 0 && !isDiscarded("engine", this.#options.retention, reason);
+  }
+
   /**
    * The run ended: deletes what the retention policy says. Resolves when all deleting is over;
    * returns whether a checkpoint is left to go on from.
