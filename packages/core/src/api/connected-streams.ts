@@ -141,7 +141,7 @@ export class ConnectedKeyedStreams<A, B, K> {
   }
 }
 
-/** Equal keys meet only if both sides encode them alike, so what one side declares holds for both. */
+/** Equal keys meet only if both sides encode them alike: what one side declares holds for both. */
 function commonKeyType(first: KeySpec, second: KeySpec): Type<unknown> | undefined {
   const type = first.type ?? second.type;
   if (first.type === undefined || second.type === undefined) return type;

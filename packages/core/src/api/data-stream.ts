@@ -253,8 +253,8 @@ export class DataStream<out T> {
     const { kind, uid } = this.place.builder.node(this.place.node);
     if (!KINDS_WITH_SIDE_OUTPUTS.has(kind)) {
       refuse(
-        `sideOutput("${tag.name}"): "${uid}" is a ${kind}, which emits into no side output. Call it ` +
-          `on the stream that process(…) or a window with lateOutput(…) gives.`,
+        `sideOutput("${tag.name}"): "${uid}" is a ${kind}, which emits into no side output. ` +
+          `Call it on the stream that process(…) or a window with lateOutput(…) gives.`,
         { tag: tag.name, uid, kind },
       );
     }

@@ -80,7 +80,8 @@ export function explainText(job: JobGraph): string {
   for (const vertex of job.vertices) {
     lines.push(
       "",
-      `vertex ${vertex.index}, parallelism ${vertex.parallelism} of at most ${vertex.maxParallelism}`,
+      `vertex ${vertex.index}, parallelism ${vertex.parallelism} ` +
+        `of at most ${vertex.maxParallelism}`,
     );
     for (const edge of vertex.inputs) {
       lines.push(

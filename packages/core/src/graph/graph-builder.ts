@@ -39,8 +39,8 @@ export class GraphBuilder {
     if (other !== undefined) {
       throw oxbowError(
         "GRAPH_INVALID",
-        `The uid "${uid}" is used twice: by a ${other.kind} and by a ${node.kind}. Snapshots find state by uid, ` +
-          `so give each operator a uid of its own.`,
+        `The uid "${uid}" is used twice: by a ${other.kind} and by a ${node.kind}. ` +
+          `Snapshots find state by uid, so give each operator a uid of its own.`,
         { uid, kinds: [other.kind, node.kind] },
       );
     }

@@ -38,7 +38,8 @@ function checkParallelism(graph: StreamGraph): void {
     const parallelism = parallelismOf(graph, node);
     if (Number.isInteger(parallelism) && parallelism >= 1 && parallelism <= limit) continue;
     invalid(
-      `The parallelism ${parallelism} of "${node.uid}" is not a whole number from 1 to the max parallelism ${limit}.`,
+      `The parallelism ${parallelism} of "${node.uid}" is not a whole number ` +
+        `from 1 to the max parallelism ${limit}.`,
       { uid: node.uid, parallelism, maxParallelism: limit },
     );
   }
@@ -52,8 +53,8 @@ function checkEnds(graph: StreamGraph): void {
   for (const node of graph.nodes) {
     if (node.kind === "sink" || used.has(node.index)) continue;
     invalid(
-      `Nothing takes the records of "${node.uid}" (${node.kind}). End every stream in .sink(uid, …); ` +
-        `discard() is a sink that throws records away.`,
+      `Nothing takes the records of "${node.uid}" (${node.kind}). ` +
+        `End every stream in .sink(uid, …); discard() is a sink that throws records away.`,
       { uid: node.uid, kind: node.kind },
     );
   }
@@ -66,8 +67,9 @@ function checkForward(graph: StreamGraph, node: GraphNode): void {
     const [up, down] = [parallelismOf(graph, from), parallelismOf(graph, node)];
     if (up === down) continue;
     invalid(
-      `forward() from "${from.uid}" (parallelism ${up}) to "${node.uid}" (parallelism ${down}) cannot be: ` +
-        `both need the same parallelism. Use rebalance() or rescale().`,
+      `forward() from "${from.uid}" (parallelism ${up}) to "${node.uid}" ` +
+        `(parallelism ${down}) cannot be: both need ` +
+        `the same parallelism. Use rebalance() or rescale().`,
       { from: from.uid, to: node.uid, parallelisms: [up, down] },
     );
   }
@@ -79,8 +81,9 @@ function checkEventTime(graph: StreamGraph, node: GraphNode): void {
   const bare = findWithoutTimestamps(graph, node);
   if (bare === undefined) return;
   invalid(
-    `"${node.uid}" (${node.detail || node.kind}) works in event time, but the records of the source "${bare.uid}" have no ` +
-      `timestamps. Add .watermarks({ timestamp: … }) to the source, or use processing time.`,
+    `"${node.uid}" (${node.detail || node.kind}) works in event time, but the records of the ` +
+      `source "${bare.uid}" have no timestamps. Add .watermarks({ timestamp: … }) ` +
+      `to the source, or use processing time.`,
     { uid: node.uid, source: bare.uid },
   );
 }

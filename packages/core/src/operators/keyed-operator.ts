@@ -74,7 +74,7 @@ export class KeyedOperator implements Operator {
   readonly #isChecked: boolean[];
   #keyType: Type<unknown> | undefined;
   #logic: KeyedLogic | undefined;
-  /** Batches whose keys the backend fetches, in order; while there are any, nothing else is done. */
+  /** Batches whose keys the backend fetches, in order; meanwhile nothing else is done. */
   readonly #held: { readonly batch: Batch; readonly input: number }[] = [];
   #isOpen = false;
   #watermark = NO_WATERMARK;
@@ -104,8 +104,8 @@ export class KeyedOperator implements Operator {
       this.#checkType(type, {
         where: "in the snapshot",
         remedy:
-          "Keys do not change type: key by a value of the old type, or give the operator a new uid " +
-          "and begin with empty state.",
+          "Keys do not change type: key by a value of the old type, or give the operator a new " +
+          "uid and begin with empty state.",
       });
     }
   }
@@ -196,7 +196,8 @@ export class KeyedOperator implements Operator {
     if (type === undefined) {
       throw oxbowError(
         "KEY_TYPE_UNSUPPORTED",
-        `The type of the keys of "${this.#context.uid}" cannot be told from its first record. Declare it: keyBy(fn, type).`,
+        `The type of the keys of "${this.#context.uid}" cannot be told from its first record. ` +
+          `Declare it: keyBy(fn, type).`,
         { uid: this.#context.uid },
       );
     }
@@ -212,7 +213,7 @@ export class KeyedOperator implements Operator {
     return logic;
   }
 
-  /** What an input without a declared type infers may differ from another input, or from a snapshot. */
+  /** What is inferred may differ from another input's type, or from that of a snapshot. */
   #checkInput(input: number): void {
     const type = this.#extractors[input].codec?.type;
     if (type === undefined) return;

@@ -40,7 +40,8 @@ export function userFunctionFailed(call: UserCall, cause: unknown): Error {
   const preview = call.recordNumber === undefined ? undefined : previewOf(call.record);
   return oxbowError(
     "USER_FUNCTION_FAILED",
-    `The ${call.what} function of "${call.uid}" (subtask ${call.subtaskIndex}) threw${where}: ${reason}` +
+    `The ${call.what} function of "${call.uid}" (subtask ${call.subtaskIndex}) ` +
+      `threw${where}: ${reason}` +
       (preview === undefined ? "" : ` The record: ${preview}`),
     {
       uid: call.uid,

@@ -147,8 +147,8 @@ export class Chain {
   }
 
   /**
-   * Tells the watermark that the chain was opened at: channels are new after a restore, and what has
-   * ended or has nothing more to say would hold its consumers back for ever.
+   * Tells the watermark that the chain was opened at: channels are new after a restore, and what
+   * has ended or has nothing more to say would hold its consumers back for ever.
    */
   resume(): void {
     if (this.#watermark === NO_WATERMARK) return;

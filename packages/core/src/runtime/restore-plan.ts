@@ -27,8 +27,8 @@ export function checkRestore(job: JobGraph, restored: CheckpointMetadata): void 
       if (!hasState(operator)) continue;
       throw mismatch(
         operator,
-        `has state in checkpoint ${restored.checkpointId}, but the job has no operator with this uid. ` +
-          `Give the operator its old uid, or begin a new run.`,
+        `has state in checkpoint ${restored.checkpointId}, but the job has no operator with this ` +
+          `uid. Give the operator its old uid, or begin a new run.`,
       );
     }
     checkNumbers(operator, vertex);
@@ -72,15 +72,16 @@ function checkNumbers(operator: OperatorSnapshot, vertex: Vertex): void {
   if (operator.parallelism !== vertex.parallelism) {
     throw mismatch(
       operator,
-      `ran with parallelism ${operator.parallelism}, the job now has ${vertex.parallelism}. Changing the parallelism of a ` +
-        `run is not supported yet: start with parallelism ${operator.parallelism}, or begin a new run.`,
+      `ran with parallelism ${operator.parallelism}, the job now has ${vertex.parallelism}. ` +
+        `Changing the parallelism of a run is not supported yet: ` +
+        `start with parallelism ${operator.parallelism}, or begin a new run.`,
     );
   }
   if (operator.maxParallelism === vertex.maxParallelism) return;
   throw mismatch(
     operator,
-    `has max parallelism ${operator.maxParallelism} in the checkpoint, the job now has ${vertex.maxParallelism}. ` +
-      `Max parallelism cannot change while state is kept.`,
+    `has max parallelism ${operator.maxParallelism} in the checkpoint, the job now has ` +
+      `${vertex.maxParallelism}. Max parallelism cannot change while state is kept.`,
   );
 }
 

@@ -118,8 +118,9 @@ export class WorkerHost {
     if (hash !== message.graphHash) {
       throw oxbowError(
         "GRAPH_DIFFERS",
-        `Worker ${message.workerIndex} built another graph than the job master (${hash}, not ${message.graphHash}). ` +
-          `The program must build the same graph each time: no randomness, clock or environment in it.`,
+        `Worker ${message.workerIndex} built another graph than the job master ` +
+          `(${hash}, not ${message.graphHash}). The program must build the same graph each time: ` +
+          `no randomness, clock or environment in it.`,
         { workerIndex: message.workerIndex },
       );
     }

@@ -82,7 +82,8 @@ export function textOf(value: unknown): string {
   if (typeof value !== "object" || value === null) return String(value);
   if (Array.isArray(value)) return `[${value.map(textOf).join(", ")}]`;
   if (ArrayBuffer.isView(value)) {
-    return `${value.constructor.name}(${[...new Uint8Array(value.buffer, value.byteOffset, value.byteLength)].join(" ")})`;
+    const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+    return `${value.constructor.name}(${bytes.join(" ")})`;
   }
   if (value instanceof Date) return `Date(${value.getTime()})`;
   if (value instanceof Map) {

@@ -7,8 +7,8 @@ import type { Batching } from "./operator-harness-input.ts";
  * What happens at quiescent points (between two feeds).
  * - `keep`: a checkpoint is taken while the operator goes on.
  * - `restore`: the state goes through real segments into fresh instances, which go on.
- * - `crash`: a checkpoint is taken while the operator goes on; what came after it is lost, and fresh
- *   instances get it again.
+ * - `crash`: a checkpoint is taken while the operator goes on; what came after it is lost, and
+ *   fresh instances get it again.
  * - `abort`: two barriers in a row, of which the first is aborted; then as `restore`.
  */
 export type Checkpointing = "none" | "keep" | "restore" | "crash" | "abort";
