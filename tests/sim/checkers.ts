@@ -1,6 +1,6 @@
 /*
- * Checkers: what must hold at every moment of a run, judged from outside of the engine: by the disk, by
- * the messages between master and workers, and by what user functions see.
+ * Checkers: what must hold at every moment of a run, judged from outside of the engine: by the
+ * disk, by the messages between master and workers, and by what user functions see.
  *
  * C1. A final file appears only after a durable `_metadata` names its transaction.
  * C2. The watermark of a subtask never regresses, within an attempt and across restores.

@@ -1,6 +1,7 @@
 /*
- * Fault plans: what goes wrong in a scenario, as data. Swarm testing: each class of faults is on or off
- * per seed, and its weight is drawn wildly, so that some runs have one kind only and others all.
+ * Fault plans: what goes wrong in a scenario, as data. Swarm testing: each class of faults is on or
+ * off per seed, and its weight is drawn wildly, so that some runs have one kind only and others
+ * all.
  */
 import type { Random } from "../../packages/core/src/env/env.ts";
 import type { FileOperation } from "../../packages/core/src/testing/sim-files.ts";

@@ -1,6 +1,6 @@
 /*
- * Faults: carries out a scenario's fault plan on a simulated machine: deaths at chosen events, storage
- * that fails or is slow, jumps of the clock, functions that throw, notices that are lost.
+ * Faults: carries out a scenario's fault plan on a simulated machine: deaths at chosen events,
+ * storage that fails or is slow, jumps of the clock, functions that throw, notices that are lost.
  *
  * I1. After `FaultPlan.endMs` nothing goes wrong any more.
  */

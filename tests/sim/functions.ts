@@ -1,6 +1,6 @@
 /*
- * The user functions of simulated jobs: pure functions of records. The engine's job and the reference
- * interpreter call the same ones, since they are not what is tested.
+ * The user functions of simulated jobs: pure functions of records. The engine's job and the
+ * reference interpreter call the same ones, since they are not what is tested.
  */
 import { keyOf } from "./workload.ts";
 import type { OperatorSpec, SimRecord } from "./scenario.ts";

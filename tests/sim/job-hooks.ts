@@ -1,4 +1,6 @@
-/* What the functions of simulated jobs share: what they tell the simulation, and what they check. */
+/*
+ * What the functions of simulated jobs share: what they tell the simulation, and what they check.
+ */
 import type { DataStream } from "../../packages/core/src/api/data-stream.ts";
 import { sideOutput } from "../../packages/core/src/operators/process-function.ts";
 import type { ProcessContext } from "../../packages/core/src/operators/process-function.ts";

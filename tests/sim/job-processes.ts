@@ -1,4 +1,6 @@
-/* The process functions of simulated jobs: state of every kind, timers, side outputs, two inputs. */
+/*
+ * The process functions of simulated jobs: state of every kind, timers, side outputs, two inputs.
+ */
 import type { DataStream } from "../../packages/core/src/api/data-stream.ts";
 import type { KeyedStream } from "../../packages/core/src/api/keyed-stream.ts";
 import { operatorListState } from "../../packages/core/src/state/operator-state.ts";

@@ -1,4 +1,7 @@
-/* A process function per kind of state that gives out what it holds when everything has been seen. */
+/*
+ * A process function per kind of state that gives out what it holds when everything has been
+ * seen.
+ */
 import {
   aggregatingState,
   listState,

@@ -1,6 +1,6 @@
 /*
- * Judging windows to which records may come late: each record is counted once, in its windows or in the
- * late output, and a window's results only grow.
+ * Judging windows to which records may come late: each record is counted once, in its windows or in
+ * the late output, and a window's results only grow.
  */
 import { groups, startsOf } from "./reference.ts";
 import type { LateResult } from "./job-windows.ts";

@@ -1,6 +1,7 @@
 /*
- * Judging: whether what the sinks committed is what the reference says, record for record, each exactly
- * once. Results that hang on the order between channels are judged by what holds in every order.
+ * Judging: whether what the sinks committed is what the reference says, record for record, each
+ * exactly once. Results that hang on the order between channels are judged by what holds in every
+ * order.
  */
 import { judgeLateWindow } from "./judge-late-window.ts";
 import { groups } from "./reference.ts";

@@ -1,7 +1,7 @@
 /*
- * Planted bugs: mistakes of the kind that the engine's invariants are about, put into it from outside,
- * by replacing methods. The simulator must find each (`planted-bugs.test.ts`); what it cannot find, it
- * does not test.
+ * Planted bugs: mistakes of the kind that the engine's invariants are about, put into it from
+ * outside, by replacing methods. The simulator must find each (`planted-bugs.test.ts`); what it
+ * cannot find, it does not test.
  */
 import { SourceCoordinator } from "../../packages/core/src/runtime/source-coordinator.ts";
 import { WorkerHost } from "../../packages/core/src/runtime/worker-host.ts";

@@ -1,8 +1,8 @@
 /*
- * The reference interpreter: what a scenario's operators give out, computed over all records at once,
- * one thread, no time, no state, none of the engine's operators. Where the outcome hangs on the order
- * between channels (`running`, `pulse`, `tally`, windows with late records) it gives only the inputs;
- * `judge.ts` says what must hold of the results.
+ * The reference interpreter: what a scenario's operators give out, computed over all records at
+ * once, one thread, no time, no state, none of the engine's operators. Where the outcome hangs on
+ * the order between channels (`running`, `pulse`, `tally`, windows with late records) it gives only
+ * the inputs; `judge.ts` says what must hold of the results.
  */
 import * as functions from "./functions.ts";
 import { END_AT } from "./scenario.ts";
@@ -210,7 +210,10 @@ export function startsOf(window: Exclude<WindowSpec, { kind: "session" }>, at: n
   return starts;
 }
 
-/** Sessions touch if the next record comes exactly at the gap's end: then they are one, as in Flink. */
+/**
+ * Sessions touch if the next record comes exactly at the gap's end: then they are one, as in
+ * Flink.
+ */
 function sessionsOf(gapMs: number, records: readonly SimRecord[]): Windowed[] {
   const sessions: { start: number; end: number; contents: SimRecord[] }[] = [];
   for (const record of records.toSorted((left, right) => left.at - right.at)) {

@@ -1,6 +1,6 @@
 /*
- * Regression scenarios: small ones, written down, for bugs that generated ones have found. Each says
- * what went wrong once.
+ * Regression scenarios: small ones, written down, for bugs that generated ones have found. Each
+ * says what went wrong once.
  */
 import type { OperatorSpec, Scenario } from "./scenario.ts";
 import { CALM, after, records, scenario, sink, source } from "./small-scenarios.ts";
@@ -28,7 +28,7 @@ const MAP: OperatorSpec = { kind: "map", factor: 1, add: 1, keys: 0 };
 /** See the file header. */
 export const REGRESSIONS: readonly Regression[] = [
   {
-    name: "a subtask that had ended before a restore tells its consumers the end of event time again",
+    name: "what had ended before a restore tells its consumers the end of event time again",
     scenario: scenario(
       [
         source("source", { parallelism: 3, splitsCount: 1 }),
@@ -135,7 +135,7 @@ export const REGRESSIONS: readonly Regression[] = [
     }),
   },
   {
-    name: "timers that are set after the end of event time, where the rest is idle, fire at the end",
+    name: "timers that are set after the end of event time fire at the end of input",
     scenario: scenario([
       source("ended", { records: [] }),
       source("idle", { idleAfterMs: 5, pauseMs: 40, splitsCount: 1 }),
@@ -168,7 +168,7 @@ export const REGRESSIONS: readonly Regression[] = [
     ),
   },
   {
-    name: "a segment that fails while another of its task is being copied is no unhandled rejection",
+    name: "a segment that fails while another is being copied is no unhandled rejection",
     scenario: scenario(
       [
         source("source", { parallelism: 1 }),

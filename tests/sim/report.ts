@@ -1,4 +1,7 @@
-/* What is told of a failed scenario: how to run it again, what went wrong in it, and its last steps. */
+/*
+ * What is told of a failed scenario: how to run it again, what went wrong in it, and its last
+ * steps.
+ */
 import { describeFaults } from "./faults.ts";
 import type { Outcome } from "./run-scenario.ts";
 import type { Scenario } from "./scenario.ts";

@@ -1,7 +1,7 @@
 /*
- * Generated graphs: sources, then operators on top of what is there already, then a sink behind every
- * stream that nobody takes. Which operator may stand on a stream follows from the stream's regime and
- * from what is known of its records (`StreamState`).
+ * Generated graphs: sources, then operators on top of what is there already, then a sink behind
+ * every stream that nobody takes. Which operator may stand on a stream follows from the stream's
+ * regime and from what is known of its records (`StreamState`).
  */
 import type { Random } from "../../packages/core/src/env/env.ts";
 import { oneIn, pick } from "./draws.ts";

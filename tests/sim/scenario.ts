@@ -24,7 +24,10 @@ export interface SimRecord {
 
 export type Regime = "on-time" | "late" | "untimed";
 
-/** Later than every record, earlier than the end of event time: when an operator's last timer fires. */
+/**
+ * Later than every record, earlier than the end of event time: when an operator's last timer
+ * fires.
+ */
 export const END_AT = 9_000_000_000_000;
 
 /** Where records come from: an operator's main output, or what it put aside. */
@@ -78,7 +81,9 @@ export type OperatorSpec =
   | { readonly kind: "running"; readonly form: "aggregate" | "reduce" }
   /** Gives out what came since the last processing timer. */
   | { readonly kind: "pulse"; readonly delayMs: number }
-  /** State of a key that comes and goes: something is given out for every second record of a key. */
+  /**
+   * State of a key that comes and goes: something is given out for every second record of a key.
+   */
   | { readonly kind: "pairs" }
   /** Operator state: counts records per subtask. */
   | { readonly kind: "tally" }
@@ -122,7 +127,10 @@ export interface Scenario {
   readonly encodesLocalChannels: boolean;
   /** Longest way of a message between master and worker, ms, beyond a turn. */
   readonly messageDelayMs: number;
-  /** Chance that a slice of a snapshot is put off, which lets records touch what is not copied yet. */
+  /**
+   * Chance that a slice of a snapshot is put off, which lets records touch what is not copied
+   * yet.
+   */
   readonly slicesPutOffRate: number;
   /** Whether workers step tasks in a random order and for random lengths. */
   readonly isChaotic: boolean;

@@ -1,7 +1,7 @@
 /*
- * One life of a simulated process: it takes the run over, recovers the checkpoints, and runs the job to
- * its end, as the library's driver does (`driver/run-job.ts`), but on many workers and with an ear on
- * everything.
+ * One life of a simulated process: it takes the run over, recovers the checkpoints, and runs the
+ * job to its end, as the library's driver does (`driver/run-job.ts`), but on many workers and with
+ * an ear on everything.
  */
 import {
   checkpointSettings,

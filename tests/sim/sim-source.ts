@@ -1,6 +1,6 @@
 /*
- * A source for simulations: small batches with pauses between them, so that barriers, assignments and
- * faults fall between any two of them. Built from the connectors' own queue and cursor reader.
+ * A source for simulations: small batches with pauses between them, so that barriers, assignments
+ * and faults fall between any two of them. Built from the connectors' own queue and cursor reader.
  */
 import { Batch } from "../../packages/core/src/columns/batch.ts";
 import { CursorReader } from "../../packages/core/src/connectors/cursor-reader.ts";

@@ -21,7 +21,7 @@ test("the same seed gives the same scenario, trace and events", async () => {
   }
 });
 
-test("forty seeds meet overlapping, expired and declined checkpoints, lost notices and restarts", async () => {
+test("forty seeds meet overlapping, expired, declined checkpoints, and restarts", async () => {
   const counts = noCounts();
   let processesCount = 0;
   for (let seed = 600; seed < 640; seed++) {

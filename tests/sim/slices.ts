@@ -1,6 +1,6 @@
 /*
- * Slices of snapshots, put off at random and kept small: as if the segment writer had no room. Only so
- * do records come between a freeze and the copy of a row, since simulated state is small.
+ * Slices of snapshots, put off at random and kept small: as if the segment writer had no room. Only
+ * so do records come between a freeze and the copy of a row, since simulated state is small.
  */
 import { seededRandom } from "../../packages/core/src/env/random.ts";
 import { HeapSnapshot } from "../../packages/core/src/state/heap-snapshot.ts";

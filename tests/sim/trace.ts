@@ -1,6 +1,6 @@
 /*
- * The trace of a simulation in plain words: the last things that happened, for whoever reads about a
- * failure. The hash that tells runs apart is the scheduler's.
+ * The trace of a simulation in plain words: the last things that happened, for whoever reads about
+ * a failure. The hash that tells runs apart is the scheduler's.
  */
 
 /** Lines that are kept. */

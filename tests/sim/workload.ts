@@ -1,14 +1,15 @@
 /*
- * Workloads: the records of generated sources. Keys are few and skewed; time is out of order within a
- * bound, or beyond it where records are to be late.
+ * Workloads: the records of generated sources. Keys are few and skewed; time is out of order within
+ * a bound, or beyond it where records are to be late.
  */
 import type { Random } from "../../packages/core/src/env/env.ts";
 import { oneIn, pick } from "./draws.ts";
 import type { SimRecord } from "./scenario.ts";
 
 /**
- * First event time of every source, ms. All times are even: sessions have odd gaps, so that no record
- * comes exactly at a session's end, where it is up to the order whether the session has fired.
+ * First event time of every source, ms. All times are even: sessions have odd gaps, so that no
+ * record comes exactly at a session's end, where it is up to the order whether the session has
+ * fired.
  */
 const FIRST_AT = 1_000_006;
 
