@@ -4,8 +4,8 @@ import fc from "fast-check";
 import { drainPromises } from "../testing/sim-scheduler.ts";
 import type { CheckpointOutcome } from "./coordinator-host.ts";
 import { DECLINE_REASONS } from "./failure-reason.ts";
-import { ScriptedHost } from "./scripted-host.test.ts";
-import type { AsyncCall } from "./scripted-host.test.ts";
+import { ScriptedHost } from "./scripted-host.fixture.ts";
+import type { AsyncCall } from "./scripted-host.fixture.ts";
 
 const CALLS: readonly AsyncCall[] = [
   "reserveId",

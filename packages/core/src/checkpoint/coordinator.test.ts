@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { drainPromises } from "../testing/sim-scheduler.ts";
 import type { CheckpointOutcome } from "./coordinator-host.ts";
 import { MAX_QUEUED_REQUESTS } from "./request-queue.ts";
-import { EPOCH_MS, ScriptedHost } from "./scripted-host.test.ts";
+import { EPOCH_MS, ScriptedHost } from "./scripted-host.fixture.ts";
 
 /** Periodic checkpoints at 100, 200, … ms (the random delay is 0, minPause is 0, so also at 0). */
 const EVERY_100 = { interval: 100, tolerableFailures: "unlimited" } as const;

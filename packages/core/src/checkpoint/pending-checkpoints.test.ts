@@ -4,7 +4,7 @@ import { errorCode, oxbowError } from "../errors.ts";
 import { drainPromises } from "../testing/sim-scheduler.ts";
 import type { CheckpointOutcome } from "./coordinator-host.ts";
 import { CHECKPOINT_FAILURE_REASONS, DECLINE_REASONS } from "./failure-reason.ts";
-import { EPOCH_MS, ScriptedHost } from "./scripted-host.test.ts";
+import { EPOCH_MS, ScriptedHost } from "./scripted-host.fixture.ts";
 
 /** Periodic checkpoints at 100, 200, … ms (the random delay is 0, minPause is 0, so also at 0). */
 const EVERY_100 = { interval: 100, tolerableFailures: "unlimited" } as const;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { anyColumn } from "./arbitraries.test.ts";
+import { anyColumn } from "./arbitraries.fixture.ts";
 import { Batch } from "./batch.ts";
 import type { Column } from "./column.ts";
 import { IS_ABSENT, valueAt } from "./column.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 import fc from "fast-check";
 import type { OxbowError } from "../errors.ts";
-import { anyColumn } from "./arbitraries.test.ts";
+import { anyColumn } from "./arbitraries.fixture.ts";
 import { FRAME_BLOCK, STORED_BLOCK } from "./block.ts";
 import type { BlockColumn, BlockOptions, SlicesColumn } from "./block.ts";
 import { blockSizeBytes, decodeBlock } from "./block-decoder.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { anyKeyType, valueOf } from "../types/arbitraries.test.ts";
+import { anyKeyType, valueOf } from "../types/arbitraries.fixture.ts";
 import { ByteWriter } from "../types/byte-writer.ts";
 import type { KeyCodec } from "../types/key.ts";
 import { keyCodecOf } from "../types/key.ts";

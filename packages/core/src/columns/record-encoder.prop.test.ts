@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { OxbowError } from "../errors.ts";
-import { anyNumber, anyText, anyValue } from "../types/arbitraries.test.ts";
+import { anyNumber, anyText, anyValue } from "../types/arbitraries.fixture.ts";
 import { ByteWriter } from "../types/byte-writer.ts";
 import { Batch } from "./batch.ts";
 import { StringColumn } from "./column.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { Batch } from "../columns/batch.ts";
-import { channelConformance, CountingDoorbell } from "./channel-conformance.test.ts";
-import type { ChannelUnderTest } from "./channel-conformance.test.ts";
+import { channelConformance, CountingDoorbell } from "./channel-conformance.fixture.ts";
+import type { ChannelUnderTest } from "./channel-conformance.fixture.ts";
 import { dataElement } from "./element.ts";
 import { LocalChannel } from "./local-channel.ts";
 

@@ -7,7 +7,7 @@ import { ByteWriter } from "../types/byte-writer.ts";
 import { hashOfString } from "../types/java-hash.ts";
 import { keyGroupOf, subtaskOf } from "../types/key-group.ts";
 import { t } from "../types/t.ts";
-import { CountingDoorbell } from "./channel-conformance.test.ts";
+import { CountingDoorbell } from "./channel-conformance.fixture.ts";
 import type { Element } from "./element.ts";
 import { watermarkElement } from "./element.ts";
 import { LocalChannel } from "./local-channel.ts";

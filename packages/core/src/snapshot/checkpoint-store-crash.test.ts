@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { errorCode } from "../errors.ts";
 import { SimWorld, type SimProcess } from "../testing/sim-env.ts";
-import { checkpoint, filesOf, recover, segment } from "./checkpoint-plans.test.ts";
+import { checkpoint, filesOf, recover, segment } from "./checkpoint-plans.fixture.ts";
 import type { CheckpointStore } from "./checkpoint-store.ts";
 import type { SegmentHandle } from "./metadata.ts";
 

@@ -11,7 +11,7 @@ import {
   segment,
   withWorld,
   writeSegment,
-} from "./checkpoint-plans.test.ts";
+} from "./checkpoint-plans.fixture.ts";
 import type { CheckpointStoreOptions } from "./checkpoint-store.ts";
 
 describe("checkpoint store", () => {

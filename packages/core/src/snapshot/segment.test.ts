@@ -22,7 +22,7 @@ import {
   SOME_ROWS,
   sorted,
   type Row,
-} from "./segment-rows.test.ts";
+} from "./segment-rows.fixture.ts";
 import { openSegment, openSegmentFile, type KeyGroups } from "./segment-reader.ts";
 import { SegmentWriter, type SegmentTarget } from "./segment-writer.ts";
 

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { t } from "../types/t.ts";
 import type { Type } from "../types/type.ts";
-import { runCommands, type Command } from "./backend-model.test.ts";
+import { runCommands, type Command } from "./backend-model.fixture.ts";
 
 const SEED = process.env["OXBOW_SEED"];
 const RUNS = Number(process.env["OXBOW_RUNS"] ?? 150);

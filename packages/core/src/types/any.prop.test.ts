@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { decodeAny } from "./any-reader.ts";
 import { MAX_VALUE_DEPTH } from "./any-format.ts";
 import { writeAny } from "./any-writer.ts";
-import { anyValue } from "./arbitraries.test.ts";
+import { anyValue } from "./arbitraries.fixture.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { OxbowError } from "../errors.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { anyKeyType, anyType, valueOf } from "./arbitraries.test.ts";
+import { anyKeyType, anyType, valueOf } from "./arbitraries.fixture.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { codecOf, decodeValue, encodeValue } from "./codec.ts";

@@ -2,7 +2,7 @@
  * Arbitrary columns, for the property tests of this folder. Holds no tests of its own.
  */
 import fc from "fast-check";
-import { anyNumber, anyText, anyValue } from "../types/arbitraries.test.ts";
+import { anyNumber, anyText, anyValue } from "../types/arbitraries.fixture.ts";
 import type { Column } from "./column.ts";
 import {
   bigintColumn,

@@ -1,5 +1,5 @@
 /*
- * The model of `backend-model.test.ts` as data, and a backend's contents in the same form, to
+ * The model of `backend-model.fixture.ts` as data, and a backend's contents in the same form, to
  * compare them.
  */
 import assert from "node:assert/strict";

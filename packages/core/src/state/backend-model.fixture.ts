@@ -23,7 +23,7 @@ import {
   STATES,
   tablesOf,
   timerName,
-} from "./backend-dump.test.ts";
+} from "./backend-dump.fixture.ts";
 import { chunkReader } from "./chunk-reader.ts";
 import { childValues } from "./child-source.ts";
 import { HashMapBackend } from "./hashmap-backend.ts";
