@@ -96,8 +96,10 @@ export class JobConsole {
     const isSilent = this.#screen === undefined && this.#options.hasPlainLines !== true;
     const everyMs = this.#screen === undefined ? PLAIN_LINE_MS : REDRAW_MS;
     const timer = isSilent ? undefined : setInterval(show, everyMs);
+    const giveBack = this.#screen === undefined ? undefined : shareTerminal(this.#screen);
     const end = await job.ended;
     clearInterval(timer);
+    giveBack?.();
     const figures = isSilent ? sampler.sample(performance.now()) : show();
     this.#screen?.close();
     return { end, figures };
@@ -112,4 +114,21 @@ export class JobConsole {
     }
     return figures;
   }
+}
+
+/**
+ * What the job prints goes to the same terminal: the block makes room for it. Threads write through
+ * this thread's stdout, so this is the one place that sees all of it. Call the result to stop.
+ */
+function shareTerminal(screen: Screen): () => void {
+  const { stdout } = process;
+  if (!stdout.isTTY) return () => undefined;
+  const write = stdout.write.bind(stdout) as (...args: unknown[]) => boolean;
+  stdout.write = (...args: unknown[]): boolean => {
+    screen.erase();
+    return write(...args);
+  };
+  return () => {
+    stdout.write = write;
+  };
 }

@@ -27,7 +27,19 @@ test("a block is drawn again in place, and what is printed goes above it", () =>
   assert.equal(paper.take(), "^[1F^[0Jsaid\n^[?25lthree^[K\n^[0J");
   screen.close();
   screen.print("below");
-  assert.equal(paper.take(), "^[?25h^[0Jbelow\n");
+  assert.equal(paper.take(), "^[?25hbelow\n");
+});
+
+test("what others write after an erasure stays above the block", () => {
+  const paper = new Paper();
+  const screen = new Screen(paper);
+  screen.draw(["one"]);
+  paper.take();
+  screen.erase();
+  screen.erase();
+  paper.write("data\n");
+  screen.draw(["two"]);
+  assert.equal(paper.take(), "^[1F^[0Jdata\n^[?25ltwo^[K\n^[0J");
 });
 
 test("lines are cut at the visible width and the block at the height of the terminal", () => {

@@ -46,9 +46,15 @@ export class Screen {
   /** Writes lines that stay, above the block. */
   print(text: string): void {
     const block = this.#drawn;
-    this.#stream.write(`${this.#up()}${CLEAR_BELOW}${text}\n`);
-    this.#height = 0;
+    this.erase();
+    this.#stream.write(`${text}\n`);
     if (block.length > 0) this.draw(block);
+  }
+
+  /** Takes the block away, so that others may write whole lines; the next `draw` is below them. */
+  erase(): void {
+    if (this.#height > 0) this.#stream.write(`${this.#up()}${CLEAR_BELOW}`);
+    this.#height = 0;
   }
 
   /** Leaves the block where it is; what is written from now on comes below. */
