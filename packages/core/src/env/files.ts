@@ -56,8 +56,9 @@ export interface Files {
    */
   createDirectory(directory: string): Promise<void>;
   /**
-   * Moves a file or directory to a name that must be free (FILE_EXISTS otherwise, race-free). The new
-   * name appears at once and complete. A crash may leave a file under both names, never under none.
+   * Moves a file or directory to a name that must be free (FILE_EXISTS otherwise, race-free). The
+   * new name appears at once and complete. A crash may leave a file under both names, never under
+   * none.
    */
   rename(from: string, to: string): Promise<void>;
   /** Moves a file over another, atomically: readers see the old or the new one. */

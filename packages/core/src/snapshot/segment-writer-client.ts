@@ -3,7 +3,8 @@
  * their chunks into a `SegmentSession`; buffers come back into the pool that they were taken from.
  *
  * I1. One client per service and thread; it may serve many tasks and pools.
- * I2. When the service is gone, every session fails, also later ones, and no buffer stays accounted.
+ * I2. When the service is gone, every session fails, also later ones, and no buffer stays
+ *     accounted.
  */
 import { assert } from "../assert.ts";
 import type { Env } from "../env/env.ts";

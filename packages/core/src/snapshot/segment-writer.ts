@@ -1,6 +1,6 @@
 /*
- * SegmentWriter: one segment on its way to disk. Collects rows, sorts them one sorted run at a time, encodes
- * column blocks, writes, syncs. Format: docs/formats/segment.md.
+ * SegmentWriter: one segment on its way to disk. Collects rows, sorts them one sorted run at a
+ * time, encodes column blocks, writes, syncs. Format: docs/formats/segment.md.
  *
  * Does not: decide what goes into a snapshot (state), nor when a segment counts (checkpoint-store).
  *
