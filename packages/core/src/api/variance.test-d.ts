@@ -15,6 +15,7 @@ declare const streams: {
   readonly sinkOfAll: Sink<unknown>;
   readonly sinkOfReadings: Sink<Reading>;
   readonly unknown: DataStream<unknown>;
+  readonly numbers: SourceStream<number>;
 };
 
 export const data: DataStream<unknown> = streams.data;
@@ -31,6 +32,7 @@ export const notAnySink: Sink<unknown> = streams.sinkOfReadings;
 // The fields and the function of a strategy are still those of the stream's own type.
 streams.data.watermarks({ timestamp: "at" });
 streams.source.watermarks({ timestamp: (reading) => reading.at });
+streams.numbers.watermarks({ timestamp: (n) => n * 1_000 }).map((n) => n.toFixed());
 // @ts-expect-error a sensor's name is no time
 streams.data.watermarks({ timestamp: "sensor" });
 // @ts-expect-error there is no such field

@@ -10,10 +10,9 @@ import { parseDuration } from "./duration.ts";
 import type { Duration } from "./duration.ts";
 
 /** Names of the fields of `T` that hold a number: the ones that can be a timestamp in ms. */
-export type NumberField<T> = {
-  [K in keyof T]-?: T[K] extends number ? K : never;
-}[keyof T] &
-  string;
+export type NumberField<T> = [T] extends [object]
+  ? { [K in keyof T]-?: T[K] extends number ? K : never }[keyof T] & string
+  : never;
 
 /**
  * What a custom generator may tell. A watermark that is not higher than the last one is ignored.
