@@ -25,7 +25,7 @@ function failing(retain: RetainOptions, isTold: () => boolean) {
   return { build, committed };
 }
 
-test("a failed run whose checkpoints were deleted is over, so that nothing is repeated", async () => {
+test("a failed run whose checkpoints were deleted is over: nothing is repeated", async () => {
   const bench = new JobBench();
   let isTold = false;
   const { build, committed } = failing({ onFailure: "delete" }, () => isTold);

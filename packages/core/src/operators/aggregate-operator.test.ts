@@ -239,6 +239,6 @@ test("by name or by function, as records or as columns: results are equal", asyn
         expect: windows.records,
       });
     }),
-    { numRuns: 15 },
+    { numRuns: 8 },
   );
 });

@@ -23,7 +23,8 @@ export async function restoreKeyed(from: {
   for (const handle of segments) {
     const segment = await openSegment(files, { directory, handle });
     try {
-      if (operator.keyed === undefined) operator.useKeyType(segment.keyType);
+      // Also where the type is declared: keys of another type would be read as something else.
+      operator.useKeyType(segment.keyType);
       const backend = operator.keyed;
       assert(backend !== undefined, "an operator with segments has keyed state");
       const range = { start: backend.keyGroupStart, end: backend.keyGroupEnd };

@@ -24,7 +24,7 @@ const DIRECTORY = "/harness";
 /** Feeds that a crash throws away. */
 const LOST_FEEDS_COUNT = 2;
 /** Quiescent points at which checkpoints are taken; more are spread evenly. */
-const POINTS_COUNT_MAX = 48;
+const POINTS_COUNT_MAX = 24;
 
 export interface HarnessRunOptions {
   readonly node: GraphNode;
