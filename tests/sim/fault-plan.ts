@@ -39,12 +39,23 @@ export interface ClockJump {
   readonly byMs: number;
 }
 
+/** Nothing more fits for a while. */
+export interface FullDisk {
+  readonly atMs: number;
+  readonly forMs: number;
+  /** What still fits when it begins. */
+  readonly freeBytes: number;
+}
+
 export interface FaultPlan {
   /** One after the other: the next is armed when the process after the last one starts. */
   readonly deaths: readonly DeathFault[];
   readonly throws: readonly ThrowFault[];
   readonly storage: readonly StorageFault[];
   readonly clockJumps: readonly ClockJump[];
+  readonly fullDisks: readonly FullDisk[];
+  /** When a second process tries to take the run over, ms; it must be refused. */
+  readonly intrudersMs: readonly number[];
   /** Chance that a notice of completion (not the last) is lost between master and worker. */
   readonly lostCompletionsRate: number;
   readonly latencyScale: number;
@@ -103,6 +114,14 @@ export function makeFaults(random: Random, maps: readonly string[]): FaultPlan {
     clockJumps: on(5)
       ? some(random, 3, () => ({ atMs: random.int(600), byMs: random.int(20_000) - 10_000 }))
       : [],
+    fullDisks: on(8)
+      ? some(random, 2, () => ({
+          atMs: 30 + random.int(400),
+          forMs: random.int(60),
+          freeBytes: random.int(3_000),
+        }))
+      : [],
+    intrudersMs: on(5) ? some(random, 4, () => random.int(500)) : [],
     lostCompletionsRate: on(3) ? pick(random, [0.05, 0.3, 0.8]) : 0,
     latencyScale: pick(random, [0.05, 0.2, 0.2, 1, 1, 3]),
     endMs: 1_500,

@@ -13,6 +13,15 @@ import type { Trace } from "./trace.ts";
 /** Text of errors that the plan causes in user functions. */
 export const THROWN = "thrown by the scenario";
 
+/** Who hears of what. */
+export interface FaultsTell {
+  readonly trace: Trace;
+  /** Right after each event. */
+  readonly onEvent: (label: string) => void;
+  /** The time for a second process has come. */
+  readonly onIntruder: () => void;
+}
+
 /** See the file header. */
 export class Faults {
   readonly #plan: FaultPlan;
@@ -28,11 +37,7 @@ export class Faults {
   #matchedCount = 0;
   #undo: (() => void)[] = [];
 
-  constructor(
-    plan: FaultPlan,
-    world: SimWorld,
-    tell: { trace: Trace; onEvent: (label: string) => void },
-  ) {
+  constructor(plan: FaultPlan, world: SimWorld, tell: FaultsTell) {
     this.#plan = plan;
     this.#world = world;
     this.#trace = tell.trace;
@@ -47,6 +52,16 @@ export class Faults {
         world.jumpWallClock(byMs);
       });
     }
+    for (const { atMs, forMs, freeBytes } of plan.fullDisks) {
+      this.#schedule("disk full", atMs, () => {
+        this.#trace.say(`FAULT the disk has ${freeBytes} bytes left`);
+        world.disk.capacityBytes = world.disk.usedBytes + freeBytes;
+      });
+      this.#schedule("disk has room", atMs + forMs, () => {
+        world.disk.capacityBytes = Infinity;
+      });
+    }
+    for (const atMs of plan.intrudersMs) this.#schedule("intruder", atMs, tell.onIntruder);
   }
 
   get areOver(): boolean {
@@ -149,6 +164,10 @@ export function describeFaults(plan: FaultPlan): string[] {
     );
   }
   for (const { atMs, byMs } of plan.clockJumps) lines.push(`clock jumps by ${byMs} at ${atMs} ms`);
+  for (const { atMs, forMs } of plan.fullDisks) {
+    lines.push(`disk full for ${forMs} ms at ${atMs} ms`);
+  }
+  for (const atMs of plan.intrudersMs) lines.push(`a second process at ${atMs} ms`);
   if (plan.lostCompletionsRate > 0) lines.push(`completions lost: ${plan.lostCompletionsRate}`);
   if (plan.latencyScale !== 1) lines.push(`storage latency x ${plan.latencyScale}`);
   return lines.length === 0 ? ["none"] : lines;

@@ -3,7 +3,11 @@ import { seededRandom } from "../../packages/core/src/env/random.ts";
 import { pick } from "./draws.ts";
 import { makeFaults } from "./fault-plan.ts";
 import { makeGraph } from "./scenario-graph.ts";
+import { LONG_TIMEOUT_MS } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
+
+/** Half of the scenarios have one. */
+const LONG_TIMEOUTS_MS = [LONG_TIMEOUT_MS, LONG_TIMEOUT_MS];
 
 /** The scenario of a seed. */
 export function makeScenario(seed: number): Scenario {
@@ -13,9 +17,11 @@ export function makeScenario(seed: number): Scenario {
   const slicesPutOffRate = pick(random, [0, 0.5, 0.9, 0.98]);
   const maps = nodes.filter(({ operator }) => operator.kind === "map").map(({ uid }) => uid);
   const faults = makeFaults(random.fork("faults"), maps);
+  const subtasksCount = nodes.reduce((sum, { parallelism }) => sum + parallelism, 0);
   // Half of all checkpoints take less.
   const usualMs = Math.round(
-    0.17 * (15 + faults.latencyScale * 80 + messageDelayMs * 15 + 1 / (1.01 - slicesPutOffRate)),
+    0.2 * subtasksCount +
+      0.17 * (15 + faults.latencyScale * 80 + messageDelayMs * 15 + 1 / (1.01 - slicesPutOffRate)),
   );
   return {
     seed,
@@ -30,7 +36,7 @@ export function makeScenario(seed: number): Scenario {
       intervalMs: pick(random, [10, 10, 15, 25, 40]),
       minPauseMs: pick(random, [0, 0, 0, 5]),
       // Short ones let some checkpoints expire, but never all.
-      timeoutMs: pick(random, [Math.max(10, usualMs), Math.max(10, 2 * usualMs), 10_000, 10_000]),
+      timeoutMs: Math.max(10, pick(random, [usualMs, usualMs * 2, ...LONG_TIMEOUTS_MS])),
       isIncremental: random.int(6) > 0,
       retainedCount: 1 + random.int(3),
     },

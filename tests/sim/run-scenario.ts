@@ -11,10 +11,12 @@ import type { SimProcess } from "../../packages/core/src/testing/sim-env.ts";
 import { scenarioJob, sinkDirectory, sourceFile } from "./build-job.ts";
 import { Checkers } from "./checkers.ts";
 import { Faults } from "./faults.ts";
+import { intrude } from "./intruder.ts";
 import { judge } from "./judge.ts";
 import { evaluate } from "./reference.ts";
+import { LONG_TIMEOUT_MS } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
-import { isExpected, noCounts, runProcess, stackOf } from "./sim-process.ts";
+import { CHECKPOINT_DIRECTORY, isExpected, noCounts, runProcess, stackOf } from "./sim-process.ts";
 import type { Counts, ProcessEnd } from "./sim-process.ts";
 import { putOffSlices } from "./slices.ts";
 import { Trace } from "./trace.ts";
@@ -32,6 +34,8 @@ export interface Outcome {
 
 /** Events within which a job must end when nothing goes wrong any more. */
 const EVENTS_AFTER_FAULTS_MAX = 400_000;
+/** Events without a fault after which the user raises a short timeout of checkpoints. */
+const PATIENCE_EVENTS = 60_000;
 /** Virtual ms between the end of a process and the start of the next. */
 const PAUSE_MS = 15;
 /** Processes after which a scenario is given up. */
@@ -66,9 +70,14 @@ class Simulation {
   #processesCount = 0;
   #eventsAfterFaults = 0;
   #isOver = false;
+  #timeoutMs: number;
+  /** The process that holds the run, as far as it lives. */
+  #holder: SimProcess | undefined;
+  #intruders: SimProcess[] = [];
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
+    this.#timeoutMs = scenario.checkpoint.timeoutMs;
     const { faults, seed } = scenario;
     this.#world = new SimWorld({ seed, latencyScale: faults.latencyScale });
     this.#trace = new Trace(() => this.#world.scheduler.nowMs);
@@ -76,6 +85,7 @@ class Simulation {
     this.#faults = new Faults(faults, this.#world, {
       trace: this.#trace,
       onEvent: (label) => this.#checkers.onEvent(label),
+      onIntruder: () => this.#intrude(),
     });
     const job = scenarioJob(scenario, {
       seen: (uid) => this.#faults.seen(uid),
@@ -111,6 +121,7 @@ class Simulation {
         this.#problems.push(`the job is not over after ${PROCESSES_MAX} processes`);
         return;
       }
+      for (const intruder of this.#intruders.splice(0)) intruder.kill();
       const process = this.#world.startProcess();
       this.#faults.attach(process);
       const end = await this.#live(process);
@@ -137,6 +148,10 @@ class Simulation {
       checkers: this.#checkers,
       trace: this.#trace,
       counts: this.#counts,
+      timeoutMs: this.#timeoutMs,
+      onHeld: (isHeld) => {
+        this.#holder = isHeld ? process : undefined;
+      },
     });
     let end: ProcessEnd | undefined;
     let failure: { readonly error: unknown } | undefined;
@@ -145,18 +160,41 @@ class Simulation {
       (error: unknown) => (failure = { error }),
     );
     while (end === undefined && failure === undefined && process.isAlive) {
-      if (!(await this.#step())) return undefined;
+      if (!(await this.#step(process))) return undefined;
     }
     if (failure !== undefined) this.#onFailure(failure.error);
     if (end?.kind === "ended" && end.end.status === "FAILED") this.#onFailure(end.end.error);
     return end;
   }
 
+  /** A timeout that is too short for every checkpoint is the user's mistake, not the engine's. */
+  #onImpatience(process: SimProcess): void {
+    if (this.#scenario.checkpoint.timeoutMs >= LONG_TIMEOUT_MS) return;
+    this.#trace.say("the user stops the process and raises the timeout of checkpoints");
+    this.#timeoutMs = LONG_TIMEOUT_MS;
+    process.kill();
+  }
+
+  #intrude(): void {
+    const holder = this.#holder;
+    if (holder?.isAlive !== true) return;
+    this.#trace.say("FAULT a second process tries to take the run over");
+    const intruder = intrude({
+      world: this.#world,
+      checkpointDirectory: CHECKPOINT_DIRECTORY,
+      jobName: this.#job.graph.jobName,
+      isHeld: () => holder.isAlive && this.#holder === holder,
+      violation: (text) => this.#checkers.violation(text),
+    });
+    this.#intruders.push(intruder);
+  }
+
   /** One event; false if the simulation is given up. */
-  async #step(): Promise<boolean> {
+  async #step(process: SimProcess): Promise<boolean> {
     const progressed = await this.#world.scheduler.runNext();
     if (!progressed) this.#problems.push("nothing will happen any more, and the job is not over");
     if (this.#faults.areOver) this.#eventsAfterFaults += 1;
+    if (this.#eventsAfterFaults === PATIENCE_EVENTS) this.#onImpatience(process);
     const isEndless = this.#eventsAfterFaults > EVENTS_AFTER_FAULTS_MAX;
     if (isEndless) {
       this.#problems.push(

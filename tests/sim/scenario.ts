@@ -30,6 +30,9 @@ export type Regime = "on-time" | "late" | "untimed";
  */
 export const END_AT = 9_000_000_000_000;
 
+/** A timeout of checkpoints that none exceeds. */
+export const LONG_TIMEOUT_MS = 10_000;
+
 /** Where records come from: an operator's main output, or what it put aside. */
 export interface StreamRef {
   readonly uid: string;

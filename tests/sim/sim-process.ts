@@ -37,6 +37,10 @@ export interface ProcessParts {
   readonly checkers: Checkers;
   readonly trace: Trace;
   readonly counts: Counts;
+  /** Of checkpoints. */
+  readonly timeoutMs: number;
+  /** The process has taken the run, or is about to let it go. */
+  readonly onHeld: (isHeld: boolean) => void;
 }
 
 /** What happened, over all processes. */
@@ -79,7 +83,8 @@ export async function runProcess(parts: ProcessParts): Promise<ProcessEnd> {
   });
   if (opening.kind === "ended") return { kind: "over", runDirectory: opening.directory };
   const { run } = opening;
-  const checkpoint = checkpointSettings(settingsOf(scenario));
+  parts.onHeld(true);
+  const checkpoint = checkpointSettings(settingsOf(scenario, parts.timeoutMs));
   let warningsCount = 0;
   let onDeleted = (): void => undefined;
   const { store, decision } = await recoverCheckpointStore({
@@ -132,15 +137,19 @@ export async function runProcess(parts: ProcessParts): Promise<ProcessEnd> {
   });
   master.start();
   const end = await master.ended;
+  parts.onHeld(false);
   await run.close();
   return { kind: "ended", end, runDirectory: run.directory };
 }
 
-function settingsOf({ checkpoint }: Scenario): Parameters<typeof checkpointSettings>[0] {
+function settingsOf(
+  { checkpoint }: Scenario,
+  timeoutMs: number,
+): Parameters<typeof checkpointSettings>[0] {
   return {
     interval: checkpoint.intervalMs,
     minPause: checkpoint.minPauseMs,
-    timeout: checkpoint.timeoutMs,
+    timeout: timeoutMs,
     maxConcurrent: 2,
     tolerableFailures: "unlimited",
     incremental: checkpoint.isIncremental,

@@ -15,6 +15,8 @@ export const CALM: FaultPlan = {
   throws: [],
   storage: [],
   clockJumps: [],
+  fullDisks: [],
+  intrudersMs: [],
   lostCompletionsRate: 0,
   latencyScale: 0.2,
   endMs: 1_500,

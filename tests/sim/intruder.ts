@@ -1,0 +1,37 @@
+/*
+ * Intruders: second processes that try to take a run over while its process lives. They must be
+ * refused, and must not disturb it.
+ */
+import { errorCode } from "../../packages/core/src/errors.ts";
+import { openRun } from "../../packages/core/src/snapshot/run-directory.ts";
+import type { SimProcess, SimWorld } from "../../packages/core/src/testing/sim-env.ts";
+
+/** What an intruder is told of. */
+export interface IntruderParts {
+  readonly world: SimWorld;
+  readonly checkpointDirectory: string;
+  readonly jobName: string;
+  /** Whether the process that it met holds the run at this moment. */
+  readonly isHeld: () => boolean;
+  readonly violation: (text: string) => void;
+}
+
+/** Starts a process that tries. The caller may kill it at any time. */
+export function intrude(parts: IntruderParts): SimProcess {
+  const { world, checkpointDirectory, jobName, isHeld, violation } = parts;
+  const intruder = world.startProcess();
+  openRun(intruder.env, { checkpointDirectory, jobName }).then(
+    (opening) => {
+      if (opening.kind === "open" && isHeld()) violation("a second process took the run over");
+      intruder.kill();
+    },
+    (error: unknown) => {
+      const code = errorCode(error) ?? "";
+      if (!["RUN_LOCKED", "FILE_IO"].includes(code)) {
+        violation(`a second process was refused with ${String(error)}`);
+      }
+      intruder.kill();
+    },
+  );
+  return intruder;
+}
