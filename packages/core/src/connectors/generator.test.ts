@@ -143,3 +143,18 @@ test("a generator refuses settings that cannot work", () => {
     assert.throws(() => generator({ make, ...wrong }), { code: "CONNECTOR_INVALID" });
   }
 });
+
+test("few records keep the rate, however many readers could share them", async () => {
+  const world = new SimWorld({ seed: 4 });
+  const process = world.startProcess();
+  const source = generator({ count: 30, ratePerSecond: 10, make: (index) => index });
+  const harness = new SourceHarness({
+    env: process.env,
+    source,
+    parallelism: 2,
+    progress: () => world.scheduler.runNext(),
+  });
+  await harness.run(() => world.scheduler.nowMs >= 2_000);
+  assert.ok(Math.abs(harness.records.length - 20) <= 2, `${harness.records.length}`);
+  await harness.close();
+});

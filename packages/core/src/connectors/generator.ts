@@ -74,13 +74,22 @@ export function generator<T>(options: GeneratorOptions<T>): Source<T, GeneratorS
     boundedness: count === Infinity ? "unbounded" : "bounded",
     recordType: options.type,
     createEnumerator: (context, restored) =>
-      spreadEnumerator(context, () => splitsOf(options.splits ?? context.parallelism), restored),
+      spreadEnumerator(
+        context,
+        () => splitsOf(Math.min(options.splits ?? context.parallelism, blocksOf(count))),
+        restored,
+      ),
     createReader: (context) =>
       new CursorReader<GeneratorSplit>(context, {
         openLimit: Infinity,
         openCursor: (split) => new GeneratorCursor({ context, split, count, generate: options }),
       }),
   };
+}
+
+/** Blocks that hold any record; a split without one would only take its share of the rate. */
+function blocksOf(count: number): number {
+  return Math.max(1, Math.ceil(count / BLOCK_COUNT));
 }
 
 function splitsOf(splitsCount: number): GeneratorSplit[] {
