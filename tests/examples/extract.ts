@@ -62,7 +62,7 @@ export function examplesOf(file: string, text: string): Example[] {
   return examples;
 }
 
-/** The blocks of TypeScript in the pages, those of the tutorial apart, which build on each other. */
+/** The blocks of TypeScript in the pages; not those of the tutorial, which build on each other. */
 export function readPageBlocks(): Example[] {
   const pages = globSync("{README.md,docs/**/*.md,packages/*/README.md}", { cwd: ROOT })
     .map((file) => file.replaceAll("\\", "/"))
