@@ -25,8 +25,9 @@ export function describeOperatorStates(states: OperatorStateDescriptors): StateD
   }));
 }
 
+/** With the type of the keys, where a state has keys of its own. */
 function typeOf(descriptor: StateDescriptor): Type<unknown> {
-  return descriptor.type;
+  return descriptor.kind === "map" ? t.map(descriptor.keyType, descriptor.type) : descriptor.type;
 }
 
 /** The accumulators of aggregates, column by column. */

@@ -2,9 +2,9 @@
  * restore-plan: which subtask starts from which part of a checkpoint. Pure: it reads `_metadata`
  * and the graph, before anything runs.
  *
- * State is matched by operator uid. So far every operator of the checkpoint must be in the graph
- * with the same parallelism and max parallelism; an operator that is only in the graph starts
- * empty.
+ * State is matched by operator uid and name. So far every operator of the checkpoint must be in the
+ * graph, of the same kind, with the same parallelism and max parallelism and the states that it had;
+ * an operator or a state that is only in the graph starts empty.
  */
 import { oxbowError } from "../errors.ts";
 import type { JobGraph, Vertex } from "../graph/job-graph.ts";
@@ -14,6 +14,8 @@ import type {
   OperatorSubtaskSnapshot,
 } from "../snapshot/metadata.ts";
 import type { SubtaskRestore } from "./messages.ts";
+import type { StateDescription } from "../graph/stream-graph.ts";
+import { renderSchema } from "../types/schema.ts";
 import { PENDING_STATE } from "./sink-operator.ts";
 
 /**
@@ -32,6 +34,7 @@ export function checkRestore(job: JobGraph, restored: CheckpointMetadata): void 
       );
     }
     checkNumbers(operator, vertex);
+    if (hasState(operator)) checkStates(operator, vertex);
   }
 }
 
@@ -83,6 +86,36 @@ function checkNumbers(operator: OperatorSnapshot, vertex: Vertex): void {
     `has max parallelism ${operator.maxParallelism} in the checkpoint, the job now has ` +
       `${vertex.maxParallelism}. Max parallelism cannot change while state is kept.`,
   );
+}
+
+/** What was written as one type would be read as another, or be lost. */
+function checkStates(operator: OperatorSnapshot, vertex: Vertex): void {
+  const node = vertex.nodes.find(({ uid }) => uid === operator.uid);
+  if (node === undefined) return;
+  if (node.kind !== operator.kind) {
+    throw mismatch(
+      operator,
+      `was of the kind ${operator.kind} in the checkpoint and is of the kind ${node.kind} now. ` +
+        `Give the new one a uid of its own, or begin a new run.`,
+    );
+  }
+  const declared = new Map(node.states.map((state) => [state.name, state]));
+  for (const [name, schema] of Object.entries(operator.stateSchemas)) {
+    const stored = stateText(schema as Pick<StateDescription, "kind" | "schema">);
+    const state = declared.get(name);
+    const now = state === undefined ? "not declared" : stateText(state);
+    if (now === stored) continue;
+    throw mismatch(
+      operator,
+      `has the state "${name}" (${stored}) in the checkpoint, which is ${now} now. ` +
+        `Changing or removing a state of a run is not supported yet: ` +
+        `declare it as it was, give the changed one another name beside it, or begin a new run.`,
+    );
+  }
+}
+
+function stateText({ kind, schema }: Pick<StateDescription, "kind" | "schema">): string {
+  return `${kind} ${renderSchema(schema)}`;
 }
 
 function vertexOfUid(job: JobGraph, uid: string): Vertex | undefined {
