@@ -117,7 +117,7 @@ export function makeFaults(random: Random, maps: readonly string[]): FaultPlan {
     fullDisks: on(8)
       ? some(random, 2, () => ({
           atMs: 30 + random.int(400),
-          forMs: random.int(60),
+          forMs: 1 + random.int(60),
           freeBytes: random.int(3_000),
         }))
       : [],

@@ -94,6 +94,7 @@ export class Faults {
 
   #end(): void {
     this.#trace.say("no faults from now on");
+    this.#world.disk.capacityBytes = Infinity;
     for (const undo of this.#undo) undo();
     this.#armed = undefined;
   }
