@@ -3,8 +3,8 @@
  * and the graph, before anything runs.
  *
  * State is matched by operator uid and name. So far every operator of the checkpoint must be in the
- * graph, of the same kind, with the same parallelism and max parallelism and the states that it had;
- * an operator or a state that is only in the graph starts empty.
+ * graph, of the same kind, with the same parallelism and max parallelism and the states it had; an
+ * operator or a state that is only in the graph starts empty.
  */
 import { oxbowError } from "../errors.ts";
 import type { JobGraph, Vertex } from "../graph/job-graph.ts";
