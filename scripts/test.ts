@@ -73,7 +73,7 @@ function quickParts(): Part[] {
     tool("format", 20, [OXFMT, "--check"]),
     tool("lint", 60, [OXLINT]),
     tool("types", 60, [TSC, "-b"]),
-    tests("unit", 240, find("packages/*/{src,bin}/**/*.test.ts", "scripts/**/*.test.ts")),
+    tests("unit", 390, find("packages/*/{src,bin}/**/*.test.ts", "scripts/**/*.test.ts")),
     tests("tidy", 30, find("tests/*.test.ts")),
   ];
 }

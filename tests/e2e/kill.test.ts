@@ -1,6 +1,6 @@
 /*
- * Real processes, real worker threads, real files, kill -9: what exactly-once sinks have committed in
- * the end is what an uninterrupted run commits, to the last byte of the sorted lines.
+ * Real processes, real worker threads, real files, kill -9: what exactly-once sinks have committed
+ * in the end is what an uninterrupted run commits, to the last byte of the sorted lines.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -34,7 +34,8 @@ function randomFrom(start: number): () => number {
 }
 
 for (const [position, job] of GOLDEN_JOBS.entries()) {
-  test(`${job}: killed ${KILLS} times, the output is that of an uninterrupted run`, async (context) => {
+  const title = `${job}: killed ${KILLS} times, the output is that of an uninterrupted run`;
+  test(title, async (context) => {
     context.diagnostic(`OXBOW_SEED=${seed}`);
     const random = randomFrom(seed + position);
     const straight: GoldenRun = {
@@ -47,14 +48,19 @@ for (const [position, job] of GOLDEN_JOBS.entries()) {
     const { code, text } = await endOf(startGolden(straight));
     assert.equal(code, 0, text);
 
-    const killed = { ...straight, directory: temporaryDirectory((clean) => context.after(clean)), rate: RATE };
+    const killed = {
+      ...straight,
+      directory: temporaryDirectory((clean) => context.after(clean)),
+      rate: RATE,
+    };
     let kills = 0;
     for (; kills < KILLS; kills++) {
       const child = startGolden(killed);
       const ended = endOf(child);
       // One in three is killed early: while it starts, restores or commits again.
       const isEarly = kills % 3 === 2;
-      if (!isEarly) await checkpointAfter(killed.directory, newestCheckpoint(killed.directory), ended);
+      if (!isEarly)
+        await checkpointAfter(killed.directory, newestCheckpoint(killed.directory), ended);
       const timer = setTimeout(() => child.kill("SIGKILL"), random() * (isEarly ? 500 : 250));
       const { code: exitCode, text: output } = await ended;
       clearTimeout(timer);
@@ -62,7 +68,9 @@ for (const [position, job] of GOLDEN_JOBS.entries()) {
       if (exitCode === 0) break;
     }
     assert.ok(newestCheckpoint(killed.directory) > 0, "it was killed after checkpoints");
-    context.diagnostic(`${kills} kills, checkpoint ${newestCheckpoint(killed.directory)} was the last`);
+    context.diagnostic(
+      `${kills} kills, checkpoint ${newestCheckpoint(killed.directory)} was the last`,
+    );
     const last = await endOf(startGolden({ ...killed, rate: 0 }));
     assert.equal(last.code, 0, last.text);
 

@@ -7,8 +7,8 @@ import { session, sliding, tumbling } from "./assigner.ts";
 import type { WindowAssigner } from "./assigner.ts";
 import { collect, countDistinct } from "./record-aggregates.ts";
 import { trigger } from "./triggers.ts";
-import { WindowHarness } from "./window-harness.ts";
-import type { HarnessRecord } from "./window-harness.ts";
+import { WindowHarness } from "./window-harness.fixture.ts";
+import type { HarnessRecord } from "./window-harness.fixture.ts";
 import { windowPlan } from "./window-plan.ts";
 
 interface KeyCase {

@@ -9,9 +9,9 @@ import { collect, countDistinct, topN } from "./record-aggregates.ts";
 import { CONTINUE, FIRE, FIRE_AND_PURGE } from "./trigger.ts";
 import type { Trigger } from "./trigger.ts";
 import { trigger } from "./triggers.ts";
-import { WindowHarness } from "./window-harness.ts";
-import type { HarnessState } from "./window-harness.ts";
-import { WindowModel } from "./window-model.ts";
+import { WindowHarness } from "./window-harness.fixture.ts";
+import type { HarnessState } from "./window-harness.fixture.ts";
+import { WindowModel } from "./window-model.fixture.ts";
 import { windowPlan } from "./window-plan.ts";
 import type { WindowPlan, WindowSettings } from "./window-plan.ts";
 

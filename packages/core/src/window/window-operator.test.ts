@@ -4,8 +4,8 @@ import { t } from "../types/t.ts";
 import { count, sum } from "./aggregates.ts";
 import { global, session, sliding, tumbling } from "./assigner.ts";
 import { trigger } from "./triggers.ts";
-import { WindowHarness } from "./window-harness.ts";
-import type { HarnessRecord } from "./window-harness.ts";
+import { WindowHarness } from "./window-harness.fixture.ts";
+import type { HarnessRecord } from "./window-harness.fixture.ts";
 import { windowPlan } from "./window-plan.ts";
 import type { WindowSettings } from "./window-plan.ts";
 
