@@ -80,12 +80,12 @@ function quickParts(): Part[] {
 
 function slowParts(): Part[] {
   const parts = [
-    tests("simulation tests", 240, find("tests/sim/**/*.test.ts")),
+    tests("simulation tests", 180, find("tests/sim/**/*.test.ts")),
     tests("e2e", 420, find("tests/e2e/**/*.test.ts", "examples/**/*.test.ts")),
     tests("package", 120, [PACKAGE_TRY_OUT]),
   ];
   const sim = "tests/sim/main.ts";
-  if (existsSync(sim)) parts.splice(1, 0, tool("simulation", 300, [sim, "--seeds", "200"]));
+  if (existsSync(sim)) parts.splice(1, 0, tool("simulation", 150, [sim, "--seeds", "200"]));
   return parts;
 }
 
