@@ -31,8 +31,9 @@ import type { JobEvent } from "../runtime/job-event.ts";
 import type { JobEnd } from "../runtime/job-master.ts";
 import type { HeldRun } from "../runtime/master-checkpoints.ts";
 import { JobMetrics } from "../runtime/job-metrics.ts";
-import { MetricReader } from "../runtime/metric-reader.ts";
-import type { MetricSnapshot } from "../runtime/metric-reader.ts";
+import { MetricReader, prometheusText } from "../runtime/metric-reader.ts";
+import type { MetricLabels, MetricSnapshot } from "../runtime/metric-reader.ts";
+import { operatorId } from "../types/operator-id.ts";
 import type { JobStatus } from "../runtime/job-status.ts";
 import { localLauncher } from "../runtime/local-launcher.ts";
 import { withRestartConfig } from "../runtime/restart-config.ts";
@@ -86,6 +87,8 @@ export interface JobHandle {
   cancel(): Promise<JobEnd>;
   /** Figures under Flink's names, by scope; see `docs/metrics.md`. */
   metrics(): readonly MetricSnapshot[];
+  /** The same in Prometheus' text format. */
+  metricsText(): string;
   checkpoints(): CheckpointStatisticsSnapshot | undefined;
 }
 
@@ -271,13 +274,26 @@ function handleOf(parts: {
 }): JobHandle {
   const { env, master, launcher, metrics, run, built } = parts;
   const reader = new MetricReader(metrics.memory, metrics.layout);
+  const runId = run?.jobId ?? deriveJobId(built.job.graph.jobName);
+  const labels: MetricLabels = {
+    jobId: runId,
+    jobName: built.job.graph.jobName,
+    tasks: built.job.vertices.map(({ index, name }) => ({ id: String(index), name })),
+    operatorId,
+  };
+  const snapshot = (): readonly MetricSnapshot[] => {
+    master.refreshMetrics();
+    const nowMs = env.clock.monotonicMs();
+    reader.sample(nowMs);
+    return reader.snapshot(nowMs);
+  };
   const ended = master.ended.then(async (end) => {
     await launcher.close?.();
     await run?.close();
     return end;
   });
   return {
-    runId: run?.jobId ?? deriveJobId(built.job.graph.jobName),
+    runId,
     runDirectory: run?.directory,
     get status() {
       return master.status;
@@ -287,12 +303,8 @@ function handleOf(parts: {
       await master.cancel();
       return ended;
     },
-    metrics: () => {
-      master.refreshMetrics();
-      const nowMs = env.clock.monotonicMs();
-      reader.sample(nowMs);
-      return reader.snapshot(nowMs);
-    },
+    metrics: () => snapshot(),
+    metricsText: () => prometheusText(snapshot(), labels),
     checkpoints: () => master.checkpointStatistics(),
   };
 }
