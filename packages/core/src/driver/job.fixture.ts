@@ -15,8 +15,9 @@ export class JobBench {
   readonly events: JobEvent[] = [];
   process: SimProcess;
 
-  constructor(seed = "jobs") {
-    this.world = new SimWorld({ seed });
+  /** `failureRate`: chance that an operation on a file fails. */
+  constructor(seed = "jobs", failureRate = 0) {
+    this.world = new SimWorld({ seed, failureRate });
     this.process = this.world.startProcess();
   }
 
