@@ -52,7 +52,7 @@ function perSubtask(records: readonly Seen[]): number[] {
   return counts;
 }
 
-test("rebalance and rescale give every record to one subtask, and all get their share", async () => {
+test("rebalance and rescale give every record to one subtask, and each its share", async () => {
   for (const kind of ["rebalance", "rescale"] as const) {
     const records = await gather((env) => seen(numbers(env)[kind]()));
     assert.deepEqual(sorted(records.map(({ n }) => n)), NUMBERS);

@@ -61,7 +61,7 @@ test("a job whose source has nothing for a while rests, and goes on when it has"
   await bench.world.scheduler.runUntil(handle.cancel());
 });
 
-test("a job whose sink takes nothing rests, with timers due, and goes on when it does", async () => {
+test("a job whose sink takes nothing rests, with timers due, and goes on later", async () => {
   const bench = new JobBench();
   const seen: number[] = [];
   let fired = 0;
