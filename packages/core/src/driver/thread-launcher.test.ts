@@ -49,7 +49,7 @@ test("a thread that a function ends is noticed, and every record counts once", a
   const directory = await newDirectory();
   const { ended, events } = runBreaking("exit", directory);
   const { status, attemptsCount } = await ended;
-  assert.deepEqual([status, attemptsCount], ["FINISHED", 2]);
+  assert.deepEqual([status, attemptsCount], ["FINISHED", 2], events.join("; "));
   assert.match(events.join(), /thread "oxbow-worker-\d" has ended by itself: exit code 3/);
   await checkOutput(directory);
 });

@@ -198,6 +198,33 @@ describe("segment writing service", () => {
 });
 
 describe("segment writing service behind a port", () => {
+  it("does nothing of what is left when the client is gone", async () => {
+    const world = new SimWorld({ seed: 3 });
+    const { files } = world.startProcess().env;
+    const requests: SegmentRequest[] = [];
+    const client = new SegmentWriterClient({
+      directory: "/run",
+      post: (request) => void requests.push(request),
+    });
+    const session = client.open({ ...SPEC, file: "a" });
+    session.emit(chunkOf(client.pool, 0, 100));
+    session.finish().catch(() => undefined);
+    for (let turns = 0; turns < 6; turns++) {
+      const responses: SegmentResponse[] = [];
+      const service = new SegmentWriterService({
+        files,
+        post: (response) => void responses.push(response),
+      });
+      for (const request of requests) service.receive(structuredClone(request));
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      service.abortAll();
+      for (const request of requests) service.receive(structuredClone(request));
+      await world.scheduler.runUntil(service.settled());
+      assert.ok(!responses.some(({ kind }) => kind === "finished"));
+      assert.equal(await world.scheduler.runUntil(files.status("/run/a")), undefined);
+    }
+  });
+
   it("takes and gives back transferred buffers", async () => {
     const { port1, port2 } = new MessageChannel();
     const world = new SimWorld({ seed: 1 });

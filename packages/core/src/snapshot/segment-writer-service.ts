@@ -52,6 +52,8 @@ export class SegmentWriterService {
   readonly #segments = new Map<SegmentTicket, OpenSegment>();
   #requests: SegmentRequest[] = [];
   #running: Promise<void> | undefined;
+  /** The client is gone; what it had asked for is not done any more. */
+  #isAbandoned = false;
   /** Syncs and removals under way, beside the queue. */
   readonly #background = new Set<Promise<void>>();
 
@@ -66,6 +68,7 @@ export class SegmentWriterService {
       const segment = this.#segments.get(request.ticket);
       if (segment !== undefined) segment.isOver = true;
     }
+    if (this.#isAbandoned) return;
     this.#requests.push(request);
     this.#running ??= this.#run();
   }
@@ -78,6 +81,7 @@ export class SegmentWriterService {
     }
     this.#segments.clear();
     this.#requests = [];
+    this.#isAbandoned = true;
   }
 
   /** Resolves when all requests so far are done, syncs and removals included. */
@@ -94,7 +98,10 @@ export class SegmentWriterService {
     while (this.#requests.length > 0) {
       const requests = this.#requests;
       this.#requests = [];
-      for (const request of requests) await this.#handle(request);
+      for (const request of requests) {
+        if (this.#isAbandoned) break;
+        await this.#handle(request);
+      }
     }
     this.#running = undefined;
   }
