@@ -98,6 +98,8 @@ export class SegmentWriter {
   #runs = 0;
   #rowsCount = 0;
   #tombstonesCount = 0;
+  /** The file being created; undefined before. */
+  #opening: Promise<void> | undefined;
   #file: WritableFile | undefined;
   #writer = new ByteWriter(WRITER_BYTES_MIN);
   #spare = new ByteWriter(WRITER_BYTES_MIN);
@@ -195,6 +197,8 @@ export class SegmentWriter {
     if (this.#isAborted) return;
     this.#isAborted = true;
     this.#buffers = new Map();
+    // An open file must not be forgotten: it may just be on its way.
+    await this.#opening?.catch(() => undefined);
     await this.#writing.catch(() => undefined);
     if (this.#file === undefined) return;
     await this.#file.close();
@@ -206,7 +210,11 @@ export class SegmentWriter {
   }
 
   async #begin(): Promise<void> {
-    if (this.#file !== undefined) return;
+    this.#opening ??= this.#create();
+    await this.#opening;
+  }
+
+  async #create(): Promise<void> {
     this.#file = await this.#files.create(this.#path);
     this.#writer.raw(encodeSegmentHeader());
   }
