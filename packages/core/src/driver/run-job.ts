@@ -136,6 +136,9 @@ export async function startJob(
       ? undefined
       : await holdRun({ env, built, options, settings, directory });
   if (run?.kind === "over") return run;
+  if (run === undefined && settings.checkpoint.intervalMs !== undefined) {
+    options.onEvent?.({ kind: "warning", error: checkpointsWithoutPlace() });
+  }
   const workersCount = Math.max(...built.job.vertices.map((vertex) => vertex.parallelism));
   const metrics = new JobMetrics(built.job);
   const launcher: WorkerLauncher & { close?: () => Promise<void> } =
@@ -179,6 +182,16 @@ export async function runJob(job: Job | string | URL, options: RunOptions = {}):
   const end = await start.job.ended;
   if (end.status === "FAILED") throw end.error;
   return end;
+}
+
+/** Nothing is kept, so a failure starts from the beginning: that must not go unnoticed. */
+function checkpointsWithoutPlace(): Error {
+  return oxbowError(
+    "SETTING_INVALID",
+    "The job asks for checkpoints, but there is no directory for them: none are taken. Give " +
+      `checkpointDirectory, --checkpoint-dir or the key ${DIRECTORY_KEY}.`,
+    { setting: DIRECTORY_KEY },
+  );
 }
 
 interface Settings {

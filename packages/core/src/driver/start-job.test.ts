@@ -263,3 +263,20 @@ test("a failed job keeps its run, and the same command tries again", async () =>
     out.records().map((_, index) => index),
   );
 });
+
+test("checkpoints that have no place to go do not go unnoticed", async () => {
+  const warnings: string[] = [];
+  await runJob(
+    job("placeless", (env) => {
+      env.checkpoint({ interval: "1s" });
+      env.source("numbers", collection([1])).sink("out", collect<number>());
+    }),
+    {
+      onEvent: (event) => {
+        if (event.kind === "warning") warnings.push((event.error as Error).message);
+      },
+    },
+  );
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0] ?? "", /no directory .* --checkpoint-dir/);
+});
