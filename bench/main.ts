@@ -35,7 +35,7 @@ function micro(name: OneRun["settings"]["name"], keys: number, records: number):
 }
 
 function checkpointing(): Row[] {
-  const settings = { name: "keyed-count", keys: M, records: 16 * M } as const;
+  const settings = { name: "keyed-count", keys: M, records: 40 * M } as const;
   const run = { contestant: "oxbow", driver: "threads", parallelism: 1 } as const;
   return [
     { name: "checkpoint off", run: { ...run, settings } },

@@ -22,7 +22,7 @@ import { nodeEnv } from "../env/node-env.ts";
 import { PARALLELISM_MAX } from "../graph/validate.ts";
 import { oxbowError } from "../errors.ts";
 import { recoverCheckpointStore } from "../snapshot/checkpoint-store.ts";
-import { deriveJobId, openRun } from "../snapshot/run-directory.ts";
+import { openRun } from "../snapshot/run-directory.ts";
 import type { RunDirectory } from "../snapshot/run-directory.ts";
 import { buildJob, loadJob } from "./build-job.ts";
 import type { BuiltJob } from "./build-job.ts";
@@ -100,6 +100,8 @@ export type JobStart =
 /** Keys of the configuration that this file reads. */
 const DIRECTORY_KEY = "execution.checkpointing.dir";
 const PARALLELISM_KEY = "parallelism.default";
+/** Worker threads of one process; all-to-all edges have a ring for each pair. */
+const WORKERS_COUNT_MAX = 128;
 const PARALLELISM_RANGE = { min: 1, max: PARALLELISM_MAX };
 
 /**
@@ -129,6 +131,7 @@ export async function startJob(
   const module = options.module ?? (isJob(job) ? undefined : String(job));
   const definition = isJob(job) ? job : await loadJob(String(job));
   const built = buildJob(definition, parameters);
+  const workersCount = workersOf(built);
   const directory = options.checkpointDirectory ?? configuration[DIRECTORY_KEY];
   const settings = jobSettings(built, configuration, directory !== undefined);
   const run =
@@ -139,7 +142,7 @@ export async function startJob(
   if (run === undefined && settings.checkpoint.intervalMs !== undefined) {
     options.onEvent?.({ kind: "warning", error: checkpointsWithoutPlace() });
   }
-  const workersCount = Math.max(...built.job.vertices.map((vertex) => vertex.parallelism));
+  const runId = run?.held.directory.jobId ?? drawRunId(env);
   const metrics = new JobMetrics(built.job);
   const launcher: WorkerLauncher & { close?: () => Promise<void> } =
     module === undefined
@@ -151,7 +154,7 @@ export async function startJob(
     workersCount: module === undefined ? 1 : workersCount,
     ...settings,
     run: run?.held,
-    runId: run?.held.directory.jobId ?? deriveJobId(built.job.graph.jobName),
+    runId,
     restorePrevious: options.restorePrevious ?? false,
     launcher,
     metrics,
@@ -160,7 +163,7 @@ export async function startJob(
   master.start();
   return {
     kind: "started",
-    job: handleOf({ env, master, launcher, metrics, run: run?.held.directory, built }),
+    job: handleOf({ env, runId, master, launcher, metrics, run: run?.held.directory, built }),
   };
 }
 
@@ -223,6 +226,29 @@ function jobSettings(
   };
 }
 
+/** Worker threads of the job: one per subtask index. Refuses more than one process can host. */
+function workersOf({ job }: BuiltJob): number {
+  const parallelism = Math.max(...job.vertices.map((vertex) => vertex.parallelism));
+  if (parallelism <= WORKERS_COUNT_MAX) return parallelism;
+  throw oxbowError(
+    "SETTING_NOT_SUPPORTED",
+    `A parallelism of ${parallelism} needs as many threads; one process runs at most ` +
+      `${WORKERS_COUNT_MAX}. Give a smaller one: more than the machine has cores gains nothing.`,
+    { parallelism, max: WORKERS_COUNT_MAX },
+  );
+}
+
+/** Id of a run that is not kept: no other has it, so no two runs write files of one name. */
+function drawRunId(env: Env): string {
+  const random = env.random.fork("run");
+  return Array.from({ length: 4 }, () =>
+    random
+      .int(2 ** 31)
+      .toString(16)
+      .padStart(8, "0"),
+  ).join("");
+}
+
 type Held =
   | { readonly kind: "held"; readonly held: HeldRun }
   | { readonly kind: "over"; readonly runDirectory: string; readonly status: string };
@@ -279,15 +305,15 @@ function absolute(env: Env, path: string): string {
 
 function handleOf(parts: {
   readonly env: Env;
+  readonly runId: string;
   readonly master: JobMaster;
   readonly launcher: { close?: () => Promise<void> };
   readonly metrics: JobMetrics;
   readonly run: RunDirectory | undefined;
   readonly built: BuiltJob;
 }): JobHandle {
-  const { env, master, launcher, metrics, run, built } = parts;
+  const { env, runId, master, launcher, metrics, run, built } = parts;
   const reader = new MetricReader(metrics.memory, metrics.layout);
-  const runId = run?.jobId ?? deriveJobId(built.job.graph.jobName);
   const labels: MetricLabels = {
     jobId: runId,
     jobName: built.job.graph.jobName,

@@ -9,7 +9,7 @@ import { errorCode } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
 import { buildJob } from "./build-job.ts";
 import { JobBench, endless } from "./job.fixture.ts";
-import { runJob } from "./run-job.ts";
+import { runJob, startJob } from "./run-job.ts";
 
 const KEPT = { checkpointDirectory: "/runs" };
 const INTERVAL = "execution.checkpointing.interval";
@@ -279,4 +279,30 @@ test("checkpoints that have no place to go do not go unnoticed", async () => {
   );
   assert.equal(warnings.length, 1);
   assert.match(warnings[0] ?? "", /no directory .* --checkpoint-dir/);
+});
+
+test("a parallelism that no process can host is refused before threads are started", async () => {
+  const wide = job("wide", (env) => {
+    env.source("numbers", collection([1])).sink("out", collect<number>());
+  });
+  await assert.rejects(
+    runJob(wide, { parallelism: 9_999 }),
+    failsWith("SETTING_NOT_SUPPORTED", /9999 needs as many threads; .* at most 128/),
+  );
+});
+
+test("runs that are not kept have names of their own, so their files do not meet", async () => {
+  const ids: string[] = [];
+  for (let run = 0; run < 2; run++) {
+    const start = await startJob(
+      job("unkept", (env) => {
+        env.source("numbers", collection([1])).sink("out", collect<number>());
+      }),
+    );
+    assert.equal(start.kind, "started");
+    if (start.kind !== "started") return;
+    ids.push(start.job.runId);
+    await start.job.ended;
+  }
+  assert.notEqual(ids[0], ids[1]);
 });

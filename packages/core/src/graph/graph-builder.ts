@@ -39,7 +39,7 @@ export class GraphBuilder {
     if (other !== undefined) {
       throw oxbowError(
         "GRAPH_INVALID",
-        `The uid "${uid}" is used twice: by a ${other.kind} and by a ${node.kind}. ` +
+        `The uid "${uid}" is used twice (${other.kind}, ${node.kind}). ` +
           `Snapshots find state by uid, so give each operator a uid of its own.`,
         { uid, kinds: [other.kind, node.kind] },
       );

@@ -41,7 +41,7 @@ const REFUSED: readonly [what: string, build: (env: StreamEnvironment) => void, 
     [
       "a uid that is used twice",
       (env) => flights(env, "x").sink("x", discard()),
-      /The uid "x" is used twice: by a source and by a sink\. .*a uid of its own/,
+      /The uid "x" is used twice \(source, sink\)\. .*a uid of its own/,
     ],
     ["an empty uid", (env) => flights(env, ""), /The uid "" of a source cannot be used/],
     ["a uid with a slash", (env) => flights(env, "a/b"), /"a\/b" .*without "\/"/],

@@ -139,9 +139,11 @@ export class Table {
 
   /** The first touch of a row in an epoch: copy sets, dirty bit, stamp. */
   touchSlow(row: number): void {
-    this.copyIfHeld(row);
+    if (this.copySets.length > 0) this.copyIfHeld(row);
     this.log.markDirty(row);
-    this.pageOf(row).i32[this.baseOf(row) + STAMP_INDEX] = this.changes.floor;
+    const { pageShift, strideBytes } = this.layout;
+    const base = (row & ((1 << pageShift) - 1)) * (strideBytes >>> 2);
+    this.pages[row >>> pageShift].i32[base + STAMP_INDEX] = this.changes.floor;
   }
 
   /** Copies a row for every copy set that holds it, which then no longer do. */
