@@ -38,6 +38,15 @@ export class RowBits {
     this.words[word] |= 1 << (row & 31);
   }
 
+  /**
+   * Makes room for the bits of all rows below `rowsCount`, so that `words` stays while they are
+   * set.
+   */
+  reserve(rowsCount: number): void {
+    const word = rowsCount >>> 5;
+    if (word >= this.words.length) this.#grow(word);
+  }
+
   delete(row: number): void {
     const word = row >>> 5;
     if (word < this.words.length) this.words[word] &= ~(1 << (row & 31));

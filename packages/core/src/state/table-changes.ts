@@ -31,6 +31,13 @@ export class TableChanges {
     (this.#dirty ??= new RowBits(row)).add(row);
   }
 
+  /** The dirty bits themselves, with room for all rows below `rowsCount`; see `RowBits`. */
+  dirtyWords(rowsCount: number): Int32Array {
+    this.#dirty ??= new RowBits(rowsCount);
+    this.#dirty.reserve(rowsCount);
+    return this.#dirty.words;
+  }
+
   /** A row goes. */
   recordRemoval(row: number): void {
     const table = this.#table;

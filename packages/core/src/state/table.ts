@@ -137,6 +137,14 @@ export class Table {
     if (page[base + STAMP_INDEX] < this.changes.floor) this.touchSlow(row);
   }
 
+  /**
+   * Dirty bits of all rows that there are, for generated loops that do what `touchSlow` does by
+   * themselves. Valid until rows are added or a snapshot is taken.
+   */
+  dirtyWords(): Int32Array {
+    return this.log.dirtyWords(this.#nextRow);
+  }
+
   /** The first touch of a row in an epoch: copy sets, dirty bit, stamp. */
   touchSlow(row: number): void {
     if (this.copySets.length > 0) this.copyIfHeld(row);

@@ -24,19 +24,34 @@ export type RowNames = "" | "_";
 
 /**
  * Declarations that bring the row `row<suffix>` of `table<suffix>` into scope; with `touch` it may
- * be written afterwards.
+ * be written afterwards. `hoisted`: `LOOP_TOUCH` stands before the loop, and the touch needs no
+ * call.
  */
-export function rowSource(layout: RowLayout, names: RowNames, touch: boolean): string {
+export function rowSource(layout: RowLayout, names: RowNames, touch: boolean | "hoisted"): string {
   const n = names;
   const mask = (1 << layout.pageShift) - 1;
-  const test = touch
-    ? `if (i32${n}[w${n} + 1] < table${n}.changes.floor) table${n}.touchSlow(row${n});`
-    : "";
   return `const page${n} = table${n}.pages[row${n} >>> ${layout.pageShift}];
     const w${n} = (row${n} & ${mask}) * ${layout.strideBytes >>> 2};
-    const i32${n} = page${n}.i32, f64${n} = page${n}.f64;
-    const u8${n} = page${n}.u8, i64${n} = page${n}.i64;
-    ${test}`;
+    const i32${n} = page${n}.i32, f64${n} = page${n}.f64, u8${n} = page${n}.u8, i64${n} = page${n}.i64;
+    ${touchSource(n, touch)}`;
+}
+
+/**
+ * Declarations before a loop whose rows are touched with `hoisted`; rows must not be added in it.
+ */
+export const LOOP_TOUCH = "const floor = table.changes.floor, dirty = table.dirtyWords();";
+
+/** What `Table.touch` does. A million first touches per checkpoint are worth the missing calls. */
+function touchSource(n: RowNames, touch: boolean | "hoisted"): string {
+  if (touch === false) return "";
+  if (touch === true) {
+    return `if (i32${n}[w${n} + 1] < table${n}.changes.floor) table${n}.touchSlow(row${n});`;
+  }
+  return `if (i32${n}[w${n} + 1] < floor) {
+      if (table${n}.copySets.length > 0) table${n}.copyIfHeld(row${n});
+      dirty[row${n} >>> 5] |= 1 << (row${n} & 31);
+      i32${n}[w${n} + 1] = floor;
+    }`;
 }
 
 /** A column of the row in scope. `accessor` is an expression for its `FieldAccessor`. */

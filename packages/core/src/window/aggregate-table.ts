@@ -10,7 +10,7 @@ import type { Batch } from "../columns/batch.ts";
 import type { ColumnLayout, ColumnSpec, RowLayout } from "../state/layout.ts";
 import { sourceTag } from "../state/row-source.ts";
 import type { Table } from "../state/table.ts";
-import { FieldAccessor, fieldRef, isDirect, rowSource } from "./accumulator-fields.ts";
+import { FieldAccessor, LOOP_TOUCH, fieldRef, isDirect, rowSource } from "./accumulator-fields.ts";
 import type { RowNames } from "./accumulator-fields.ts";
 import type { AccumulatorRef } from "./aggregate.ts";
 import type { AggregatePlan } from "./aggregate-plan.ts";
@@ -226,10 +226,10 @@ function loopSource(plan: AggregatePlan, layout: RowLayout, body: string): strin
   return `return (batch, to, at) => {
     const table = to.table, records = batch.records, rows = at.rows, indexes = at.indexes;
     const end = at.to;
-    ${inputs} ${stores}
+    ${inputs} ${stores} ${LOOP_TOUCH}
     for (let k = at.from; k < end; k++) {
       const i = indexes[k], row = rows[k];
-      ${rowSource(layout, "", true)}
+      ${rowSource(layout, "", "hoisted")}
       const record = records[i];
       ${body}
     }
@@ -248,10 +248,10 @@ function eachLoopSource(
   return `return (batch, to, at) => {
     const table = to.table, records = batch.records;
     const { count, rows, keys, results } = at;
-    ${inputs} ${stores}
+    ${inputs} ${stores} ${LOOP_TOUCH}
     for (let i = 0; i < count; i++) {
       const row = rows[i];
-      ${rowSource(layout, "", true)}
+      ${rowSource(layout, "", "hoisted")}
       const record = records[i];
       ${text.body}
       results.push(${text.result});
