@@ -32,7 +32,8 @@ export function rowSource(layout: RowLayout, names: RowNames, touch: boolean | "
   const mask = (1 << layout.pageShift) - 1;
   return `const page${n} = table${n}.pages[row${n} >>> ${layout.pageShift}];
     const w${n} = (row${n} & ${mask}) * ${layout.strideBytes >>> 2};
-    const i32${n} = page${n}.i32, f64${n} = page${n}.f64, u8${n} = page${n}.u8, i64${n} = page${n}.i64;
+    const i32${n} = page${n}.i32, f64${n} = page${n}.f64;
+    const u8${n} = page${n}.u8, i64${n} = page${n}.i64;
     ${touchSource(n, touch)}`;
 }
 
