@@ -34,6 +34,7 @@ export function errorText(error: unknown): string {
     // The message of a wrapper often has that of its cause in it.
     if (!lines.some((line) => line.includes(text))) lines.push(`caused by ${text}`);
   }
+  lines.push(...excerptOf(chain.at(-1)));
   const isDefect = code === "INTERNAL_INVARIANT" || code === "UNEXPECTED";
   lines.push(...framesOf(chain.at(-1), isDefect));
   if (isGivenUp) lines.push(reasonOf(all[0]));
@@ -58,6 +59,22 @@ function causesOf(error: unknown): unknown[] {
     next = typeof next === "object" ? (next as { cause?: unknown }).cause : undefined;
   }
   return chain.length === 0 ? [error] : chain;
+}
+
+/** File, line and source text of what could not be parsed: the stack begins with them. */
+function excerptOf(error: unknown): string[] {
+  const { name, stack } = (error ?? {}) as { name?: unknown; stack?: unknown };
+  if (name !== "SyntaxError" || typeof stack !== "string") return [];
+  const lines = stack.split("\n");
+  return lines
+    .slice(
+      0,
+      Math.max(
+        0,
+        lines.findIndex((line) => line.startsWith(name)),
+      ),
+    )
+    .slice(0, FRAMES_LIMIT);
 }
 
 function framesOf(error: unknown, isAll: boolean): string[] {

@@ -146,6 +146,15 @@ test("a module without a job ends with 3 and says how to export one", async () =
   assert.match(stderr, /^oxbow: JOB_INVALID: .*screen\.ts does not export a job\. End it in: /);
 });
 
+test("a module that cannot be parsed ends with 3 and shows file, line and text", async () => {
+  const file = path.join(directory, "broken.ts");
+  writeFileSync(file, "const a = 1;\nconst b = = 2;\n");
+  const { code, stderr } = await oxbow("run", file);
+  assert.equal(code, 3);
+  assert.match(stderr, /^oxbow: JOB_INVALID: \S*broken\.ts cannot be loaded: /);
+  assert.match(stderr, /broken\.ts:2\n[^]*const b = = 2;\n/);
+});
+
 test("a thread that dies ends the job with 5 when it may not restart", async () => {
   const { code, stderr } = await oxbow("run", JOBS, ...NO_RESTART, "--", "exits");
   assert.equal(code, 5);

@@ -42,13 +42,25 @@ export function buildJob(job: Job, parameters: JobParameters): BuiltJob {
   return { job: buildJobGraph(graph), declared };
 }
 
-/** The job that a module exports as its default. JOB_INVALID if it does not. */
+/**
+ * The job that a module exports as its default. JOB_INVALID if it does not, or cannot be parsed or
+ * linked; what the module itself throws goes through.
+ */
 export async function loadJob(module: string): Promise<Job> {
-  const exports = (await import(module)) as { readonly default?: unknown };
+  const place = module.startsWith("file:///") ? decodeURI(module.slice("file://".length)) : module;
+  let exports: { readonly default?: unknown };
+  try {
+    exports = (await import(module)) as typeof exports;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    // Its own stack names no place in a module that was not parsed.
+    const message = `${place} cannot be loaded: ${error.message}`;
+    throw oxbowError("JOB_INVALID", message, { module }, error);
+  }
   if (isJob(exports.default)) return exports.default;
   throw oxbowError(
     "JOB_INVALID",
-    `${module} does not export a job. End it in: export default job("name", (env) => { … });`,
+    `${place} does not export a job. End it in: export default job("name", (env) => { … });`,
     { module },
   );
 }
