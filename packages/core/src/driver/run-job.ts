@@ -10,6 +10,7 @@
  * see `docs/semantics/failures.md`.
  */
 import { defaultCheckpointInterval } from "./default-settings.ts";
+import type { RestoreOptions } from "./restore-options.ts";
 import type { Job } from "../api/job.ts";
 import { isJob } from "../api/job.ts";
 import { checkpointSettings, retentionOf } from "../checkpoint/checkpoint-settings.ts";
@@ -70,6 +71,12 @@ export interface RunOptions {
   readonly newRun?: boolean;
   /** Go back behind an unreadable newest checkpoint, although outputs may repeat. */
   readonly restorePrevious?: boolean;
+  /** Begin the run from a snapshot. */
+  readonly restore?: RestoreOptions;
+  /**
+   * Where savepoints go that name no place (also the key `execution.checkpointing.savepoint-dir`).
+   */
+  readonly savepointDirectory?: string;
   readonly onEvent?: (event: JobEvent) => void;
   /** For tests: another machine. */
   readonly env?: Env;
