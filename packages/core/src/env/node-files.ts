@@ -50,7 +50,7 @@ export const nodeFiles: Files = Object.freeze({
   },
 
   async createDirectory(directory: string): Promise<void> {
-    await guard("createDirectory", directory, fs.mkdir(directory, { recursive: true }));
+    await createWithParents(directory);
   },
 
   async rename(from: string, to: string): Promise<void> {
@@ -148,6 +148,36 @@ class NodeWritableFile implements WritableFile {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     await guard("close", this.#path, this.#handle.close());
+  }
+}
+
+/**
+ * Not mkdir's own `recursive`: where the parent is there and the system still says that it is not,
+ * as /proc does, that tries for ever.
+ */
+async function createWithParents(directory: string): Promise<void> {
+  const error = await tryCreate(directory);
+  if (error === undefined) return;
+  const parent = nodePath.dirname(directory);
+  if (errnoOf(error) !== "ENOENT" || parent === directory) {
+    throw translate("createDirectory", directory, error);
+  }
+  await createWithParents(parent);
+  const cause = await tryCreate(directory);
+  if (cause === undefined) return;
+  if (errnoOf(cause) !== "ENOENT") throw translate("createDirectory", directory, cause);
+  const reason = "this file system lets nobody make one here; use another directory";
+  throw fileError("FILE_IO", "createDirectory", directory, { reason, cause });
+}
+
+/** Why there is no such directory now; undefined if there is. */
+async function tryCreate(directory: string): Promise<unknown> {
+  try {
+    await fs.mkdir(directory);
+    return undefined;
+  } catch (error) {
+    const stat = await fs.stat(directory).catch(() => undefined);
+    return stat?.isDirectory() === true ? undefined : error;
   }
 }
 

@@ -193,3 +193,17 @@ for (const [name, make] of [
     });
   });
 }
+
+const NEEDS_PROC = process.platform !== "linux" && "needs a file system that is not for files";
+
+it(
+  "a directory that the system denies although its parent is there is an error",
+  {
+    skip: NEEDS_PROC,
+  },
+  async () => {
+    for (const path of ["/proc/none", "/proc/none/below"]) {
+      assert.equal(await codeOf(nodeFiles.createDirectory(path)), "FILE_IO");
+    }
+  },
+);
