@@ -6,6 +6,7 @@ import { count } from "../window/aggregates.ts";
 import type { StreamEnvironment } from "../api/environment.ts";
 import { emits } from "../api/stream-base.ts";
 import { collect } from "../connectors/collect.ts";
+import { discard, forEach } from "../connectors/for-each.ts";
 import { collection } from "../connectors/collection.ts";
 import { errorCode } from "../errors.ts";
 import type { OxbowError } from "../errors.ts";
@@ -245,4 +246,94 @@ test("a job that is canceled at any moment ends once, closes and lets its run go
     );
   }
   assert.deepEqual(outcomes, new Set(["CANCELED", "FINISHED"]));
+});
+
+test("a job that is canceled while a failed attempt still closes ends after that", async () => {
+  const bench = new JobBench();
+  let closedCount = 0;
+  const handle = await bench.running((env) => {
+    env
+      .restart({ kind: "fixed-delay", attempts: 100, delay: "1s" })
+      .source("numbers", endless())
+      .sink("out", {
+        ...discard(),
+        createWriter: (context) =>
+          Object.assign(discard().createWriter(context), {
+            write: () => {
+              throw new Error("always");
+            },
+            close: async () => {
+              await new Promise<void>((done) => context.env.clock.schedule(60_000, done));
+              closedCount += 1;
+            },
+          }),
+      });
+  });
+  await bench.until(() => handle.status === "RESTARTING");
+  const end = await bench.world.scheduler.runUntil(handle.cancel());
+  assert.deepEqual([end.status, closedCount], ["CANCELED", 1]);
+});
+
+/** A run of a killed process: two checkpoints, the newer with a damaged segment. */
+async function damagedRun(build: (env: StreamEnvironment) => void): Promise<JobBench> {
+  const bench = new JobBench();
+  const handle = await bench.running(build, KEPT);
+  await bench.until(() => bench.count("checkpoint") >= 4);
+  bench.restart();
+  const { disk } = bench.world;
+  const newest = disk.paths().findLast((path) => path.endsWith("_metadata"));
+  const text = new TextDecoder().decode(disk.content(newest ?? ""));
+  const [segment] = /shared\/[^"]+\.seg/.exec(text) ?? [];
+  disk.corrupt(`${handle.runDirectory}/${segment}`, 50, 0xff);
+  bench.events.length = 0;
+  return bench;
+}
+
+test("a damaged checkpoint that cannot be put aside fails the job, which can go on", async () => {
+  const build = (env: StreamEnvironment): void => {
+    env.checkpoint({ interval: 10, retain: { count: 2 } });
+    env
+      .source("numbers", endless())
+      .keyBy((n) => n % 5, t.int32)
+      .aggregate("counts", { count: count() })
+      .sink("out", discard());
+  };
+  const bench = await damagedRun(build);
+  const { scheduler } = bench.world;
+  bench.process.env.files.inject({ kind: "io", operation: "rename", path: /chk-/ });
+  const end = await bench.run(build, KEPT);
+  assert.deepEqual([end.status, errorCode(end.error)], ["FAILED", "FILE_IO"]);
+  const again = await bench.running(build, KEPT);
+  await bench.until(() => bench.count("checkpoint") > 0);
+  assert.equal((await scheduler.runUntil(again.cancel())).status, "CANCELED");
+});
+
+test("canceled at any moment of going back behind a damaged checkpoint, a job rests", async () => {
+  const build = (env: StreamEnvironment): void => {
+    env.checkpoint({ interval: 10, retain: { count: 2, onCancellation: "keep" } });
+    env
+      .source("numbers", endless())
+      .keyBy((n) => n % 5, t.int32)
+      .aggregate("counts", { count: count() })
+      .sink(
+        "out",
+        forEach(() => undefined),
+      );
+  };
+  let passedCount = 0;
+  for (let moment = 0; moment < 150; moment++) {
+    const bench = await damagedRun(build);
+    const { scheduler, disk } = bench.world;
+    const handle = await bench.running(build, KEPT);
+    for (let events = 0; events < moment; events++) await scheduler.runNext();
+    const end = await scheduler.runUntil(handle.cancel());
+    assert.equal(end.status, "CANCELED", `moment ${moment}`);
+    const statuses = bench.statuses();
+    const paths = disk.paths();
+    await bench.advance(60_000);
+    assert.deepEqual(bench.statuses(), statuses, `moment ${moment}`);
+    assert.deepEqual(disk.paths(), paths, `moment ${moment}`);
+    if (statuses.includes("RESTARTING")) passedCount += 1;
+  }
+  assert.ok(passedCount > 0 && passedCount < 150, `${passedCount} had gone back`);
 });

@@ -72,6 +72,8 @@ export class JobMaster {
   #status: JobStatus = "CREATED";
   #attempt: Attempt | undefined;
   #attemptNumber = 0;
+  /** Over when no attempt is being stopped. Holds the error that forbids touching anything. */
+  #stopping: Promise<unknown> = Promise.resolve();
   #cancelRestart: (() => void) | undefined;
   #hasFailed = false;
   /** The attempt has finished; only its end is still to be noted. */
@@ -237,17 +239,27 @@ export class JobMaster {
   async #passOver(error: unknown): Promise<unknown> {
     const { run, restorePrevious, onEvent } = this.#options;
     if (run === undefined || !(error instanceof OxbowError)) return error;
-    const decision = await run.store.passOver(error, restorePrevious);
-    if (decision.kind === "refuse") return decision.error;
+    try {
+      const decision = await run.store.passOver(error, restorePrevious);
+      if (decision.kind === "refuse") return decision.error;
+    } catch (failure) {
+      return failure;
+    }
     onEvent({ kind: "warning", error });
     return undefined;
   }
 
   /**
-   * Stops the attempt and waits for what is being finalized. Returns the error if it is not known
-   * whether a checkpoint is complete: then nothing may be touched any more.
+   * Stops the attempt and waits for what is being finalized, also if somebody else has begun to.
+   * Returns the error if it is not known whether a checkpoint is complete: then nothing may be
+   * touched any more.
    */
-  async #stopAttempt(): Promise<unknown> {
+  #stopAttempt(): Promise<unknown> {
+    this.#stopping = this.#stopping.then((uncertain) => uncertain ?? this.#stopNow());
+    return this.#stopping;
+  }
+
+  async #stopNow(): Promise<unknown> {
     this.#checkpoints?.stopScheduler();
     const attempt = this.#attempt;
     this.#attempt = undefined;
