@@ -103,6 +103,19 @@ export const ERRORS = {
     description:
       "The newest checkpoint cannot be read, and going on from an older one could repeat output.",
   },
+  // Control channel.
+  RUN_NOT_RUNNING: {
+    kind: "conflict",
+    description: "A run was asked for something that only a running job can do.",
+  },
+  CONTROL_UNAVAILABLE: {
+    kind: "unavailable",
+    description: "The process of a run does not answer, or has no place for its control channel.",
+  },
+  CONTROL_VERSION_UNSUPPORTED: {
+    kind: "invalid",
+    description: "The process of a run speaks a version of the control channel that is not known.",
+  },
   // Connectors.
   RECORD_MALFORMED: {
     kind: "data",

@@ -9,6 +9,7 @@
  * I2. Callbacks are never called from inside the call that registered them.
  */
 import type { Files } from "./files.ts";
+import type { LocalSockets } from "./sockets.ts";
 
 /** Processing time and waiting. */
 export interface Clock {
@@ -71,4 +72,6 @@ export interface Env {
   readonly workingDirectory?: string;
   /** Where the `print` sink writes. Without it there is no such sink. */
   readonly output?: TextOutput;
+  /** Without them runs have no control channel. */
+  readonly sockets?: LocalSockets;
 }

@@ -6,6 +6,7 @@ import { getRandomValues } from "node:crypto";
 import { assert } from "../assert.ts";
 import type { Clock, Env } from "./env.ts";
 import { nodeFiles } from "./node-files.ts";
+import { nodeSockets } from "./node-sockets.ts";
 import { nodeProcessIdentity } from "./process-identity.ts";
 import { entropyRandom } from "./random.ts";
 
@@ -25,6 +26,7 @@ export function nodeEnv(options: { readonly verify?: boolean } = {}): Env {
     verify: options.verify ?? process.env["NODE_ENV"] === "test",
     workingDirectory: process.cwd().replaceAll("\\", "/"),
     output: { write: (text: string) => void process.stdout.write(text) },
+    sockets: nodeSockets,
   });
 }
 
