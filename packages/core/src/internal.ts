@@ -38,3 +38,15 @@ export type { JobParameters } from "./api/environment.ts";
 export { buildJob, loadJob } from "./driver/build-job.ts";
 export type { BuiltJob } from "./driver/build-job.ts";
 export { explain, explainText } from "./graph/explain.ts";
+export { connectToRun } from "./driver/control-client.ts";
+export type { OnProgress, RunConnection } from "./driver/control-client.ts";
+export type { RequestProgress } from "./driver/control-protocol.ts";
+export type {
+  CheckpointResult,
+  RunControl,
+  RunStatusReport,
+  SnapshotProgress,
+  SnapshotReport,
+} from "./driver/run-control.ts";
+export { describeRun, listRuns } from "./driver/run-listing.ts";
+export type { CheckpointOnDisk, ListRunsOptions, RunListing } from "./driver/run-listing.ts";
