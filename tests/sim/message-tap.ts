@@ -134,7 +134,7 @@ function describe(message: MasterMessage | WorkerMessage): string {
     case "splits":
       return `${head} ${message.splits.map(({ id }) => id).join(" ")}`;
     case "deploy":
-      return `${head} attempt ${message.attempt}, from ${message.restoredId ?? "nothing"}`;
+      return `${head} attempt ${message.attempt}, from ${message.restored?.checkpointId ?? "nothing"}`;
     default:
       return head;
   }

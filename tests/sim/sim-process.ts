@@ -119,7 +119,12 @@ export async function runProcess(parts: ProcessParts): Promise<ProcessEnd> {
       attempts: 1_000_000,
       delay: scenario.restartDelayMs,
     }),
-    run: { directory: run, store, onDeleted: (listener) => (onDeleted = listener) },
+    run: {
+      directory: run,
+      store,
+      begunFrom: undefined,
+      onDeleted: (listener) => (onDeleted = listener),
+    },
     runId: run.jobId,
     launcher: tapped(launcher, {
       trace,

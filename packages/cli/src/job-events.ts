@@ -10,6 +10,8 @@ export function eventText(event: JobEvent): string | undefined {
     case "status":
     case "checkpoint":
       return undefined;
+    case "savepoint":
+      return `Savepoint ${event.id} is complete: ${event.location}`;
     case "attempt":
       return event.restoredId === undefined
         ? undefined

@@ -98,6 +98,36 @@ export const ERRORS = {
     kind: "conflict",
     description: "The id given for a new run belongs to another run in the same directory.",
   },
+  SNAPSHOT_NOT_FOUND: {
+    kind: "invalid",
+    description: "A path that was given to restore from holds no complete snapshot.",
+  },
+  SAVEPOINT_NOT_POSSIBLE: {
+    kind: "invalid",
+    description: "A savepoint was asked of a job that keeps no checkpoints.",
+  },
+  SAVEPOINT_FAILED: {
+    kind: "unavailable",
+    description: "A savepoint or a checkpoint that was asked for could not be taken.",
+  },
+  STOP_IN_PROGRESS: {
+    kind: "conflict",
+    description: "A job was asked to stop with a savepoint while it is doing that.",
+  },
+  STOP_INCOMPLETE: {
+    kind: "unavailable",
+    description:
+      "The savepoint of a stop is complete, but the job failed before all sinks had committed.",
+  },
+  JOB_NOT_RUNNING: {
+    kind: "conflict",
+    description: "Something was asked of a job that only a running one can do.",
+  },
+  RESTORE_SINKS_UNDECIDED: {
+    kind: "conflict",
+    description:
+      "A snapshot's sinks have transactions that another run may commit too; a choice is needed.",
+  },
   CHECKPOINT_UNREADABLE: {
     kind: "data",
     description:

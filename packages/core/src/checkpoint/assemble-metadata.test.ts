@@ -11,6 +11,7 @@ const JOB: JobFacts = {
   version: 1,
   jobId: "job",
   jobName: "Job",
+  runDirectory: "/runs/job",
   epoch: 3,
   operators: [
     { ...FACTS, operatorId: "a", uid: "read", vertex: 0, parallelism: 1 },

@@ -25,6 +25,7 @@ export interface JobFacts {
   readonly jobId: string;
   readonly jobName: string;
   readonly epoch: number;
+  readonly runDirectory: string;
   readonly operators: readonly OperatorFacts[];
   readonly edges: readonly unknown[];
 }
@@ -60,6 +61,8 @@ export function assembleMetadata(
     operators,
     edges: job.edges,
     hasCommittables: acknowledgements.some((ack) => ack.hasCommittables),
+    ...(barrier.stop === undefined ? {} : { stop: barrier.stop }),
+    runDirectory: job.runDirectory,
   };
 }
 

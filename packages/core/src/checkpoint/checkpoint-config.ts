@@ -71,7 +71,6 @@ const FIXED: Readonly<Record<string, string>> = {
 
 /** Keys of Flink without a counterpart so far. */
 const REFUSED: readonly string[] = [
-  "savepoint-dir",
   "interval-during-backlog",
   "data-inline-threshold",
   "write-buffer-size",
@@ -79,8 +78,8 @@ const REFUSED: readonly string[] = [
   "unaligned.max-subtasks-per-channel-state-file",
 ];
 
-/** Read elsewhere: the directory of runs is a setting of the run, not of the coordinator. */
-const FOREIGN: readonly string[] = ["dir"];
+/** Read elsewhere: where things lie is a setting of the run, not of the coordinator. */
+const FOREIGN: readonly string[] = ["dir", "savepoint-dir"];
 
 /** Older names that Flink's users still type → today's. */
 const ALIASES: Readonly<Record<string, string>> = {

@@ -120,7 +120,6 @@ test("keys without a counterpart are refused, unknown ones are named", () => {
   const cases = [
     ["execution.checkpointing.unaligned.forced", "true", "SETTING_NOT_SUPPORTED"],
     ["execution.checkpointing.storage", "jobmanager", "SETTING_NOT_SUPPORTED"],
-    ["execution.checkpointing.savepoint-dir", "/s", "SETTING_NOT_SUPPORTED"],
     ["execution.checkpointing.interval-during-backlog", "1h", "SETTING_NOT_SUPPORTED"],
     ["execution.checkpointing.file-merging.max-file-size", "1mb", "SETTING_NOT_SUPPORTED"],
     ["execution.checkpointing.checkpoints-after-tasks-finish", "false", "SETTING_NOT_SUPPORTED"],

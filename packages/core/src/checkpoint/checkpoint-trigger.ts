@@ -104,7 +104,7 @@ export class CheckpointTrigger {
       host.triggerSources(pending.barrier);
     } catch (cause) {
       if (pending.isEnded) return;
-      checkpoints.abort(pending, { reason, origin: "master", cause });
+      checkpoints.abort(pending, { reason, cause });
       return;
     }
     // Inside triggerSources tasks may have declined, or all of them acknowledged.
@@ -125,7 +125,8 @@ export class CheckpointTrigger {
       isCheckpoint && settings.isIncremental && !request.isFull && !checkpoints.owesFull;
     const base = mayBuildOn ? checkpoints.baseId : undefined;
     assert(base === undefined || base < id, "a base is older than what builds on it");
-    const barrier: Barrier = { id, kind: request.kind, timestamp: clock.now(), base };
+    const { kind, target, stop } = request;
+    const barrier: Barrier = { id, kind, timestamp: clock.now(), base, target, stop };
     phase.pending = checkpoints.register({
       barrier: Object.freeze(barrier),
       attempt: start.attempt,
@@ -146,7 +147,6 @@ export class CheckpointTrigger {
       reason,
       checkpointId: undefined,
       kind,
-      origin: "master",
       cause,
     });
     this.#given.onEnd();

@@ -31,7 +31,7 @@ export interface RestoredFrom {
   readonly id: CheckpointId;
   readonly kind: "checkpoint" | "savepoint";
   readonly location: string;
-  /** Not claimed: checkpoints are full until one completes, so that none refers to it. */
+  /** It is not the run's own: checkpoints are full until one completes, so that none refers to it. */
   readonly mustBeFull: boolean;
 }
 
@@ -97,8 +97,8 @@ export interface CompletedCheckpoint {
   readonly kind: "checkpoint" | "savepoint";
   /** Directory or URI, for people. */
   readonly location: string;
-  /** Size of `_metadata`. */
-  readonly metadataBytes: number;
+  /** Size of everything that it refers to. */
+  readonly stateBytes: number;
 }
 
 /** How a request ended; never an exception. */

@@ -15,6 +15,7 @@
  */
 import { assert } from "../assert.ts";
 import type { Clock, Random } from "../env/env.ts";
+import type { StopMode } from "../state/barrier.ts";
 import type { CheckpointSettings } from "./checkpoint-settings.ts";
 import { baseIntervalMs } from "./checkpoint-settings.ts";
 import { CheckpointTrigger } from "./checkpoint-trigger.ts";
@@ -44,6 +45,10 @@ export interface TriggerOptions {
   readonly isFull?: boolean;
   /** Also beyond `maxConcurrent`. */
   readonly isForced?: boolean;
+  /** Where a savepoint goes; see `Barrier.target`. */
+  readonly target?: string;
+  /** The job stops with this savepoint; see `Barrier.stop`. */
+  readonly stop?: StopMode;
 }
 
 /** See the file header. */
@@ -161,6 +166,15 @@ export class CheckpointCoordinator {
   }
 
   /**
+   * The job stops with a savepoint: no checkpoint is taken any more, and those that are pending end.
+   * Where the savepoint fails, `startScheduler` lets the job go on. Never rejects.
+   */
+  stopWith(target: string, stop: StopMode): Promise<CheckpointOutcome> {
+    this.stopScheduler();
+    return this.trigger({ kind: "savepoint", target, stop });
+  }
+
+  /**
    * All tasks have ended: takes a checkpoint at once. Resolves when a checkpoint triggered from now
    * on has completed (where this one fails, the next periodic one serves), or when the scheduler
    * stops.
@@ -205,6 +219,8 @@ export class CheckpointCoordinator {
       isPeriodic: wish.isPeriodic,
       isForced: wish.isForced ?? kind === "savepoint",
       isFull: wish.isFull ?? kind === "savepoint",
+      target: wish.target,
+      stop: wish.stop,
       sequence: this.#sequence++,
       settle: wish.settle,
     };

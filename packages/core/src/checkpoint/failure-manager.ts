@@ -4,7 +4,7 @@
  * I1. Failures are consecutive: the completion of a checkpoint newer than any completed before
  *     clears the count. A failure of a checkpoint older than the last completed one is not counted.
  * I2. A checkpoint is counted once, however many tasks decline it.
- * I3. A savepoint that failed on the master's side is never counted; one that a task declined is.
+ * I3. Savepoints are not counted: who asked for one hears of its failure, and the job goes on.
  * Semantics: `docs/semantics/checkpoints.md`, "Failed checkpoints".
  */
 import { assert } from "../assert.ts";
@@ -21,8 +21,6 @@ export interface CheckpointFailure {
   /** Undefined where it failed before it had an id. */
   readonly checkpointId: CheckpointId | undefined;
   readonly kind: "checkpoint" | "savepoint";
-  /** Who found out: the coordinator, or a task that declined. */
-  readonly origin: "master" | "task";
   readonly cause?: unknown;
 }
 
@@ -48,9 +46,9 @@ export class CheckpointFailureManager {
 
   /** Takes note of a failure. Returns the error with which the job must fail now, if it must. */
   failed(failure: CheckpointFailure): OxbowError | undefined {
-    const { reason, checkpointId, kind, origin } = failure;
+    const { reason, checkpointId, kind } = failure;
     if (this.#tolerableFailures === UNLIMITED_FAILURES) return undefined;
-    if (kind === "savepoint" && origin === "master") return undefined;
+    if (kind === "savepoint") return undefined;
     if (!CHECKPOINT_FAILURE_REASONS[reason].isCounted) return undefined;
     if (checkpointId !== undefined) {
       if (checkpointId <= this.#lastSucceededId || this.#countedIds.has(checkpointId)) {

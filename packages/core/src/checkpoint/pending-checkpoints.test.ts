@@ -321,6 +321,8 @@ test("a new attempt builds on what it was restored from, and hears no older one"
     kind: "checkpoint",
     timestamp: EPOCH_MS + 100,
     base: 1,
+    target: undefined,
+    stop: undefined,
   });
   assert.equal(host.coordinator.acknowledge(host.ackOf(3, 0, 1)), "unknown");
   assert.equal(host.coordinator.acknowledge(host.ackOf(2, 0, 1)), "discarded");

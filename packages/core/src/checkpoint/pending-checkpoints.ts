@@ -39,8 +39,8 @@ import type { PendingStart } from "./pending-checkpoint.ts";
 /** Expired ids that are remembered, to tell late messages from wrong ones (Flink's number). */
 export const EXPIRED_IDS_COUNT = 16;
 
-/** Why a checkpoint is aborted, and who found out. */
-export type Abort = Pick<CheckpointFailure, "reason" | "origin" | "cause">;
+/** Why a checkpoint is aborted. */
+export type Abort = Pick<CheckpointFailure, "reason" | "cause">;
 
 /** What the followed checkpoints need. */
 export interface PendingCheckpointsGiven {
@@ -135,7 +135,7 @@ export class PendingCheckpoints {
     this.#pending.set(pending.barrier.id, pending);
     this.#given.statistics.triggered(pending.barrier, start.subtasks.length);
     pending.cancelTimeout = clock.schedule(settings.timeoutMs, () => {
-      this.abort(pending, { reason: "CHECKPOINT_EXPIRED", origin: "master" });
+      this.abort(pending, { reason: "CHECKPOINT_EXPIRED" });
     });
     return pending;
   }
@@ -160,7 +160,7 @@ export class PendingCheckpoints {
     const pending = this.#pending.get(checkpointId);
     if (pending === undefined) this.#reportLate(decline);
     if (pending?.attempt !== attempt || pending.phase === "finalizing") return false;
-    this.abort(pending, { reason, origin: "task", cause: error });
+    this.abort(pending, { reason, cause: error });
     return true;
   }
 
@@ -186,7 +186,7 @@ export class PendingCheckpoints {
   abortAll(reason: CheckpointFailureReason): void {
     for (const pending of this.#pending.values()) {
       if (pending.isEnded || pending.phase === "finalizing") continue;
-      this.abort(pending, { reason, origin: "master" });
+      this.abort(pending, { reason });
     }
   }
 
@@ -242,6 +242,9 @@ export class PendingCheckpoints {
       const lastSubsumedId = this.#host.addCompleted(checkpoint, this.#pinnedBases(barrier.id));
       this.#subsume(barrier.id);
       this.#host.notifyCompleted({ checkpointId: barrier.id, attempt, lastSubsumedId, isFinal });
+    } else if (barrier.stop !== undefined) {
+      const notice = { checkpointId: barrier.id, attempt, isFinal: true };
+      this.#host.notifyCompleted({ ...notice, lastSubsumedId: undefined });
     }
     this.#given.onEnded(pending, { kind: "completed", checkpoint });
   }
@@ -258,7 +261,7 @@ export class PendingCheckpoints {
   #subsume(completedId: CheckpointId): void {
     for (const pending of this.#pending.values()) {
       if (pending.isEnded || pending.barrier.id > completedId || !pending.canBeSubsumed) continue;
-      this.abort(pending, { reason: "CHECKPOINT_SUBSUMED", origin: "master" });
+      this.abort(pending, { reason: "CHECKPOINT_SUBSUMED" });
     }
   }
 
@@ -270,10 +273,10 @@ export class PendingCheckpoints {
     } else {
       this.#discards.begin(pending.content());
     }
-    this.#fail(pending, { reason, origin: "master", cause });
+    this.#fail(pending, { reason, cause });
   }
 
-  #fail(pending: PendingCheckpoint, { reason, origin, cause }: Abort): void {
+  #fail(pending: PendingCheckpoint, { reason, cause }: Abort): void {
     const { id: checkpointId, kind } = pending.barrier;
     this.#remove(pending);
     if (reason === "CHECKPOINT_EXPIRED") {
@@ -283,7 +286,7 @@ export class PendingCheckpoints {
     this.#given.statistics.failed(checkpointId, reason, this.#given.clock.now());
     const notice = { checkpointId, latestCompletedId: this.#baseId, reason };
     if (!this.isUncertain) this.#host.notifyAborted({ ...notice, attempt: pending.attempt });
-    this.countFailure({ reason, checkpointId, kind, origin, cause });
+    this.countFailure({ reason, checkpointId, kind, cause });
     const { message } = CHECKPOINT_FAILURE_REASONS[reason];
     this.#given.onEnded(pending, { kind: "failed", reason, message, checkpointId, cause });
   }

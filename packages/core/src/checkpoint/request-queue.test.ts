@@ -12,6 +12,8 @@ function request(more: Partial<CheckpointRequest> = {}): CheckpointRequest {
     isPeriodic: false,
     isForced: false,
     isFull: false,
+    target: undefined,
+    stop: undefined,
     sequence: sequence++,
     settle: () => {},
     ...more,

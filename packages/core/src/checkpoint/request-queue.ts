@@ -12,6 +12,7 @@
  * Semantics: `docs/semantics/checkpoints.md`, "Admission".
  */
 import { assert } from "../assert.ts";
+import type { StopMode } from "../state/barrier.ts";
 import type { CheckpointOutcome } from "./coordinator-host.ts";
 import { CHECKPOINT_FAILURE_REASONS } from "./failure-reason.ts";
 import type { CheckpointFailureReason } from "./failure-reason.ts";
@@ -24,6 +25,10 @@ export interface CheckpointRequest {
   readonly isForced: boolean;
   /** Without a base: all state is written. */
   readonly isFull: boolean;
+  /** See `Barrier.target`; savepoints have one. */
+  readonly target: string | undefined;
+  /** See `Barrier.stop`. */
+  readonly stop: StopMode | undefined;
   /** Order of arrival; unique. */
   readonly sequence: number;
   /** Called exactly once, with how it ended. Must not throw. */

@@ -214,7 +214,7 @@ export class ScriptedHost implements CheckpointHost {
     const { id, kind } = content.barrier;
     this.calls.push(`finalize ${id}`);
     this.contents.push(content);
-    const completed = { id, kind, location: `chk-${id}`, metadataBytes: 1 };
+    const completed = { id, kind, location: `chk-${id}`, stateBytes: 1 };
     return this.#answer("finalize", id, () => {
       this.finalizedIds.push(id);
       return completed;

@@ -49,6 +49,16 @@ export class JobBench {
     return this.world.scheduler.runUntil(ended);
   }
 
+  /** The error with which a job is refused before it runs, or fails. */
+  async refused(build: (env: StreamEnvironment) => void, options: RunOptions = {}): Promise<Error> {
+    try {
+      const end = await this.run(build, options);
+      throw new Error(`The job is ${end.status}`, { cause: end.error });
+    } catch (error) {
+      return ((error as Error).cause ?? error) as Error;
+    }
+  }
+
   /** Lets everything happen that happens in the next `ms`. */
   advance(ms: number): Promise<void> {
     return this.world.scheduler.advanceTo(this.world.scheduler.nowMs + ms);

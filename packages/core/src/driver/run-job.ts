@@ -10,10 +10,18 @@
  * see `docs/semantics/failures.md`.
  */
 import { defaultCheckpointInterval } from "./default-settings.ts";
-import type { RestoreOptions } from "./restore-options.ts";
+import { beginRun } from "./begin-run.ts";
+import type { BegunRun } from "./begin-run.ts";
+import type {
+  RestoreOptions,
+  SavepointOptions,
+  SavepointResult,
+  StopOptions,
+} from "./restore-options.ts";
+import type { CompletedCheckpoint } from "../checkpoint/coordinator-host.ts";
 import type { Job } from "../api/job.ts";
 import { isJob } from "../api/job.ts";
-import { checkpointSettings, retentionOf } from "../checkpoint/checkpoint-settings.ts";
+import { checkpointSettings } from "../checkpoint/checkpoint-settings.ts";
 import type { CheckpointSettings } from "../checkpoint/checkpoint-settings.ts";
 import { readInteger } from "../checkpoint/config-values.ts";
 import { isCheckpointKey, withCheckpointConfig } from "../checkpoint/checkpoint-config.ts";
@@ -22,15 +30,12 @@ import type { Env } from "../env/env.ts";
 import { nodeEnv } from "../env/node-env.ts";
 import { PARALLELISM_MAX } from "../graph/validate.ts";
 import { oxbowError } from "../errors.ts";
-import { recoverCheckpointStore } from "../snapshot/checkpoint-store.ts";
-import { openRun } from "../snapshot/run-directory.ts";
 import type { RunDirectory } from "../snapshot/run-directory.ts";
 import { buildJob, loadJob } from "./build-job.ts";
 import type { BuiltJob } from "./build-job.ts";
 import { JobMaster } from "../runtime/job-master.ts";
 import type { JobEvent } from "../runtime/job-event.ts";
 import type { JobEnd } from "../runtime/job-master.ts";
-import type { HeldRun } from "../runtime/master-checkpoints.ts";
 import { JobMetrics } from "../runtime/job-metrics.ts";
 import { MetricReader, prometheusText } from "../runtime/metric-reader.ts";
 import type { MetricLabels, MetricSnapshot } from "../runtime/metric-reader.ts";
@@ -92,6 +97,18 @@ export interface JobHandle {
   readonly ended: Promise<JobEnd>;
   /** Stops the job; what was not committed leaves no trace. */
   cancel(): Promise<JobEnd>;
+  /**
+   * Takes a savepoint; the job goes on, also where it fails. SAVEPOINT_FAILED, JOB_NOT_RUNNING,
+   * SAVEPOINT_NOT_POSSIBLE. Semantics: `docs/semantics/savepoints.md`.
+   */
+  savepoint(options?: SavepointOptions): Promise<SavepointResult>;
+  /**
+   * Stops the job with a savepoint; resolves when it is FINISHED. Where the savepoint fails, rejects
+   * as `savepoint`, and the job goes on; STOP_INCOMPLETE where what came after it failed.
+   */
+  stop(options?: StopOptions): Promise<SavepointResult>;
+  /** Takes a checkpoint now; `full`: all state is written. Rejects as `savepoint`. */
+  checkpoint(options?: { readonly full?: boolean }): Promise<SavepointResult>;
   /** Figures under Flink's names, by scope; see `docs/metrics.md`. */
   metrics(): readonly MetricSnapshot[];
   /** The same in Prometheus' text format. */
@@ -102,11 +119,20 @@ export interface JobHandle {
 /** What came of starting: a running job, or a run that is over already. */
 export type JobStart =
   | { readonly kind: "started"; readonly job: JobHandle }
-  | { readonly kind: "over"; readonly runDirectory: string; readonly status: string };
+  | {
+      readonly kind: "over";
+      readonly runDirectory: string;
+      readonly status: string;
+      /** The savepoint with which it was stopped; go on with `restore`. */
+      readonly stoppedWith: string | undefined;
+    };
 
 /** Keys of the configuration that this file reads. */
 const DIRECTORY_KEY = "execution.checkpointing.dir";
+const SAVEPOINT_DIRECTORY_KEY = "execution.checkpointing.savepoint-dir";
 const PARALLELISM_KEY = "parallelism.default";
+/** Where savepoints go by default: in the checkpoint directory, beside the runs. */
+const SAVEPOINTS_NAME = "savepoints";
 /** Worker threads of one process; all-to-all edges have a ring for each pair. */
 const WORKERS_COUNT_MAX = 128;
 const PARALLELISM_RANGE = { min: 1, max: PARALLELISM_MAX };
@@ -141,13 +167,24 @@ export async function startJob(
   const workersCount = workersOf(built);
   const directory = options.checkpointDirectory ?? configuration[DIRECTORY_KEY];
   const settings = jobSettings(built, configuration, directory !== undefined);
+  const onEvent = options.onEvent ?? (() => undefined);
   const run =
     directory === undefined
       ? undefined
-      : await holdRun({ env, built, options, settings, directory });
-  if (run?.kind === "over") return run;
+      : await beginRun({
+          env,
+          built,
+          checkpoint: settings.checkpoint,
+          directory: absolute(env, directory),
+          jobId: options.jobId,
+          newRun: options.newRun,
+          restorePrevious: options.restorePrevious,
+          restore: options.restore && withAbsolutePath(env, options.restore),
+          onEvent,
+        });
+  if (run?.kind === "over") return overOf(run);
   if (run === undefined && settings.checkpoint.intervalMs !== undefined) {
-    options.onEvent?.({ kind: "warning", error: checkpointsWithoutPlace() });
+    onEvent({ kind: "warning", error: checkpointsWithoutPlace() });
   }
   const runId = run?.held.directory.jobId ?? drawRunId(env);
   const metrics = new JobMetrics(built.job);
@@ -163,14 +200,28 @@ export async function startJob(
     run: run?.held,
     runId,
     restorePrevious: options.restorePrevious ?? false,
+    allowNonRestoredState: options.restore?.allowNonRestoredState ?? false,
     launcher,
     metrics,
-    onEvent: options.onEvent ?? (() => undefined),
+    onEvent,
   });
   master.start();
+  const savepointDirectory =
+    options.savepointDirectory ??
+    configuration[SAVEPOINT_DIRECTORY_KEY] ??
+    (directory === undefined ? undefined : `${directory}/${SAVEPOINTS_NAME}`);
   return {
     kind: "started",
-    job: handleOf({ env, runId, master, launcher, metrics, run: run?.held.directory, built }),
+    job: handleOf({
+      env,
+      runId,
+      master,
+      launcher,
+      metrics,
+      run: run?.held.directory,
+      built,
+      savepointDirectory,
+    }),
   };
 }
 
@@ -256,51 +307,16 @@ function drawRunId(env: Env): string {
   ).join("");
 }
 
-type Held =
-  | { readonly kind: "held"; readonly held: HeldRun }
-  | { readonly kind: "over"; readonly runDirectory: string; readonly status: string };
+function overOf(over: Extract<BegunRun, { kind: "over" }>): JobStart {
+  const { directory, record } = over;
+  // Where a stop was cut off behind its savepoint, the run is over all the same.
+  const status = record.status === "running" ? "failed" : record.status;
+  const stoppedWith = record.stoppedWith?.path;
+  return { kind: "over", runDirectory: directory, status, stoppedWith };
+}
 
-async function holdRun(from: {
-  readonly env: Env;
-  readonly built: BuiltJob;
-  readonly options: RunOptions;
-  readonly settings: Settings;
-  readonly directory: string;
-}): Promise<Held> {
-  const { env, built, options, settings } = from;
-  const opening = await openRun(env, {
-    checkpointDirectory: absolute(env, from.directory),
-    jobName: built.job.graph.jobName,
-    jobId: options.jobId,
-    newRun: options.newRun,
-  });
-  if (opening.kind === "ended") {
-    return { kind: "over", runDirectory: opening.directory, status: opening.record.status };
-  }
-  const { run } = opening;
-  try {
-    let listener: () => void = () => undefined;
-    const { store, decision } = await recoverCheckpointStore(
-      {
-        files: env.files,
-        directory: run.directory,
-        epoch: run.epoch,
-        retainedCount: settings.checkpoint.retain.count,
-        retention: retentionOf(settings.checkpoint),
-        onDeleted: () => listener(),
-        warn: (error) => options.onEvent?.({ kind: "warning", error }),
-      },
-      options.restorePrevious,
-    );
-    if (decision.kind === "refuse") throw decision.error;
-    const onDeleted = (added: () => void): void => {
-      listener = added;
-    };
-    return { kind: "held", held: { directory: run, store, onDeleted } };
-  } catch (error) {
-    await run.close();
-    throw error;
-  }
+function withAbsolutePath(env: Env, restore: RestoreOptions): RestoreOptions {
+  return { ...restore, path: absolute(env, restore.path) };
 }
 
 function absolute(env: Env, path: string): string {
@@ -318,8 +334,10 @@ function handleOf(parts: {
   readonly metrics: JobMetrics;
   readonly run: RunDirectory | undefined;
   readonly built: BuiltJob;
+  /** Undefined where nothing is kept. */
+  readonly savepointDirectory: string | undefined;
 }): JobHandle {
-  const { env, runId, master, launcher, metrics, run, built } = parts;
+  const { env, runId, master, launcher, metrics, run, built, savepointDirectory } = parts;
   const reader = new MetricReader(metrics.memory, metrics.layout);
   const labels: MetricLabels = {
     jobId: runId,
@@ -338,6 +356,15 @@ function handleOf(parts: {
     await run?.close();
     return end;
   });
+  /** Without one the master refuses: nothing is kept. */
+  const placeOf = (target: string | undefined): string =>
+    absolute(env, target ?? savepointDirectory ?? SAVEPOINTS_NAME);
+  const timed = async (take: () => Promise<CompletedCheckpoint>): Promise<SavepointResult> => {
+    const beganMs = env.clock.monotonicMs();
+    const { location, id, stateBytes } = await take();
+    const durationMs = env.clock.monotonicMs() - beganMs;
+    return { location, checkpointId: id, sizeBytes: stateBytes, durationMs };
+  };
   return {
     runId,
     runDirectory: run?.directory,
@@ -349,6 +376,14 @@ function handleOf(parts: {
       await master.cancel();
       return ended;
     },
+    savepoint: ({ target } = {}) => timed(() => master.savepoint(placeOf(target))),
+    stop: ({ target, drain } = {}) =>
+      timed(async () => {
+        const savepoint = await master.stop(placeOf(target), drain === true ? "drain" : "suspend");
+        await ended;
+        return savepoint;
+      }),
+    checkpoint: ({ full } = {}) => timed(() => master.checkpoint(full ?? false)),
     metrics: () => snapshot(),
     metricsText: () => prometheusText(snapshot(), labels),
     checkpoints: () => master.checkpointStatistics(),

@@ -26,6 +26,19 @@ import { retainedTransactions, subtaskRestores } from "./restore-plan.ts";
 import { SourceCoordinator } from "./source-coordinator.ts";
 import type { WorkerConnection, WorkerLauncher } from "./worker-connection.ts";
 
+/** The snapshot that an attempt starts from. */
+export interface StartPoint {
+  readonly metadata: CheckpointMetadata;
+  /** Where it lies, for people. */
+  readonly location: string;
+  /** What the names of its segments are relative to. */
+  readonly segmentsDirectory: string;
+  /** A checkpoint of the run itself; later ones may build on it. */
+  readonly isOwn: boolean;
+  /** Sinks whose transactions are not committed, by uid. */
+  readonly discardingSinks: readonly string[];
+}
+
 /** What an attempt starts from and belongs to. */
 export interface AttemptOptions {
   readonly env: Env;
@@ -34,8 +47,8 @@ export interface AttemptOptions {
   readonly runId: string;
   readonly epoch: number;
   readonly runDirectory: string | undefined;
-  readonly restored: CheckpointMetadata | undefined;
-  /** All completed checkpoints that are kept, `restored` included. */
+  readonly start: StartPoint | undefined;
+  /** All completed checkpoints that are kept. */
   readonly retained: readonly CheckpointMetadata[];
   readonly workersCount: number;
   readonly hasCheckpoints: boolean;
@@ -133,15 +146,18 @@ export class Attempt {
     for (const coordinator of this.#coordinators.values()) coordinator.aborted(checkpointId);
   }
 
+  /** All sources end now, as if their input had; `allEnded` follows. */
+  drain(): void {
+    assert(this.#phase === "running", "an attempt that runs is drained");
+    this.#broadcast({ kind: "drain", attempt: this.#options.attempt });
+  }
+
   /**
-   * All have ended and the last checkpoint, if there are checkpoints, is complete: commit the rest
-   * and close.
+   * All have ended and the last checkpoint, if there are checkpoints, is complete; or the savepoint
+   * is with which the job stops. Commits the rest and closes.
    */
   finish(): void {
-    assert(
-      this.#phase === "running" && this.haveAllEnded,
-      "an attempt finishes when all have ended",
-    );
+    assert(this.#phase === "running", "an attempt that runs is finished");
     this.#phase = "finishing";
     this.#broadcast({ kind: "finish", attempt: this.#options.attempt });
   }
@@ -160,7 +176,7 @@ export class Attempt {
   }
 
   #createCoordinator(vertexIndex: number): void {
-    const { env, job, restored, attempt } = this.#options;
+    const { env, job, start, attempt } = this.#options;
     const vertex = job.vertices[vertexIndex];
     const { body, uid } = vertex.nodes[0];
     if (body.kind !== "source") return;
@@ -169,7 +185,7 @@ export class Attempt {
       uid,
       source: body.source,
       parallelism: vertex.parallelism,
-      restored: restored?.operators.find((operator) => operator.uid === uid)?.enumerator,
+      restored: start?.metadata.operators.find((operator) => operator.uid === uid)?.enumerator,
       send: (subtask, message) => {
         this.#post({ ...message, attempt, vertex: vertexIndex, subtask });
       },
@@ -199,7 +215,7 @@ export class Attempt {
     workerIndex: number,
     shared: { channels: ChannelGrant[]; doorbells: SharedArrayBuffer },
   ): void {
-    const { job, attempt, workersCount, restored, retained, metrics } = this.#options;
+    const { job, attempt, workersCount, start, retained, metrics } = this.#options;
     const { runId, epoch, runDirectory, hasCheckpoints, isExactlyOnce } = this.#options;
     const isHere = (subtask: number): boolean => workerOf(subtask, workersCount) === workerIndex;
     this.#workers[workerIndex].post({
@@ -211,14 +227,19 @@ export class Attempt {
       graphHash: graphHash(job),
       workerIndex,
       workersCount,
-      subtasks: subtaskRestores(job, restored).filter(({ subtask }) => isHere(subtask)),
+      subtasks: subtaskRestores(job, start?.metadata).filter(({ subtask }) => isHere(subtask)),
       channels: shared.channels.filter(
         ({ producer, consumer }) => isHere(producer) || isHere(consumer),
       ),
       doorbells: shared.doorbells,
       metrics,
       retainedTransactions: retainedTransactions(retained),
-      restoredId: restored?.checkpointId,
+      restored: start && {
+        checkpointId: start.metadata.checkpointId,
+        segmentsDirectory: start.segmentsDirectory,
+        isOwn: start.isOwn,
+        discardingSinks: start.discardingSinks,
+      },
       hasCheckpoints,
       isExactlyOnce,
     });

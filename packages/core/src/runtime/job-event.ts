@@ -6,11 +6,14 @@ export type JobEvent =
   | { readonly kind: "status"; readonly status: JobStatus; readonly error: unknown }
   | { readonly kind: "attempt"; readonly attempt: number; readonly restoredId: number | undefined }
   | { readonly kind: "restarting"; readonly delayMs: number; readonly error: unknown }
+  /** One is complete. */
   | {
-      readonly kind: "checkpoint";
+      readonly kind: "checkpoint" | "savepoint";
       readonly id: number;
       readonly durationMs: number;
       readonly sizeBytes: number;
+      /** Directory in which its `_metadata` lies. */
+      readonly location: string;
     }
   | {
       readonly kind: "checkpoint-failed";

@@ -9,6 +9,7 @@
  *     finalized any more.
  * I2. An attempt starts from the newest completed checkpoint of the run, or from what the run began
  *     from.
+ * I3. Once the savepoint of a stop is complete (`run.json` says so), no attempt starts any more.
  */
 import { assert } from "../assert.ts";
 import { OxbowError, errorCode, oxbowError } from "../errors.ts";
@@ -17,8 +18,11 @@ import type { CheckpointSettings } from "../checkpoint/checkpoint-settings.ts";
 import type { CheckpointStatisticsSnapshot } from "../checkpoint/checkpoint-statistics.ts";
 import type { Env } from "../env/env.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
-import type { CheckpointMetadata } from "../snapshot/metadata.ts";
+import type { CheckpointOutcome, CompletedCheckpoint } from "../checkpoint/coordinator-host.ts";
+import { checkpointDirectoryName } from "../snapshot/checkpoint-inventory.ts";
+import type { StopMode } from "../state/barrier.ts";
 import { Attempt } from "./attempt.ts";
+import type { StartPoint } from "./attempt.ts";
 import { isTerminal, nextJobStatus } from "./job-status.ts";
 import type { JobStatus } from "./job-status.ts";
 import { MasterCheckpoints } from "./master-checkpoints.ts";
@@ -26,6 +30,7 @@ import type { HeldRun } from "./master-checkpoints.ts";
 import type { JobEvent } from "./job-event.ts";
 import type { JobMetrics } from "./job-metrics.ts";
 import { checkRestore } from "./restore-plan.ts";
+import { attemptOver, completedOf, savepointFailed, stopIncomplete } from "./snapshot-outcome.ts";
 import { createRestartStrategy } from "./restart-strategy.ts";
 import type { RestartDecision, RestartSettings, RestartStrategy } from "./restart-strategy.ts";
 import type { WorkerLauncher } from "./worker-connection.ts";
@@ -41,6 +46,8 @@ export interface JobMasterOptions {
   readonly runId: string;
   /** Go back behind a damaged checkpoint although outputs may repeat. */
   readonly restorePrevious?: boolean;
+  /** See `RestoreOptions`. */
+  readonly allowNonRestoredState?: boolean | readonly string[];
   readonly launcher: WorkerLauncher;
   readonly metrics: JobMetrics;
   readonly onEvent: (event: JobEvent) => void;
@@ -52,6 +59,13 @@ export interface JobEnd {
   /** Why it failed. */
   readonly error: unknown;
   readonly attemptsCount: number;
+}
+
+/** A stop under way. */
+interface Stopping {
+  readonly mode: StopMode;
+  /** Whether all tasks of the attempt have ended; false: the attempt is over. */
+  readonly drained: PromiseWithResolvers<boolean>;
 }
 
 /** What a damaged checkpoint shows itself by, while it is being restored. */
@@ -80,6 +94,7 @@ export class JobMaster {
   #isFinishing = false;
   /** The current attempt has been running: it was restored. */
   #hasRun = false;
+  #stopping: Stopping | undefined;
 
   constructor(options: JobMasterOptions) {
     this.#options = options;
@@ -116,6 +131,87 @@ export class JobMaster {
     this.#checkpoints?.refreshMetrics();
   }
 
+  /**
+   * Takes a savepoint in a new directory below `parent` (absolute). SAVEPOINT_FAILED, JOB_NOT_RUNNING,
+   * SAVEPOINT_NOT_POSSIBLE; the job goes on either way.
+   */
+  async savepoint(parent: string): Promise<CompletedCheckpoint> {
+    return completedOf(await this.#snapshots("savepoint").savepoint(parent));
+  }
+
+  /** Takes a checkpoint now; errors as `savepoint`. */
+  async checkpoint(isFull: boolean): Promise<CompletedCheckpoint> {
+    return completedOf(await this.#snapshots("checkpoint").checkpoint(isFull));
+  }
+
+  /**
+   * Stops the job with a savepoint. Resolves when the job is FINISHED. Where the savepoint fails,
+   * rejects as `savepoint` does, and the job goes on; STOP_INCOMPLETE where what came after it
+   * failed; STOP_IN_PROGRESS. Semantics: `docs/semantics/savepoints.md`.
+   */
+  async stop(parent: string, mode: StopMode): Promise<CompletedCheckpoint> {
+    const checkpoints = this.#snapshots("savepoint");
+    const attempt = this.#attempt;
+    if (this.#stopping !== undefined) {
+      throw oxbowError("STOP_IN_PROGRESS", "The job is being stopped already.", {});
+    }
+    if (attempt?.isRunning !== true || attempt.haveAllEnded) throw this.#notRunning();
+    const stopping: Stopping = { mode, drained: Promise.withResolvers() };
+    this.#stopping = stopping;
+    let outcome: CheckpointOutcome;
+    try {
+      if (mode === "drain") {
+        attempt.drain();
+        if (!(await stopping.drained.promise)) throw attemptOver();
+      }
+      outcome = await checkpoints.savepoint(parent, mode);
+    } finally {
+      this.#stopping = undefined;
+    }
+    if (outcome.kind === "failed") this.#goOn(attempt, mode, savepointFailed(outcome));
+    const checkpoint = completedOf(outcome);
+    if (attempt === this.#attempt && !this.#hasFailed) attempt.finish();
+    const end = await this.ended;
+    if (end.status !== "FINISHED") throw stopIncomplete(checkpoint.location, end.error);
+    return checkpoint;
+  }
+
+  /** The savepoint of a stop has failed: the job goes on. */
+  #goOn(attempt: Attempt, mode: StopMode, error: Error): void {
+    if (attempt !== this.#attempt || this.#hasFailed || this.#status !== "RUNNING") return;
+    if (mode === "drain") {
+      // What it has emitted since cannot be taken back otherwise.
+      this.#hasFailed = true;
+      void this.#recover(error, { kind: "restart", delayMs: 0 });
+      return;
+    }
+    this.#checkpoints?.startScheduler();
+    if (attempt.haveAllEnded) this.#onAllEnded();
+  }
+
+  /** Who takes snapshots of a job that runs. */
+  #snapshots(what: string): MasterCheckpoints {
+    if (this.#checkpoints === undefined) {
+      throw oxbowError(
+        "SAVEPOINT_NOT_POSSIBLE",
+        `No ${what} can be taken: the job keeps no checkpoints. Start it with a checkpoint directory ` +
+          "(--checkpoint-dir, checkpointDirectory).",
+        {},
+      );
+    }
+    if (this.#status !== "RUNNING") throw this.#notRunning();
+    return this.#checkpoints;
+  }
+
+  #notRunning(): Error {
+    const { status } = this;
+    const isEnding = status === "RUNNING" && this.#attempt?.haveAllEnded === true;
+    const state = isEnding ? "about to finish" : status;
+    return oxbowError("JOB_NOT_RUNNING", `The job is ${state}; only one that runs can do this.`, {
+      status,
+    });
+  }
+
   /** Starts the first attempt. RESTORE_MISMATCH fails the job through `ended`. */
   start(): void {
     assert(this.#attemptNumber === 0, "a job is started once");
@@ -141,9 +237,9 @@ export class JobMaster {
     const attempt = (this.#attemptNumber += 1);
     this.#hasFailed = false;
     this.#hasRun = false;
-    const restored = this.#restoredFrom();
+    const start = this.#startPoint();
     try {
-      if (restored !== undefined) checkRestore(job, restored);
+      if (start !== undefined) checkRestore(job, start.metadata);
       const isOn = this.#checkpoints !== undefined;
       this.#attempt = new Attempt({
         env,
@@ -152,7 +248,7 @@ export class JobMaster {
         runId,
         epoch: run?.directory.epoch ?? 1,
         runDirectory: run?.directory.directory,
-        restored,
+        start,
         retained: run?.store.completed ?? [],
         workersCount,
         hasCheckpoints: isOn,
@@ -167,18 +263,28 @@ export class JobMaster {
           checkpointMessage: (message) => this.#checkpoints?.onMessage(message),
         },
       });
-      this.#options.onEvent({ kind: "attempt", attempt, restoredId: restored?.checkpointId });
+      this.#options.onEvent({ kind: "attempt", attempt, restoredId: start?.metadata.checkpointId });
       metrics.startAttempt();
-      this.#checkpoints?.startAttempt({ attempt, subtasks: this.#attempt.subtasks, restored });
+      this.#checkpoints?.startAttempt({ attempt, subtasks: this.#attempt.subtasks, from: start });
       this.#attempt.start();
     } catch (error) {
       this.#onFailed(attempt, error);
     }
   }
 
-  /** The newest checkpoint of this run. */
-  #restoredFrom(): CheckpointMetadata | undefined {
-    return this.#options.run?.store.latest;
+  /** The newest checkpoint of this run, or what the run began from. */
+  #startPoint(): StartPoint | undefined {
+    const { run } = this.#options;
+    const latest = run?.store.latest;
+    if (run === undefined || latest === undefined) return run?.begunFrom;
+    const { directory } = run.directory;
+    return {
+      metadata: latest,
+      location: `${directory}/${checkpointDirectoryName(latest.checkpointId)}`,
+      segmentsDirectory: directory,
+      isOwn: true,
+      discardingSinks: [],
+    };
   }
 
   #onRunning(): void {
@@ -192,6 +298,7 @@ export class JobMaster {
       this.#attempt?.finish();
       return;
     }
+    if (this.#stopping !== undefined) return this.#stopping.drained.resolve(true);
     const attempt = this.#attempt;
     void this.#checkpoints.triggerFinal().then((isComplete) => {
       // Where it is not, the attempt has failed or was stopped, and that is handled elsewhere.
@@ -213,16 +320,23 @@ export class JobMaster {
     void this.#recover(error);
   }
 
-  async #recover(error: unknown): Promise<void> {
-    const { clock } = this.#options.env;
-    const isDamaged = !this.#hasRun && RESTORE_FAULTS.has(errorCode(error));
-    const decision: RestartDecision = isDamaged
-      ? { kind: "restart", delayMs: 0 }
-      : this.#restart.onFailure(clock.monotonicMs(), error);
+  /** `decided`: not by the restart strategy. */
+  async #recover(error: unknown, decided?: RestartDecision): Promise<void> {
+    const { env, run } = this.#options;
+    const { clock } = env;
+    const isOwn = run?.store.latest !== undefined;
+    const isDamaged = isOwn && !this.#hasRun && RESTORE_FAULTS.has(errorCode(error));
+    const decision: RestartDecision =
+      decided ??
+      (isDamaged
+        ? { kind: "restart", delayMs: 0 }
+        : this.#restart.onFailure(clock.monotonicMs(), error));
     this.#setStatus(decision.kind === "restart" ? "RESTARTING" : "FAILING", error);
     const uncertain = await this.#stopAttempt();
     if (isTerminal(this.#status) || this.#status === "CANCELLING") return;
     if (uncertain !== undefined) return this.#end("FAILED", uncertain);
+    const stoppedWith = run?.directory.record.stoppedWith;
+    if (stoppedWith) return this.#end("FAILED", stopIncomplete(stoppedWith.path, error));
     const refused = isDamaged ? await this.#passOver(error) : undefined;
     if (refused !== undefined) return this.#end("FAILED", refused);
     if (decision.kind === "giveUp") return this.#end("FAILED", gaveUp(decision.reason, error));
@@ -261,6 +375,7 @@ export class JobMaster {
 
   async #stopNow(): Promise<unknown> {
     this.#checkpoints?.stopScheduler();
+    this.#stopping?.drained.resolve(false);
     const attempt = this.#attempt;
     this.#attempt = undefined;
     await attempt?.stop();
@@ -307,15 +422,16 @@ export class JobMaster {
       return;
     }
     const reason = status === "CANCELED" ? "canceled" : "failed";
-    const isLeft = run.store.isLeftAfter(reason);
+    const isStopped = run.directory.record.stoppedWith !== null;
+    const isLeft = !isStopped && run.store.isLeftAfter(reason);
     const failure = error instanceof Error ? error.message : String(error);
     // Where nothing ever completed nothing was committed, and the beginning serves.
-    const isResumable = isLeft || run.store.latest === undefined;
+    const isResumable = isLeft || (!isStopped && run.store.isEmpty);
     await run.directory.end(
       reason,
       status === "FAILED" ? { isResumable, failure } : { isResumable: isLeft },
     );
-    await run.store.end(reason);
+    await run.store.end(isStopped ? "finished" : reason);
   }
 
   #setStatus(status: JobStatus, error?: unknown): void {

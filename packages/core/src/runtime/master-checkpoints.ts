@@ -13,15 +13,23 @@ import type {
   CheckpointContent,
   CheckpointEvent,
   CheckpointHost,
+  CheckpointOutcome,
 } from "../checkpoint/coordinator-host.ts";
-import type { Env } from "../env/env.ts";
+import type { Env, Random } from "../env/env.ts";
 import { explain } from "../graph/explain.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
 import type { CheckpointStore } from "../snapshot/checkpoint-store.ts";
-import type { CheckpointMetadata } from "../snapshot/metadata.ts";
+import { segmentsOf } from "../snapshot/checkpoint-inventory.ts";
+import { createDirectoriesDurably } from "../snapshot/durable-file.ts";
 import type { RunDirectory } from "../snapshot/run-directory.ts";
+import {
+  completeSavepoint,
+  discardSnapshotDirectory,
+  savepointName,
+} from "../snapshot/savepoint-directory.ts";
+import type { StopMode } from "../state/barrier.ts";
 import { METADATA_VERSION } from "../snapshot/metadata-file.ts";
-import type { Attempt } from "./attempt.ts";
+import type { Attempt, StartPoint } from "./attempt.ts";
 import type { JobEvent } from "./job-event.ts";
 import type { JobMetrics } from "./job-metrics.ts";
 import type { SubtaskId, WorkerMessage } from "./messages.ts";
@@ -30,6 +38,8 @@ import type { SubtaskId, WorkerMessage } from "./messages.ts";
 export interface HeldRun {
   readonly directory: RunDirectory;
   readonly store: CheckpointStore;
+  /** The snapshot that the run began from; undefined: nothing. */
+  readonly begunFrom: StartPoint | undefined;
   /** The listener is told whenever the store has deleted something. */
   onDeleted(listener: () => void): void;
 }
@@ -50,11 +60,14 @@ export class MasterCheckpoints {
   readonly #options: MasterCheckpointsOptions;
   readonly #coordinator: CheckpointCoordinator;
   readonly #facts: JobFacts;
+  /** Names of savepoints. */
+  readonly #random: Random;
 
   constructor(options: MasterCheckpointsOptions) {
     this.#options = options;
     const { env, settings } = options;
     this.#facts = jobFacts(options);
+    this.#random = env.random.fork("savepoints");
     this.#coordinator = new CheckpointCoordinator({
       settings,
       clock: env.clock,
@@ -67,22 +80,19 @@ export class MasterCheckpoints {
   startAttempt(start: {
     readonly attempt: number;
     readonly subtasks: readonly SubtaskId[];
-    readonly restored: CheckpointMetadata | undefined;
+    readonly from: StartPoint | undefined;
   }): void {
-    const { restored } = start;
-    if (restored !== undefined) this.#options.metrics.setRestored(this.#options.env.clock.now());
+    const { attempt, subtasks, from } = start;
+    if (from !== undefined) this.#options.metrics.setRestored(this.#options.env.clock.now());
     this.#coordinator.startAttempt({
-      attempt: start.attempt,
-      subtasks: start.subtasks,
-      restored:
-        restored === undefined
-          ? undefined
-          : {
-              id: restored.checkpointId,
-              kind: restored.kind,
-              location: this.#location(restored.checkpointId),
-              mustBeFull: false,
-            },
+      attempt,
+      subtasks,
+      restored: from && {
+        id: from.metadata.checkpointId,
+        kind: from.metadata.kind,
+        location: from.location,
+        mustBeFull: !from.isOwn,
+      },
     });
   }
 
@@ -116,6 +126,20 @@ export class MasterCheckpoints {
     return (await this.#coordinator.triggerFinal()).kind === "completed";
   }
 
+  /** Takes a savepoint in a new directory below `parent`, or stops the job with one. */
+  async savepoint(parent: string, stop?: StopMode): Promise<CheckpointOutcome> {
+    const { run } = this.#options;
+    const digits = Array.from({ length: 12 }, () => this.#random.int(16).toString(16)).join("");
+    const target = `${parent}/${savepointName(run.directory.jobId, digits)}`;
+    if (stop !== undefined) return this.#coordinator.stopWith(target, stop);
+    return this.#coordinator.trigger({ kind: "savepoint", target });
+  }
+
+  /** Takes a checkpoint now. */
+  checkpoint(isFull: boolean): Promise<CheckpointOutcome> {
+    return this.#coordinator.trigger({ isFull });
+  }
+
   onMessage(message: Extract<WorkerMessage, { kind: "ack" | "decline" }>): void {
     if (message.kind === "ack") this.#coordinator.acknowledge(message);
     else this.#coordinator.decline(message);
@@ -126,12 +150,13 @@ export class MasterCheckpoints {
   }
 
   #host(): CheckpointHost {
-    const { run, attempt, failJob } = this.#options;
+    const { env, run, attempt, failJob } = this.#options;
     const { store } = run;
     return {
       areTasksRunning: () => attempt()?.isRunning === true,
       reserveId: () => run.directory.allocateCheckpointId(),
-      prepareStorage: (barrier) => store.begin(barrier.id),
+      prepareStorage: ({ id, target }) =>
+        target === undefined ? store.begin(id) : createDirectoriesDurably(env.files, target),
       snapshotEnumerators: async (barrier) => {
         const current = attempt();
         assert(current !== undefined, "enumerators are asked while an attempt runs");
@@ -148,7 +173,10 @@ export class MasterCheckpoints {
       finalize: async (content) => this.#finalize(content),
       addCompleted: (_checkpoint, pinnedBases) => store.subsume(pinnedBases),
       cleaningCount: () => store.deletionsCount,
-      discard: async (content) => store.abort(content.barrier.id),
+      discard: ({ barrier }) =>
+        barrier.target === undefined
+          ? store.abort(barrier.id)
+          : discardSnapshotDirectory(env.files, barrier.target),
       notifyCompleted: (notice) => attempt()?.completed(notice.checkpointId),
       notifyAborted: ({ checkpointId, latestCompletedId }) =>
         attempt()?.aborted(checkpointId, latestCompletedId),
@@ -162,22 +190,32 @@ export class MasterCheckpoints {
   ): Promise<Awaited<ReturnType<CheckpointHost["finalize"]>>> {
     const { env, run } = this.#options;
     const metadata = assembleMetadata(this.#facts, content, env.clock.now());
-    await run.store.complete(metadata);
-    const { id, kind } = content.barrier;
-    return { id, kind, location: this.#location(id), metadataBytes: 0 };
+    const { id, kind, target, stop } = content.barrier;
+    const stateBytes = segmentsOf(metadata).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    if (target === undefined) {
+      await run.store.complete(metadata);
+      return { id, kind, location: this.#location(id), stateBytes };
+    }
+    await completeSavepoint(env.files, target, metadata);
+    // From here on nothing but this savepoint is what the run goes on with; then sinks may commit.
+    if (stop !== undefined) {
+      await run.directory.stopWith({ path: target, isDrained: stop === "drain" });
+    }
+    return { id, kind, location: target, stateBytes };
   }
 
   #report(event: CheckpointEvent): void {
     const { onEvent, metrics } = this.#options;
     switch (event.kind) {
       case "completed": {
-        const { completed } = this.#coordinator.statistics().latest;
-        const { id } = event.checkpoint;
-        const durationMs = completed?.endToEndDurationMs ?? 0;
-        const stateBytes = completed?.stateSizeBytes ?? 0;
-        const checkpointedBytes = completed?.checkpointedSizeBytes ?? 0;
+        const { id, kind, location } = event.checkpoint;
+        const { latest } = this.#coordinator.statistics();
+        const record = kind === "savepoint" ? latest.savepoint : latest.completed;
+        const durationMs = record?.endToEndDurationMs ?? 0;
+        const stateBytes = record?.stateSizeBytes ?? 0;
+        const checkpointedBytes = record?.checkpointedSizeBytes ?? 0;
         metrics.checkpointCompleted({ id, durationMs, stateBytes, checkpointedBytes });
-        onEvent({ kind: "checkpoint", id, durationMs, sizeBytes: stateBytes });
+        onEvent({ kind, id, durationMs, sizeBytes: stateBytes, location });
         break;
       }
       case "failed":
@@ -204,6 +242,7 @@ function jobFacts({ job, run }: MasterCheckpointsOptions): JobFacts {
   const { record, epoch } = run.directory;
   return {
     version: METADATA_VERSION,
+    runDirectory: run.directory.directory,
     jobId: record.jobId,
     jobName: job.graph.jobName,
     epoch,

@@ -32,6 +32,17 @@ export interface ChannelGrant {
   readonly memory: SharedArrayBuffer;
 }
 
+/** What subtasks must know of the snapshot that they start from. */
+export interface DeployedRestore {
+  readonly checkpointId: CheckpointId;
+  /** What the names of segments are relative to. */
+  readonly segmentsDirectory: string;
+  /** Checkpoints may build on it. */
+  readonly isOwn: boolean;
+  /** Sinks whose transactions are not committed, by uid. */
+  readonly discardingSinks: readonly string[];
+}
+
 export interface DeployMessage {
   readonly kind: "deploy";
   readonly attempt: number;
@@ -50,8 +61,8 @@ export interface DeployMessage {
   readonly metrics: SharedArrayBuffer;
   /** Transactions of sinks that retained checkpoints name, encoded, by uid; all subtasks. */
   readonly retainedTransactions: Readonly<Record<string, readonly Uint8Array[]>>;
-  /** The checkpoint restored from; undefined for a fresh start. */
-  readonly restoredId: CheckpointId | undefined;
+  /** What the attempt starts from; undefined for a fresh start. */
+  readonly restored: DeployedRestore | undefined;
   readonly hasCheckpoints: boolean;
   readonly isExactlyOnce: boolean;
 }
@@ -78,6 +89,8 @@ export type MasterMessage =
       readonly attempt: number;
       readonly watermarkMax: number;
     } & SubtaskId)
+  /** Sources end, as if their input had. */
+  | { readonly kind: "drain"; readonly attempt: number }
   | { readonly kind: "finish"; readonly attempt: number }
   | { readonly kind: "close"; readonly attempt: number };
 

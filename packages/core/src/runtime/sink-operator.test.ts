@@ -68,6 +68,7 @@ function sinkBench(from?: SinkOperator) {
     run: { runId: "run", epoch: 1, attempt: 1 },
     hasCheckpoints: true,
     retained: [],
+    isDiscarding: false,
   });
   if (from !== undefined) operator.states.restore(from.states.snapshot());
   operator.open();

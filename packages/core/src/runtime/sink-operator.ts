@@ -35,6 +35,11 @@ export interface SinkOperatorOptions {
   readonly hasCheckpoints: boolean;
   /** Elements of `PENDING_STATE` in all retained checkpoints, of all subtasks. */
   readonly retained: readonly Uint8Array[];
+  /**
+   * Restored transactions are left to the run that prepared them: neither committed nor removed,
+   * since that run may still commit them.
+   */
+  readonly isDiscarding: boolean;
 }
 
 /** See the file header. */
@@ -64,10 +69,11 @@ export class SinkOperator extends StatelessOperator {
   }
 
   override open(): void {
-    const { sink, run, hasCheckpoints, retained } = this.#options;
+    const { sink, run, hasCheckpoints, retained, isDiscarding } = this.#options;
     const { env, uid, subtaskIndex, parallelism } = this.#context;
     const identity: SinkIdentity = { ...run, env, uid, subtaskIndex, parallelism };
-    this.#pending = [...(this.states.handles[PENDING_STATE].get() as readonly Pending[])];
+    const restored = this.states.handles[PENDING_STATE].get() as readonly Pending[];
+    this.#pending = isDiscarding ? [] : [...restored];
     this.#committer = sink.createCommitter?.(identity);
     this.#writer = sink.createWriter({
       ...identity,

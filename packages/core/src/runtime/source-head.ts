@@ -144,15 +144,19 @@ export class SourceHead implements ReaderOutput {
       return "idle";
     }
     const result = this.#reader.poll(this);
-    if (result === "ended") {
-      this.#hasEnded = true;
-      this.#watermarks?.end();
-      // It no longer holds its alignment group back.
-      if (this.#options.strategy?.alignment !== undefined) {
-        this.#options.requests.reportWatermark(MAX_WATERMARK);
-      }
-    }
+    if (result === "ended") this.end();
     return result;
+  }
+
+  /** Nothing is read any more. Idempotent. */
+  end(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#watermarks?.end();
+    // It no longer holds its alignment group back.
+    if (this.#options.strategy?.alignment !== undefined) {
+      this.#options.requests.reportWatermark(MAX_WATERMARK);
+    }
   }
 
   /**

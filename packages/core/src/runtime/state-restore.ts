@@ -17,7 +17,8 @@ export async function restoreKeyed(from: {
   readonly operator: Operator;
   /** Oldest first. */
   readonly segments: readonly SegmentHandle[];
-  readonly restoredId: CheckpointId;
+  /** Later deltas may build on it; undefined: the next checkpoint writes everything. */
+  readonly restoredId: CheckpointId | undefined;
 }): Promise<void> {
   const { files, directory, operator, segments, restoredId } = from;
   for (const handle of segments) {

@@ -132,8 +132,8 @@ class SubtaskBuilder {
       events: this.#events(),
       ...point,
     });
-    const { restoredId } = this.#options.deploy;
-    if (restoredId !== undefined) task.completed(restoredId);
+    const { restored } = this.#options.deploy;
+    if (restored !== undefined) task.completed(restored.checkpointId);
     return { id: this.#id, task, source, metrics: this.#metrics };
   }
 
@@ -338,6 +338,7 @@ class SubtaskBuilder {
           run: { runId: deploy.runId, epoch: deploy.epoch, attempt: deploy.attempt },
           hasCheckpoints: deploy.hasCheckpoints,
           retained: deploy.retainedTransactions[node.uid] ?? [],
+          isDiscarding: deploy.restored?.discardingSinks.includes(node.uid) ?? false,
         });
       case "source":
         return assert(false, "a source is the head of its chain") as never;
@@ -372,21 +373,20 @@ class SubtaskBuilder {
 
   async #restoreState(snapshots: TaskSnapshots): Promise<void> {
     const { deploy, env } = this.#options;
-    const { restoredId, runDirectory } = deploy;
-    if (restoredId === undefined) return;
+    const start = deploy.restored;
+    if (start === undefined) return;
     for (const { uid, operator } of this.#members) {
       const restored = this.#restore.operators[uid];
       if (restored === undefined || restored.segments.length === 0) continue;
-      assert(runDirectory !== undefined, "segments are restored from a run directory");
       assert(operator !== undefined, "only operators have keyed state");
       await restoreKeyed({
         files: env.files,
-        directory: runDirectory,
+        directory: start.segmentsDirectory,
         operator,
         segments: restored.segments,
-        restoredId,
+        restoredId: start.isOwn ? start.checkpointId : undefined,
       });
-      snapshots.restored(restoredId, uid, restored.segments);
+      if (start.isOwn) snapshots.restored(start.checkpointId, uid, restored.segments);
     }
   }
 

@@ -12,6 +12,8 @@
 import { assert } from "../assert.ts";
 import type { Clock } from "../env/env.ts";
 import type { OperatorSubtaskSnapshot, SegmentHandle } from "../snapshot/metadata.ts";
+import { segmentFileName } from "../snapshot/segment-writer.ts";
+import { SHARED_PREFIX } from "../snapshot/shared-registry.ts";
 import type { SegmentSession, SegmentWriterClient } from "../snapshot/segment-writer-client.ts";
 import type { Barrier, CheckpointId } from "../state/barrier.ts";
 import type { BackendSnapshot, KeyedBackend } from "../state/keyed-backend.ts";
@@ -184,10 +186,13 @@ export class TaskSnapshots {
     assert(writer !== undefined, "a job that takes snapshots has a segment writer");
     const base = this.#history(member.uid).baseFor(barrier);
     const snapshot = backend.freeze(base === undefined ? { ...barrier, base: undefined } : barrier);
-    const { epoch, attempt, subtaskIndex } = this.#options.author;
+    const { author, directory } = this.#options;
+    const { operatorId } = member;
+    const name = segmentFileName({ ...author, operatorId, checkpointId: barrier.id });
     const session = writer.open({
-      directory: this.#options.directory,
-      file: `shared/${member.operatorId}-${subtaskIndex}-${barrier.id}-${epoch}-${attempt}.seg`,
+      ...(barrier.target === undefined
+        ? { directory, file: `${SHARED_PREFIX}${name}` }
+        : { directory: barrier.target, file: name, compress: true }),
       checkpointId: barrier.id,
       kind: snapshot.isDelta ? "delta" : "full",
       keyGroupStart: backend.keyGroupStart,

@@ -11,6 +11,8 @@
  * I2. The sequence of a barrier is atomic with respect to records: flush operators, send the
  *     barrier on, freeze state.
  * I3. After the end of its input a task stays and takes barriers, until it is closed.
+ * I4. Behind the barrier of a stop a task does nothing but copy, until it is closed or the savepoint
+ *     is aborted.
  */
 import { assert } from "../assert.ts";
 import type { Env } from "../env/env.ts";
@@ -86,6 +88,8 @@ export class Task {
   #lastInput: number | undefined;
   /** The watermark of the snapshot has been told downstream. */
   #isResumed = false;
+  /** The savepoint with which the job stops; see I4. */
+  #stoppedBy: CheckpointId | undefined;
   /** Monotonic ms at which a source wants to be looked at again. */
   #nextTickMs: number;
 
@@ -113,7 +117,7 @@ export class Task {
    */
   nextDeadline(): number {
     // What is blocked is woken when there is room; looking at the clock would only spin.
-    if (this.#hasEnded || this.#isBlocked) return Infinity;
+    if (this.#hasEnded || this.#isBlocked || this.#stoppedBy !== undefined) return Infinity;
     const timer = this.#chain.nextProcessingTimer();
     const { clock } = this.#options.env;
     return Math.min(timer, clock.now() + Math.max(0, this.#nextTickMs - clock.monotonicMs()));
@@ -130,7 +134,7 @@ export class Task {
 
   #stepHead(): StepResult {
     const chain = this.#chain;
-    if (!chain.isReady()) return "blocked";
+    if (!chain.isReady() || this.#stoppedBy !== undefined) return "blocked";
     if (chain.hasWork) {
       chain.continueWork();
       if (!chain.hasWork) this.#onWorkDone();
@@ -259,6 +263,12 @@ export class Task {
     this.#options.events.ended();
   }
 
+  /** The job stops and drains: a source reads no further, as if its input had ended. */
+  drain(): void {
+    assert(this.#head.kind === "source", "only sources are drained");
+    this.#head.source.end();
+  }
+
   /** The job master asks a source for a barrier. */
   trigger(barrier: Barrier): void {
     assert(this.#head.kind === "source", "only sources are triggered");
@@ -278,6 +288,7 @@ export class Task {
     const chain = this.#chain;
     chain.prepareBarrier(barrier.id, this.#hasEnded);
     for (const writer of chain.writers) writer.emitControl(barrierElement(barrier));
+    if (barrier.stop !== undefined) this.#stoppedBy = barrier.id;
     this.#options.snapshots.begin({
       barrier,
       alignmentMs,
@@ -301,17 +312,21 @@ export class Task {
       const [oldest] = this.#aborted;
       this.#aborted.delete(oldest);
     }
+    if (this.#stoppedBy === checkpointId) this.#stoppedBy = undefined;
     if (this.#head.kind === "gate") this.#head.gate.abort(checkpointId);
     this.#options.snapshots.abort(checkpointId);
     this.#chain.aborted(checkpointId);
   }
 
   /**
-   * Everything has ended. Without checkpoints the sinks commit now; with them they did on the last
-   * one.
+   * Everything has ended or is stopped. Without checkpoints the sinks commit now; with them they did
+   * on the last one.
    */
   async finish(hasCheckpoints: boolean): Promise<void> {
-    assert(this.#hasEnded, "only a task that has ended finishes");
+    assert(
+      this.#hasEnded || this.#stoppedBy !== undefined,
+      "only a task that has ended or is stopped finishes",
+    );
     if (!hasCheckpoints) {
       this.#chain.prepareBarrier(MAX_WATERMARK, true);
       await Promise.all(this.#chain.flushed());

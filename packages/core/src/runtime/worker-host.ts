@@ -148,6 +148,9 @@ export class WorkerHost {
         for (const { task, source } of this.#tasks)
           if (source !== undefined) task.trigger(message.barrier);
         break;
+      case "drain":
+        for (const { task, source } of this.#tasks) if (source !== undefined) task.drain();
+        break;
       case "completed":
         for (const { task } of this.#tasks) task.completed(message.checkpointId);
         break;

@@ -129,19 +129,23 @@ const FAULTS = new Set<string>([
   "SEGMENT_CORRUPTED",
 ]);
 
-async function checkSegments(
+/**
+ * SEGMENT_CORRUPTED where a segment of a snapshot is missing or has another size. `directory`: what
+ * their names are relative to.
+ */
+export async function checkSegments(
   files: Files,
-  runDirectory: string,
+  directory: string,
   metadata: CheckpointMetadata,
 ): Promise<void> {
   for (const segment of segmentsOf(metadata)) {
-    const file = `${runDirectory}/${segment.file}`;
+    const file = `${directory}/${segment.file}`;
     const status = await files.status(file);
     if (status?.kind === "file" && status.sizeBytes === segment.sizeBytes) continue;
     const found = status === undefined ? "it is missing" : `it has ${status.sizeBytes} bytes`;
     const offset = Math.min(status?.sizeBytes ?? 0, segment.sizeBytes);
     const message =
-      `${file}, which checkpoint ${metadata.checkpointId} needs with ${segment.sizeBytes} bytes, ` +
+      `${file}, which ${metadata.kind} ${metadata.checkpointId} needs with ${segment.sizeBytes} bytes, ` +
       `is damaged: ${found}.`;
     throw oxbowError("SEGMENT_CORRUPTED", message, { file, offset });
   }

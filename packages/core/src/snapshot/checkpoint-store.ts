@@ -28,6 +28,7 @@ import {
   type RecoveryDecision,
 } from "./checkpoint-inventory.ts";
 import { createDirectoryDurably, TEMPORARY_MARK } from "./durable-file.ts";
+import { discardSnapshotDirectory } from "./savepoint-directory.ts";
 import { METADATA_NAME, writeMetadata } from "./metadata-file.ts";
 import type { CheckpointMetadata, SegmentHandle } from "./metadata.ts";
 import {
@@ -71,12 +72,22 @@ interface StoredCheckpoint {
   readonly metadata: CheckpointMetadata;
 }
 
+/** A snapshot that the run began from and owns: older than all of its own. */
+export interface ClaimedSnapshot {
+  readonly id: CheckpointId;
+  readonly isSavepoint: boolean;
+  readonly isSynchronous: false;
+  /** Deletes it; idempotent. */
+  discard(): Promise<void>;
+}
+
 /** See the file header. */
 export class CheckpointStore {
   readonly #options: CheckpointStoreOptions;
   readonly #registry = new SharedRegistry();
   /** Oldest first. */
   #completed: StoredCheckpoint[] = [];
+  #claimed: ClaimedSnapshot | undefined;
   /** Resolves, well or not, when making the directory is over. */
   readonly #begun = new Map<CheckpointId, Promise<unknown>>();
   #deletions: Promise<void> = Promise.resolve();
@@ -100,6 +111,13 @@ export class CheckpointStore {
   /** Checkpoints whose deletion is under way; the coordinator waits while there are many. */
   get deletionsCount(): number {
     return this.#deletionsCount;
+  }
+
+  /** The run owns what it began from: it goes when it is subsumed, or with the run. */
+  claim(snapshot: ClaimedSnapshot): void {
+    assert(this.#claimed === undefined, "a run begins from one snapshot");
+    this.#claimed = snapshot;
+    if (this.#completed.length > 0) this.subsume();
   }
 
   /** Makes `chk-<id>`, where the checkpoint's exclusive files go. */
@@ -147,8 +165,14 @@ export class CheckpointStore {
    * newest dropped.
    */
   subsume(pinnedBases: readonly CheckpointId[] = []): CheckpointId | undefined {
-    const gone = chooseSubsumed(this.#completed, this.#options.retainedCount);
+    const kept = [...(this.#claimed === undefined ? [] : [this.#claimed]), ...this.#completed];
+    const subsumed = chooseSubsumed<ClaimedSnapshot | StoredCheckpoint>(
+      kept,
+      this.#options.retainedCount,
+    );
+    const gone = this.#completed.filter((stored) => subsumed.includes(stored));
     if (gone.length > 0) this.#completed = this.#completed.filter((kept) => !gone.includes(kept));
+    if (gone.length < subsumed.length) this.#discardClaimed();
     this.#discard(gone, Math.min(this.#completed[0]?.id ?? 0, ...pinnedBases));
     return gone.at(-1)?.id;
   }
@@ -165,9 +189,14 @@ export class CheckpointStore {
     this.#begun.delete(id);
   }
 
+  /** Nothing to go on from that is the run's own. */
+  get isEmpty(): boolean {
+    return this.#completed.length === 0 && this.#claimed === undefined;
+  }
+
   /** Whether `end(reason)` leaves a checkpoint to go on from. */
   isLeftAfter(reason: Exclude<DiscardReason, "subsumed">): boolean {
-    return this.#completed.length > 0 && !isDiscarded("engine", this.#options.retention, reason);
+    return !this.isEmpty && !isDiscarded("engine", this.#options.retention, reason);
   }
 
   /**
@@ -180,6 +209,7 @@ export class CheckpointStore {
       const all = this.#completed;
       this.#completed = [];
       this.#discard(all, Number.MAX_SAFE_INTEGER);
+      this.#discardClaimed();
     }
     await this.settled();
     return this.#completed.length > 0;
@@ -252,6 +282,12 @@ export class CheckpointStore {
     }
   }
 
+  #discardClaimed(): void {
+    const claimed = this.#claimed;
+    this.#claimed = undefined;
+    if (claimed !== undefined) this.#delete(() => claimed.discard());
+  }
+
   /** Queues the deletion of checkpoints, then of segments that nobody uses any more. */
   #discard(gone: readonly StoredCheckpoint[], lowestKept: CheckpointId): void {
     for (const { id } of gone)
@@ -282,12 +318,7 @@ export class CheckpointStore {
   }
 
   async #discardDirectory(name: string): Promise<void> {
-    const { files } = this.#options;
-    const directory = this.#path(name);
-    if ((await files.status(directory)) === undefined) return;
-    await files.remove(`${directory}/${METADATA_NAME}`);
-    await files.syncDirectory(directory);
-    await files.removeTree(directory);
+    await discardSnapshotDirectory(this.#options.files, this.#path(name));
   }
 
   /** A damaged checkpoint that the run goes on without: kept for the user, out of the way. */

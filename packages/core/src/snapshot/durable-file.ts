@@ -57,6 +57,20 @@ export async function createDirectoryDurably(files: Files, directory: string): P
   await files.syncDirectory(parentOf(directory));
 }
 
+/** Makes a directory and what is missing above it, each entry durable. */
+export async function createDirectoriesDurably(files: Files, directory: string): Promise<void> {
+  const missing: string[] = [];
+  let path = directory;
+  while (path !== "/" && (await files.status(path)) === undefined) {
+    missing.push(path);
+    path = parentOf(path);
+  }
+  // The deepest that is there may be from a process that died before it could sync. Where its
+  // parent is not ours to open, it is not ours to make durable either.
+  await files.syncDirectory(parentOf(path)).catch(() => undefined);
+  for (const created of missing.reverse()) await createDirectoryDurably(files, created);
+}
+
 /** The directory in which a path lies. */
 export function parentOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/")) || "/";

@@ -112,4 +112,6 @@ const METADATA = object({
   operators: list(OPERATOR),
   edges: list(anything),
   hasCommittables: boolean,
+  stop: optional(oneOf("suspend", "drain")),
+  runDirectory: optional(text),
 });

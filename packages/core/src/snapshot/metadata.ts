@@ -2,7 +2,7 @@
  * CheckpointMetadata: what `_metadata` says, as plain data. Format on disk:
  * `docs/formats/metadata.md`.
  */
-import type { CheckpointId } from "../state/barrier.ts";
+import type { CheckpointId, StopMode } from "../state/barrier.ts";
 import type { OperatorStateSnapshot } from "../state/operator-state.ts";
 
 /** A file of rows. Immutable once written. See `docs/formats/segment.md`. */
@@ -73,4 +73,11 @@ export interface CheckpointMetadata {
    * may have become visible.
    */
   readonly hasCommittables: boolean;
+  /**
+   * The job was stopped with this savepoint: nothing of its run comes after it. `drain`: event time
+   * had been driven to its end.
+   */
+  readonly stop?: StopMode;
+  /** Directory of the run that took it, at that time; a hint. */
+  readonly runDirectory?: string;
 }

@@ -14,9 +14,21 @@ import { assert } from "../assert.ts";
 import type { Env } from "../env/env.ts";
 import { oxbowError } from "../errors.ts";
 import type { CheckpointId } from "../state/barrier.ts";
-import { createDirectoryDurably, parentOf, TEMPORARY_MARK } from "./durable-file.ts";
+import {
+  createDirectoriesDurably,
+  createDirectoryDurably,
+  TEMPORARY_MARK,
+} from "./durable-file.ts";
 import { takeRunLock, type RunLock } from "./run-lock.ts";
-import { readRunRecord, writeRunRecord, type RunRecord, type RunStatus } from "./run-record.ts";
+import {
+  readRunRecord,
+  RUN_RECORD_NAME,
+  writeRunRecord,
+  type RestoreOrigin,
+  type RunRecord,
+  type RunStatus,
+  type StoppedWith,
+} from "./run-record.ts";
 
 /** Ids reserved at a time; a crash skips at most so many. */
 export const CHECKPOINT_IDS_RESERVED_COUNT = 32;
@@ -36,7 +48,9 @@ export interface RunRequest {
   /** Begin another run even if there is one to resume. */
   readonly newRun?: boolean | undefined;
   /** Snapshot that a new run begins from, as the user gave it. */
-  readonly restoreFrom?: string | undefined;
+  readonly restoreFrom?: RestoreOrigin | undefined;
+  /** A run begins: called before anything is made. If it rejects, nothing is left behind. */
+  readonly beforeBegin?: () => Promise<void>;
 }
 
 /** What came of a request. `ended`: the run is over; nothing was changed. */
@@ -57,9 +71,10 @@ export function deriveJobId(jobName: string, ordinal = 0): string {
  * given id is taken by a run that this request does not resume), METADATA_CORRUPTED, FILE_IO.
  */
 export async function openRun(env: Env, request: RunRequest): Promise<RunOpening> {
-  const jobId = await chooseJobId(env, request);
+  const { jobId, isNew } = await chooseRun(env, request);
   const directory = `${request.checkpointDirectory}/${jobId}`;
-  await createAncestors(env, request.checkpointDirectory);
+  if (isNew) await request.beforeBegin?.();
+  await createDirectoriesDurably(env.files, request.checkpointDirectory);
   await createDirectoryDurably(env.files, directory);
   const before = await readRunRecord(env.files, directory);
   if (before !== undefined && !before.isResumable) {
@@ -96,8 +111,8 @@ async function openLocked(env: Env, locked: LockedRun): Promise<RunOpening> {
     status: "running",
     isResumable: true,
     epoch: lock.epoch,
-    restoredFrom:
-      previous?.restoredFrom ?? (restoreFrom === undefined ? null : { path: restoreFrom }),
+    restoredFrom: previous?.restoredFrom ?? restoreFrom ?? null,
+    stoppedWith: null,
     checkpointIdEnd: previous?.checkpointIdEnd ?? 1,
     createdAt: previous?.createdAt ?? now,
     updatedAt: now,
@@ -165,6 +180,11 @@ export class RunDirectory {
     await this.#update({ checkpointIdEnd });
   }
 
+  /** What the run begins from, as it was decided. */
+  async beginFrom(restoredFrom: RestoreOrigin): Promise<void> {
+    await this.#update({ restoredFrom });
+  }
+
   /** Later ids are greater than `id`: that of the snapshot from which the run was restored. */
   skipCheckpointIdsTo(id: CheckpointId): void {
     this.#nextId = Math.max(this.#nextId, id + 1);
@@ -199,6 +219,29 @@ export class RunDirectory {
     await this.#update({ status, isResumable, failure, checkpointIdEnd });
   }
 
+  /**
+   * A stop has taken a savepoint that is complete: from here on the run does not go on from its
+   * checkpoints. Durable when it resolves. Where it rejects, nothing has changed, except with
+   * CHECKPOINT_UNCERTAIN: then the process must end.
+   */
+  async stopWith(stoppedWith: StoppedWith): Promise<void> {
+    try {
+      await this.#update({ stoppedWith, isResumable: false });
+    } catch (error) {
+      try {
+        await this.#update({ stoppedWith: null, isResumable: true });
+      } catch {
+        const message =
+          `Writing ${this.directory}/${RUN_RECORD_NAME} failed, and so did taking it back; whether ` +
+          `the run is stopped with ${stoppedWith.path} is not known until storage works again. ` +
+          "End this process and start the job again.";
+        const details = { file: `${this.directory}/${RUN_RECORD_NAME}`, path: stoppedWith.path };
+        throw oxbowError("CHECKPOINT_UNCERTAIN", message, details, error);
+      }
+      throw error;
+    }
+  }
+
   /** Gives the lock back. Without `end` the run stays `running`, to be resumed. Idempotent. */
   async close(): Promise<void> {
     await this.#writes;
@@ -219,19 +262,27 @@ export class RunDirectory {
   }
 }
 
+interface ChosenRun {
+  readonly jobId: string;
+  /** There is no such run yet. */
+  readonly isNew: boolean;
+}
+
 /** A given id as it is, or that of the newest run of this name, or of the next. */
-async function chooseJobId(env: Env, request: RunRequest): Promise<string> {
+async function chooseRun(env: Env, request: RunRequest): Promise<ChosenRun> {
   const { jobId, checkpointDirectory, jobName, restoreFrom } = request;
   const beginsAnother = (record: RunRecord): boolean =>
     request.newRun === true ||
-    (restoreFrom !== undefined && restoreFrom !== record.restoredFrom?.path);
+    (restoreFrom !== undefined && restoreFrom.path !== record.restoredFrom?.path);
   if (jobId !== undefined) {
     if (!JOB_ID.test(jobId)) {
       const message = `"${jobId}" is no job id: use 1 to 128 letters, digits, "-" and "_".`;
       throw oxbowError("INVALID_ARGUMENT", message, { jobId });
     }
     const record = await readRunRecord(env.files, `${checkpointDirectory}/${jobId}`);
-    if (record === undefined || !beginsAnother(record)) return jobId;
+    if (record === undefined || !beginsAnother(record)) {
+      return { jobId, isNew: record === undefined };
+    }
     const message =
       `There is a run ${jobId} in ${checkpointDirectory} already, which began from ` +
       `${record.restoredFrom?.path ?? "nothing"}. Give the new run another id, or none.`;
@@ -243,25 +294,11 @@ async function chooseJobId(env: Env, request: RunRequest): Promise<string> {
     const next = await readRunRecord(env.files, `${checkpointDirectory}/${id}`);
     if (next === undefined) {
       const isNew = record === undefined || beginsAnother(record);
-      return isNew ? id : deriveJobId(jobName, ordinal - 1);
+      return { jobId: isNew ? id : deriveJobId(jobName, ordinal - 1), isNew };
     }
     record = next;
   }
   const directory = checkpointDirectory;
   const message = `${directory} holds ${RUNS_PER_NAME_LIMIT} runs of "${jobName}"; clean up.`;
   throw oxbowError("RUN_EXISTS", message, { jobName, directory });
-}
-
-/** Makes a directory and what is missing above it, each entry durable. */
-async function createAncestors(env: Env, directory: string): Promise<void> {
-  const missing: string[] = [];
-  let path = directory;
-  while (path !== "/" && (await env.files.status(path)) === undefined) {
-    missing.push(path);
-    path = parentOf(path);
-  }
-  // The deepest that is there may be from a process that died before it could sync. Where its
-  // parent is not ours to open, it is not ours to make durable either.
-  await env.files.syncDirectory(parentOf(path)).catch(() => undefined);
-  for (const created of missing.reverse()) await createDirectoryDurably(env.files, created);
 }

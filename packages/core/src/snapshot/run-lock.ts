@@ -87,6 +87,14 @@ export async function readLockHolder(
   return newest === 0 ? undefined : readHolder(files, lockDirectory, newest);
 }
 
+/** Whether a process that lives, or may live, holds the lock of a run directory. */
+export async function isRunHeld(env: Env, directory: string): Promise<boolean> {
+  if ((await env.files.status(`${directory}/${LOCK_DIRECTORY}`)) === undefined) return false;
+  const holder = await readLockHolder(env.files, directory);
+  if (holder === undefined || holder.isReleased) return false;
+  return env.process.isAlive(holder.pid, holder.startToken);
+}
+
 interface Attempt {
   readonly lockDirectory: string;
   readonly epoch: number;

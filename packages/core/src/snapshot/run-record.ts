@@ -19,8 +19,19 @@ export type RunStatus = "running" | "finished" | "failed" | "canceled";
 
 /** What a run began from. */
 export interface RestoreOrigin {
-  /** As the user gave it. */
+  /** As the user gave it, made absolute. */
   readonly path: string;
+  /** `CLAIM`: it is the run's own to delete. */
+  readonly claimMode: "NO_CLAIM" | "CLAIM";
+  /** Sinks whose transactions in it are left to the run that took it, by uid. */
+  readonly discardingSinks: readonly string[];
+}
+
+/** The savepoint with which a run was stopped. */
+export interface StoppedWith {
+  /** Absolute path of its directory. */
+  readonly path: string;
+  readonly isDrained: boolean;
 }
 
 /** Content of `run.json`. */
@@ -34,6 +45,8 @@ export interface RunRecord {
   readonly epoch: number;
   /** Null: it began without state. */
   readonly restoredFrom: RestoreOrigin | null;
+  /** Null: it was not stopped with a savepoint. */
+  readonly stoppedWith: StoppedWith | null;
   /** All ids below may have been used; the next process begins here. */
   readonly checkpointIdEnd: number;
   /** Processing times in ms. */
@@ -58,7 +71,18 @@ export async function readRunRecord(
   if (bytes === undefined) return undefined;
   const { value } = decodeCheckedText(FORMAT, path, bytes);
   if (!isRunRecord(value)) throw corrupted(path, 0, "it does not describe a run");
-  return value;
+  return upgraded(value);
+}
+
+/** Members that a record of an earlier version of Oxbow lacks. */
+function upgraded(record: RunRecord): RunRecord {
+  const { restoredFrom, stoppedWith = null } = record as Partial<RunRecord>;
+  const origin = { claimMode: "NO_CLAIM", discardingSinks: [] } as const;
+  return {
+    ...record,
+    restoredFrom: restoredFrom ? { ...origin, ...restoredFrom } : null,
+    stoppedWith,
+  };
 }
 
 /** Writes the record; durable when it resolves. Only the holder of the run's lock may. */
@@ -87,6 +111,7 @@ function isRunRecord(value: unknown): value is RunRecord {
     Number.isSafeInteger(record.checkpointIdEnd) &&
     typeof record.createdAt === "number" &&
     typeof record.updatedAt === "number" &&
-    (record.restoredFrom === null || typeof record.restoredFrom?.path === "string")
+    (record.restoredFrom === null || typeof record.restoredFrom?.path === "string") &&
+    (record.stoppedWith == null || typeof record.stoppedWith.path === "string")
   );
 }

@@ -21,4 +21,14 @@ export interface Barrier {
    * a full one. Never a savepoint. A task may still write everything although it was given a base.
    */
   readonly base: CheckpointId | undefined;
+  /** Absolute path of a savepoint's own directory; undefined: the files go into the run's. */
+  readonly target?: string | undefined;
+  /**
+   * Taken to stop the job: behind it a task does nothing more, unless the savepoint is aborted.
+   * `drain`: all input had ended before.
+   */
+  readonly stop?: StopMode | undefined;
 }
+
+/** How a job stops; see `docs/semantics/savepoints.md`. */
+export type StopMode = "suspend" | "drain";

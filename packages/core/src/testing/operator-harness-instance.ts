@@ -219,7 +219,9 @@ export class OperatorInstance {
     const run = { runId: "harness", epoch: 1, attempt };
     const pending = this.#options.restore?.part.states.find(({ name }) => name === "pending");
     const retained = pending?.elements ?? [];
-    return new SinkOperator({ context, sink: node.body.sink, run, hasCheckpoints, retained });
+    const { sink } = node.body;
+    const isDiscarding = false;
+    return new SinkOperator({ context, sink, run, hasCheckpoints, retained, isDiscarding });
   }
 
   /** Outputs are made when they are asked for, as nobody knows all tags. */
