@@ -356,9 +356,11 @@ function handleOf(parts: {
     await run?.close();
     return end;
   });
-  /** Without one the master refuses: nothing is kept. */
-  const placeOf = (target: string | undefined): string =>
-    absolute(env, target ?? savepointDirectory ?? SAVEPOINTS_NAME);
+  const placeOf = (target: string | undefined): string => {
+    const place = target ?? savepointDirectory;
+    // Without one nothing is kept, and the master refuses.
+    return place === undefined ? "/" : absolute(env, place);
+  };
   const timed = async (take: () => Promise<CompletedCheckpoint>): Promise<SavepointResult> => {
     const beganMs = env.clock.monotonicMs();
     const { location, id, stateBytes } = await take();
