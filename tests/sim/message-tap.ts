@@ -133,8 +133,10 @@ function describe(message: MasterMessage | WorkerMessage): string {
       return `${head}: ${message.error.message}`;
     case "splits":
       return `${head} ${message.splits.map(({ id }) => id).join(" ")}`;
-    case "deploy":
-      return `${head} attempt ${message.attempt}, from ${message.restored?.checkpointId ?? "nothing"}`;
+    case "deploy": {
+      const from = message.restored?.checkpointId ?? "nothing";
+      return `${head} attempt ${message.attempt}, from ${from}`;
+    }
     default:
       return head;
   }

@@ -185,6 +185,9 @@ function onEvent(parts: ProcessParts, store: CheckpointStore, event: JobEvent): 
       if (store.latest?.checkpointId === event.id) checkers.completed(store.latest);
       else checkers.violation(`checkpoint ${event.id} counts, but the store does not have it`);
       break;
+    case "savepoint":
+      trace.say(`savepoint ${event.id} is complete`);
+      break;
     case "checkpoint-failed":
       counts.failedCheckpoints++;
       if (event.message.startsWith("CHECKPOINT_EXPIRED")) counts.expired++;

@@ -31,7 +31,7 @@ export interface RestoredFrom {
   readonly id: CheckpointId;
   readonly kind: "checkpoint" | "savepoint";
   readonly location: string;
-  /** It is not the run's own: checkpoints are full until one completes, so that none refers to it. */
+  /** Not the run's own: checkpoints are full until one completes, so that none refers to it. */
   readonly mustBeFull: boolean;
 }
 

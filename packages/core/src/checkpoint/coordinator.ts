@@ -166,8 +166,8 @@ export class CheckpointCoordinator {
   }
 
   /**
-   * The job stops with a savepoint: no checkpoint is taken any more, and those that are pending end.
-   * Where the savepoint fails, `startScheduler` lets the job go on. Never rejects.
+   * The job stops with a savepoint: no checkpoint is taken any more, and those that are pending
+   * end. Where the savepoint fails, `startScheduler` lets the job go on. Never rejects.
    */
   stopWith(target: string, stop: StopMode): Promise<CheckpointOutcome> {
     this.stopScheduler();

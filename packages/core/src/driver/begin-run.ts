@@ -1,7 +1,7 @@
 /**
- * begin-run: begins or resumes the run of a job: its directory and lock, the checkpoints that it has,
- * and the snapshot that it begins from. Everything that can be refused is refused here, before a
- * task starts; a run that is refused before it begins leaves nothing behind.
+ * begin-run: begins or resumes the run of a job: its directory and lock, the checkpoints that it
+ * has, and the snapshot that it begins from. Everything that can be refused is refused here, before
+ * a task starts; a run that is refused before it begins leaves nothing behind.
  *
  * Semantics: `docs/semantics/runs.md`, `docs/semantics/savepoints.md`.
  */
@@ -239,8 +239,8 @@ async function checkOwn(
   if (other === undefined) return;
   throw oxbowError(
     "RESTORE_SINKS_UNDECIDED",
-    `Run ${other.jobId} ("${other.jobName}") began from ${location}, where this run would go on, and ` +
-      `its sinks commit the same transactions. Begin another run from it: -s ${location} ` +
+    `Run ${other.jobId} ("${other.jobName}") began from ${location}, where this run would go ` +
+      `on, and its sinks commit the same transactions. Begin another run from it: -s ${location} ` +
       `--restore-sinks discard, with other places to write to; or remove ${location}/_restored.`,
     { location, jobId: other.jobId },
   );

@@ -26,8 +26,8 @@ export interface SinkDecision {
 }
 
 /**
- * Decides for every exactly-once sink of the job that the snapshot has. RESTORE_SINKS_UNDECIDED where
- * the user must; INVALID_ARGUMENT for a choice about a sink that is not there.
+ * Decides for every exactly-once sink of the job that the snapshot has. RESTORE_SINKS_UNDECIDED
+ * where the user must; INVALID_ARGUMENT for a choice about a sink that is not there.
  */
 export function decideSinks(situation: SinkSituation): SinkDecision {
   const { choice, doubt } = situation;
@@ -71,11 +71,12 @@ function refusal(situation: SinkSituation, uids: readonly string[], doubt: strin
   const sinks = uids.map((uid) => `"${uid}"`).join(", ");
   return oxbowError(
     "RESTORE_SINKS_UNDECIDED",
-    `${location} (${metadata.kind} ${metadata.checkpointId} of "${metadata.jobName}"): ${doubt}. What ` +
-      `it wrote after the snapshot, this run writes again. Give ${sinks} another place to write to, ` +
-      `unless you want both there, and say what becomes of transactions that the snapshot holds: ` +
-      `--restore-sinks discard (the other run commits them) or --restore-sinks commit (they appear ` +
-      `once, whoever commits them); also per sink, ${uids[0]}=discard.`,
+    `${location} (${metadata.kind} ${metadata.checkpointId} of "${metadata.jobName}"): ` +
+      `${doubt}. What it wrote after the snapshot, this run writes again. Give ${sinks} another ` +
+      `place to write to, unless you want both there, and say what becomes of transactions that ` +
+      `the snapshot holds: --restore-sinks discard (the other run commits them) or ` +
+      `--restore-sinks commit (they appear once, whoever commits them); also per sink, ` +
+      `${uids[0]}=discard.`,
     { location, sinks: uids, doubt },
   );
 }

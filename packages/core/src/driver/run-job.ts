@@ -103,8 +103,8 @@ export interface JobHandle {
    */
   savepoint(options?: SavepointOptions): Promise<SavepointResult>;
   /**
-   * Stops the job with a savepoint; resolves when it is FINISHED. Where the savepoint fails, rejects
-   * as `savepoint`, and the job goes on; STOP_INCOMPLETE where what came after it failed.
+   * Stops the job with a savepoint; resolves when it is FINISHED. Where the savepoint fails,
+   * rejects as `savepoint`, and the job goes on; STOP_INCOMPLETE where what came after it failed.
    */
   stop(options?: StopOptions): Promise<SavepointResult>;
   /** Takes a checkpoint now; `full`: all state is written. Rejects as `savepoint`. */
@@ -206,10 +206,6 @@ export async function startJob(
     onEvent,
   });
   master.start();
-  const savepointDirectory =
-    options.savepointDirectory ??
-    configuration[SAVEPOINT_DIRECTORY_KEY] ??
-    (directory === undefined ? undefined : `${directory}/${SAVEPOINTS_NAME}`);
   return {
     kind: "started",
     job: handleOf({
@@ -220,7 +216,7 @@ export async function startJob(
       metrics,
       run: run?.held.directory,
       built,
-      savepointDirectory,
+      savepointDirectory: savepointsOf(options, directory),
     }),
   };
 }
@@ -305,6 +301,13 @@ function drawRunId(env: Env): string {
       .toString(16)
       .padStart(8, "0"),
   ).join("");
+}
+
+/** Where savepoints go that name no place; undefined where nothing is kept. */
+function savepointsOf(options: RunOptions, directory: string | undefined): string | undefined {
+  const { savepointDirectory, configuration } = options;
+  const inRuns = directory === undefined ? undefined : `${directory}/${SAVEPOINTS_NAME}`;
+  return savepointDirectory ?? configuration?.[SAVEPOINT_DIRECTORY_KEY] ?? inRuns;
 }
 
 function overOf(over: Extract<BegunRun, { kind: "over" }>): JobStart {

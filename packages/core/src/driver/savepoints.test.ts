@@ -68,7 +68,7 @@ async function half(bench: JobBench, out: ReturnType<typeof sinks>, options: Run
 const stop = (bench: JobBench, handle: JobHandle, drain = false) =>
   bench.world.scheduler.runUntil(handle.stop({ drain }));
 
-test("a job that was stopped with a savepoint goes on from it as if nothing had happened", async () => {
+test("a stopped job goes on from its savepoint as if nothing had happened", async () => {
   const bench = new JobBench();
   const out = sinks();
   const handle = await half(bench, out);
@@ -113,7 +113,7 @@ test("a drained job has fired all windows, and its savepoint says so", async () 
   assert.deepEqual([metadata.kind, metadata.stop], ["savepoint", "drain"]);
 });
 
-test("savepoints of a running job change nothing for it, and several jobs begin from one", async () => {
+test("savepoints change nothing for the job, and several jobs begin from one", async () => {
   const bench = new JobBench();
   const [first, left, right] = [sinks(), sinks(), sinks()];
   const handle = await half(bench, first);
@@ -195,7 +195,7 @@ test("without a checkpoint directory no savepoint is possible", async () => {
   await bench.world.scheduler.runUntil(handle.cancel());
 });
 
-test("stopped at any instant and killed at any event of the stop, nothing is lost or doubled", async () => {
+test("killed at any event of a stop, nothing is lost or doubled", async () => {
   const expected = await straight();
   let restartedCount = 0;
   let resumedCount = 0;

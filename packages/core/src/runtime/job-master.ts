@@ -62,7 +62,7 @@ export interface JobEnd {
 }
 
 /** A stop under way. */
-interface Stopping {
+interface Stop {
   readonly mode: StopMode;
   /** Whether all tasks of the attempt have ended; false: the attempt is over. */
   readonly drained: PromiseWithResolvers<boolean>;
@@ -94,7 +94,7 @@ export class JobMaster {
   #isFinishing = false;
   /** The current attempt has been running: it was restored. */
   #hasRun = false;
-  #stopping: Stopping | undefined;
+  #stop: Stop | undefined;
 
   constructor(options: JobMasterOptions) {
     this.#options = options;
@@ -132,8 +132,8 @@ export class JobMaster {
   }
 
   /**
-   * Takes a savepoint in a new directory below `parent` (absolute). SAVEPOINT_FAILED, JOB_NOT_RUNNING,
-   * SAVEPOINT_NOT_POSSIBLE; the job goes on either way.
+   * Takes a savepoint in a new directory below `parent` (absolute). SAVEPOINT_FAILED,
+   * JOB_NOT_RUNNING, SAVEPOINT_NOT_POSSIBLE; the job goes on either way.
    */
   async savepoint(parent: string): Promise<CompletedCheckpoint> {
     return completedOf(await this.#snapshots("savepoint").savepoint(parent));
@@ -152,21 +152,21 @@ export class JobMaster {
   async stop(parent: string, mode: StopMode): Promise<CompletedCheckpoint> {
     const checkpoints = this.#snapshots("savepoint");
     const attempt = this.#attempt;
-    if (this.#stopping !== undefined) {
+    if (this.#stop !== undefined) {
       throw oxbowError("STOP_IN_PROGRESS", "The job is being stopped already.", {});
     }
     if (attempt?.isRunning !== true || attempt.haveAllEnded) throw this.#notRunning();
-    const stopping: Stopping = { mode, drained: Promise.withResolvers() };
-    this.#stopping = stopping;
+    const stop: Stop = { mode, drained: Promise.withResolvers() };
+    this.#stop = stop;
     let outcome: CheckpointOutcome;
     try {
       if (mode === "drain") {
         attempt.drain();
-        if (!(await stopping.drained.promise)) throw attemptOver();
+        if (!(await stop.drained.promise)) throw attemptOver();
       }
       outcome = await checkpoints.savepoint(parent, mode);
     } finally {
-      this.#stopping = undefined;
+      this.#stop = undefined;
     }
     if (outcome.kind === "failed") this.#goOn(attempt, mode, savepointFailed(outcome));
     const checkpoint = completedOf(outcome);
@@ -194,8 +194,8 @@ export class JobMaster {
     if (this.#checkpoints === undefined) {
       throw oxbowError(
         "SAVEPOINT_NOT_POSSIBLE",
-        `No ${what} can be taken: the job keeps no checkpoints. Start it with a checkpoint directory ` +
-          "(--checkpoint-dir, checkpointDirectory).",
+        `No ${what} can be taken: the job keeps no checkpoints. Start it with a checkpoint ` +
+          "directory (--checkpoint-dir, checkpointDirectory).",
         {},
       );
     }
@@ -298,7 +298,7 @@ export class JobMaster {
       this.#attempt?.finish();
       return;
     }
-    if (this.#stopping !== undefined) return this.#stopping.drained.resolve(true);
+    if (this.#stop !== undefined) return this.#stop.drained.resolve(true);
     const attempt = this.#attempt;
     void this.#checkpoints.triggerFinal().then((isComplete) => {
       // Where it is not, the attempt has failed or was stopped, and that is handled elsewhere.
@@ -375,7 +375,7 @@ export class JobMaster {
 
   async #stopNow(): Promise<unknown> {
     this.#checkpoints?.stopScheduler();
-    this.#stopping?.drained.resolve(false);
+    this.#stop?.drained.resolve(false);
     const attempt = this.#attempt;
     this.#attempt = undefined;
     await attempt?.stop();

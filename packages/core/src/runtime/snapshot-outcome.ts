@@ -38,8 +38,8 @@ export function stopIncomplete(location: string, cause: unknown): Error {
   return oxbowError(
     "STOP_INCOMPLETE",
     `A savepoint has been created at ${location}, but the job failed while it was stopping.` +
-      `${because} The savepoint is consistent, but transactions of sinks may be uncommitted: start a ` +
-      "job from it to commit them.",
+      `${because} The savepoint is consistent, but transactions of sinks may be uncommitted: ` +
+      "start a job from it to commit them.",
     { location },
     cause,
   );

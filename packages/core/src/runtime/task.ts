@@ -11,8 +11,8 @@
  * I2. The sequence of a barrier is atomic with respect to records: flush operators, send the
  *     barrier on, freeze state.
  * I3. After the end of its input a task stays and takes barriers, until it is closed.
- * I4. Behind the barrier of a stop a task does nothing but copy, until it is closed or the savepoint
- *     is aborted.
+ * I4. Behind the barrier of a stop a task does nothing but copy, until it is closed or the
+ *     savepoint is aborted.
  */
 import { assert } from "../assert.ts";
 import type { Env } from "../env/env.ts";
@@ -319,8 +319,8 @@ export class Task {
   }
 
   /**
-   * Everything has ended or is stopped. Without checkpoints the sinks commit now; with them they did
-   * on the last one.
+   * Everything has ended or is stopped. Without checkpoints the sinks commit now; with them they
+   * did on the last one.
    */
   async finish(hasCheckpoints: boolean): Promise<void> {
     assert(

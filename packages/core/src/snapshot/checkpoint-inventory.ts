@@ -145,8 +145,8 @@ export async function checkSegments(
     const found = status === undefined ? "it is missing" : `it has ${status.sizeBytes} bytes`;
     const offset = Math.min(status?.sizeBytes ?? 0, segment.sizeBytes);
     const message =
-      `${file}, which ${metadata.kind} ${metadata.checkpointId} needs with ${segment.sizeBytes} bytes, ` +
-      `is damaged: ${found}.`;
+      `${file}, which ${metadata.kind} ${metadata.checkpointId} needs with ` +
+      `${segment.sizeBytes} bytes, is damaged: ${found}.`;
     throw oxbowError("SEGMENT_CORRUPTED", message, { file, offset });
   }
 }

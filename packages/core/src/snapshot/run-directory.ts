@@ -232,9 +232,9 @@ export class RunDirectory {
         await this.#update({ stoppedWith: null, isResumable: true });
       } catch {
         const message =
-          `Writing ${this.directory}/${RUN_RECORD_NAME} failed, and so did taking it back; whether ` +
-          `the run is stopped with ${stoppedWith.path} is not known until storage works again. ` +
-          "End this process and start the job again.";
+          `Writing ${this.directory}/${RUN_RECORD_NAME} failed, and so did taking it back; ` +
+          `whether the run is stopped with ${stoppedWith.path} is not known until storage works ` +
+          "again. End this process and start the job again.";
         const details = { file: `${this.directory}/${RUN_RECORD_NAME}`, path: stoppedWith.path };
         throw oxbowError("CHECKPOINT_UNCERTAIN", message, details, error);
       }

@@ -112,6 +112,6 @@ function isRunRecord(value: unknown): value is RunRecord {
     typeof record.createdAt === "number" &&
     typeof record.updatedAt === "number" &&
     (record.restoredFrom === null || typeof record.restoredFrom?.path === "string") &&
-    (record.stoppedWith == null || typeof record.stoppedWith.path === "string")
+    typeof (record.stoppedWith ?? { path: "" }).path === "string"
   );
 }

@@ -1,7 +1,7 @@
 /*
  * Snapshots outside of a run: the directory of a savepoint on its way, any snapshot that a user
- * names, and the deletion of one that a run has claimed. Rules: docs/semantics/savepoints.md; bytes:
- * docs/formats/metadata.md.
+ * names, and the deletion of one that a run has claimed. Rules: docs/semantics/savepoints.md;
+ * bytes: docs/formats/metadata.md.
  *
  * I1. A savepoint is complete when `completeSavepoint` has resolved; nothing in it refers to a file
  *     outside of its directory.
@@ -59,8 +59,8 @@ export interface FoundSnapshot {
 
 /**
  * The snapshot at an absolute path: of a savepoint's or checkpoint's directory, or its `_metadata`.
- * SNAPSHOT_NOT_FOUND, METADATA_CORRUPTED, METADATA_VERSION_UNSUPPORTED, SEGMENT_CORRUPTED (a segment
- * is missing or has another size), FILE_IO.
+ * SNAPSHOT_NOT_FOUND, METADATA_CORRUPTED, METADATA_VERSION_UNSUPPORTED, SEGMENT_CORRUPTED (a
+ * segment is missing or has another size), FILE_IO.
  */
 export async function findSnapshot(files: Files, path: string): Promise<FoundSnapshot> {
   const directory = await directoryOf(files, path);

@@ -79,8 +79,8 @@ export async function noteRestore(
 }
 
 /**
- * Another run takes a checkpoint over: the run that took it is over. RUN_LOCKED where it is running.
- * Savepoints belong to no run.
+ * Another run takes a checkpoint over: the run that took it is over. RUN_LOCKED where it is
+ * running. Savepoints belong to no run.
  */
 export async function endClaimedRun(env: Env, snapshot: FoundSnapshot): Promise<void> {
   const { metadata, segmentsDirectory } = snapshot;
@@ -108,7 +108,8 @@ export async function checkClaimable(env: Env, snapshot: FoundSnapshot): Promise
   if (metadata.kind === "savepoint" || !(await isRunHeld(env, segmentsDirectory))) return;
   throw oxbowError(
     "RUN_LOCKED",
-    `${directory} cannot be claimed: its run is running. Stop it first, or restore without claiming.`,
+    `${directory} cannot be claimed: its run is running. Stop it first, or restore without ` +
+      "claiming.",
     { directory },
   );
 }
