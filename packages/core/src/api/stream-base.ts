@@ -5,6 +5,7 @@
 import { oxbowError } from "../errors.ts";
 import type { GraphBuilder, NodeDraft } from "../graph/graph-builder.ts";
 import type { GraphEdge, PartitionerSpec } from "../graph/stream-graph.ts";
+import { withoutOldNames } from "../types/t.ts";
 import type { StructType, Type } from "../types/type.ts";
 
 /** Where a handle stands. */
@@ -81,7 +82,7 @@ export function fieldType(
 ): Type<unknown> | undefined {
   if (recordType?.kind !== "struct") return undefined;
   const { fields } = recordType as StructType<unknown>;
-  return Object.hasOwn(fields, field) ? fields[field] : undefined;
+  return Object.hasOwn(fields, field) ? withoutOldNames(fields[field]) : undefined;
 }
 
 /** Refuses a call with a message that names the operator. */

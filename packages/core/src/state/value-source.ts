@@ -10,9 +10,10 @@ import { ByteWriter } from "../types/byte-writer.ts";
 import { type Codec, codecOf } from "../types/codec.ts";
 import { t } from "../types/t.ts";
 import type { EnumType, StructType, Type } from "../types/type.ts";
+import { zeroOf } from "../types/zero-value.ts";
 import { type ColumnLayout, type ColumnSpec, innerType, type RowLayout } from "./layout.ts";
 import { columnOf, rowSource } from "./row-source.ts";
-import { clearVar, readVar, writeVar, zeroOf } from "./var-value.ts";
+import { clearVar, readVar, writeVar } from "./var-value.ts";
 
 /** Structs with more fields are encoded as one value. */
 const FIELDS_MAX = 256;

@@ -5,7 +5,7 @@
 import { ByteReader } from "../types/byte-reader.ts";
 import { ByteWriter } from "../types/byte-writer.ts";
 import type { Codec } from "../types/codec.ts";
-import type { EnumType, StructType, Type } from "../types/type.ts";
+import { zeroOf } from "../types/zero-value.ts";
 import { offsetOf, slabOf } from "./arena.ts";
 import type { Table } from "./table.ts";
 
@@ -65,40 +65,4 @@ export function readVar(table: Table, row: number, word: number, codec: Codec<un
   const start = offsetOf(ref);
   READER.reset(table.arena.slabs[slabOf(ref)], start, start + size);
   return codec.decode(READER);
-}
-
-/**
- * What a column that was never written holds: 0, "", false, empty lists; undefined where there is
- * none.
- */
-export function zeroOf(type: Type<unknown>): unknown {
-  switch (type.kind) {
-    case "bool":
-      return false;
-    case "int32":
-    case "int64":
-    case "float64":
-    case "timestamp":
-      return 0;
-    case "bigint64":
-      return 0n;
-    case "string":
-      return "";
-    case "bytes":
-      return new Uint8Array(0);
-    case "enum":
-      return (type as EnumType<string>).values[0];
-    case "list":
-      return [];
-    case "map":
-      return new Map();
-    case "struct":
-      return Object.fromEntries(
-        Object.entries((type as StructType<unknown>).fields).map(([name, t]) => [name, zeroOf(t)]),
-      );
-    case "any":
-    case "optional":
-    case "union":
-      return undefined;
-  }
 }

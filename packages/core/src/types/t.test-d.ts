@@ -64,3 +64,16 @@ expect<Equal<Infer<typeof counter>, number>>();
 t.withDefault(t.int32, "0");
 // @ts-expect-error: an object cannot be the key of a map.
 t.map(flight, t.int32);
+
+const renamed = t.struct({
+  origin: t.renamed("from", t.string),
+  delay: t.renamed(["late", "lateness"], t.optional(t.int32)),
+  extra: t.renamed("more", t.any),
+  count: t.renamed("n", t.withDefault(t.int32, 0)),
+});
+expect<
+  Equal<
+    Infer<typeof renamed>,
+    { origin: string; extra: unknown; count: number; delay?: number | undefined }
+  >
+>();

@@ -91,3 +91,30 @@ test("without a declared type, numbers are float64 whatever their value", () => 
     assert.throws(() => inferKeyType(key, "op"), { code: "KEY_TYPE_UNSUPPORTED" });
   }
 });
+
+test("t.renamed stands for fields only, and each old name leads to one field", () => {
+  const renamed = t.renamed("old", t.int32);
+  const refused: [() => unknown, RegExp][] = [
+    [() => t.optional(renamed), /inside of t\.optional: write t\.renamed/],
+    [() => t.list(renamed), /as an element of t\.list/],
+    [() => t.map(t.string, renamed), /as the value of t\.map/],
+    [() => t.map(renamed, t.string), /as the key of t\.map/],
+    [() => t.renamed([], t.int32), /t\.renamed needs 1 to/],
+    [() => t.renamed(["a", "a"], t.int32), /each once/],
+    [() => t.struct({ a: renamed, old: t.int32 }), /"a" was called "old", but "old" has/],
+    [() => t.union("k", { v: { a: renamed, b: renamed } }), /"b" was called "old", but "a"/],
+  ];
+  for (const [make, message] of refused) {
+    assert.throws(make, (error: Error & { code?: string }) => {
+      assert.equal(error.code, "INVALID_ARGUMENT");
+      assert.match(error.message, message);
+      return true;
+    });
+  }
+});
+
+test("t.renamed is not a part of the schema, and adds to earlier names", () => {
+  const twice = t.renamed("b", t.renamed("a", t.int32));
+  assert.deepEqual(twice.oldNames, ["b", "a"]);
+  assert.deepEqual(schemaOf(t.struct({ c: twice })), schemaOf(t.struct({ c: t.int32 })));
+});

@@ -95,11 +95,13 @@ export const t = Object.freeze({
    */
   optional<T>(inner: Type<T>): OptionalType<T> {
     if (inner.kind === "optional") throw invalid("t.optional(t.optional(…)) has no meaning.", {});
+    checkNotRenamed(inner, "inside of t.optional: write t.renamed(…, t.optional(…))");
     return checked(Object.freeze({ kind: "optional", inner }));
   },
 
   /** A dense array. */
   list<T>(element: Type<T>): ListType<T> {
+    checkNotRenamed(element, "as an element of t.list");
     return checked(Object.freeze({ kind: "list", element }));
   },
 
@@ -110,6 +112,8 @@ export const t = Object.freeze({
         kind: key.kind,
       });
     }
+    checkNotRenamed(key, "as the key of t.map");
+    checkNotRenamed(value, "as the value of t.map");
     return checked(Object.freeze({ kind: "map", key, value }));
   },
 
@@ -146,7 +150,43 @@ export const t = Object.freeze({
   withDefault<T>(type: Type<T>, value: T): Type<T> & { readonly defaultValue: T } {
     return Object.freeze({ ...type, defaultValue: value });
   },
+
+  /**
+   * A field of a struct, or of a variant, that was called otherwise: what a snapshot has under the
+   * old name (of several the first that it has) is the field's. It may go when no snapshot with the
+   * old name will be restored any more. Not a part of the schema.
+   *
+   * @example
+   * t.struct({ origin: t.string, delayMinutes: t.renamed("delay", t.optional(t.int32)) });
+   */
+  renamed<X extends Type<unknown>>(
+    oldNames: string | readonly string[],
+    type: X,
+  ): X & { readonly oldNames: readonly string[] } {
+    const given = typeof oldNames === "string" ? [oldNames] : oldNames;
+    const names = [...given, ...(type.oldNames ?? [])];
+    checkCount(names.length, "t.renamed", "old names");
+    if (names.some((name) => typeof name !== "string") || new Set(names).size < names.length) {
+      throw invalid(`t.renamed takes names, each once, but got ${names.join(", ")}.`, { names });
+    }
+    return Object.freeze({ ...type, oldNames: Object.freeze(names) });
+  },
 });
+
+/** Refuses `t.renamed` where it would mean nothing; `where` says where it stands. */
+export function checkNotRenamed(type: Type<unknown>, where: string): void {
+  if (type.oldNames === undefined) return;
+  throw invalid(`t.renamed has no meaning ${where}. It stands for a field of a struct.`, {
+    oldNames: type.oldNames,
+  });
+}
+
+/** The type of a field as a type of its own, without the names that the field had. */
+export function withoutOldNames(type: Type<unknown>): Type<unknown> {
+  if (type.oldNames === undefined) return type;
+  const { oldNames: _, ...rest } = type;
+  return Object.freeze(rest);
+}
 
 const MAP_KEY_KINDS: ReadonlySet<TypeKind> = new Set<TypeKind>([
   "bool",
@@ -170,8 +210,26 @@ function structOf(fields: Fields): StructType<unknown> {
       throw invalid(`Struct field "${name}" is not a type; use t.int32, t.string, ….`, { name });
     }
   }
+  checkOldNames(fields);
   const type: StructType<unknown> = { kind: "struct", fields: Object.freeze({ ...fields }) };
   return checked(Object.freeze(type));
+}
+
+/** An old name must lead to one field, whatever the snapshot has. */
+function checkOldNames(fields: Fields): void {
+  const claimed = new Map<string, string>();
+  for (const [name, { oldNames }] of Object.entries(fields)) {
+    for (const old of oldNames ?? []) {
+      const other = Object.hasOwn(fields, old) ? old : claimed.get(old);
+      if (other !== undefined) {
+        throw invalid(
+          `Struct field "${name}" was called "${old}", but "${other}" has or had that name too.`,
+          { name, old },
+        );
+      }
+      claimed.set(old, name);
+    }
+  }
 }
 
 function checked<X extends Type<unknown>>(type: X): X {

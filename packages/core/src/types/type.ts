@@ -18,6 +18,8 @@ export interface Type<T> {
    * (`t.withDefault`).
    */
   readonly defaultValue?: T;
+  /** Other names that a struct field of this type had, the latest first (`t.renamed`). */
+  readonly oldNames?: readonly string[];
 }
 
 /** All kinds. `any` is encoded as MessagePack; the others have an encoding of their own. */

@@ -3,6 +3,7 @@
  * errors for values that do not fit.
  */
 import { oxbowError } from "../errors.ts";
+import { withoutOldNames } from "../types/t.ts";
 import type { OptionalType, StructType, Type } from "../types/type.ts";
 import type { AggregateInput, CompileContext } from "./aggregate.ts";
 
@@ -48,7 +49,7 @@ export function inputType(
       { field: input.field },
     );
   }
-  const type = fields[input.field];
+  const type = withoutOldNames(fields[input.field]);
   return type.kind === "optional" ? (type as OptionalType<unknown>).inner : type;
 }
 
