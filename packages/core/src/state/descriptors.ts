@@ -6,7 +6,9 @@
  *
  * Semantics: docs/semantics/state.md.
  */
+import { checkNotRenamed } from "../types/t.ts";
 import type { MapKey, Type } from "../types/type.ts";
+import { type EvolutionOptions, evolutionOf, type StateEvolution } from "./state-evolution.ts";
 
 /** Time to live of a state, in processing time. Parameters are not part of snapshots. */
 export interface Ttl {
@@ -21,13 +23,13 @@ export interface Ttl {
   readonly visibility?: "neverReturnExpired" | "returnExpiredIfNotCleanedUp";
 }
 
-/** Options that every state has. */
-export interface StateOptions {
+/** Options that every state has; `T` is what `migrate` returns. */
+export interface StateOptions<T = unknown> extends EvolutionOptions<T> {
   readonly ttl?: Ttl;
 }
 
 /** One value per key. `R` is what `get` returns: `T`, or `T | undefined` without a default. */
-export interface ValueStateDescriptor<T, R = T | undefined> {
+export interface ValueStateDescriptor<T, R = T | undefined> extends StateEvolution<T> {
   readonly kind: "value";
   readonly type: Type<T>;
   readonly default: T | undefined;
@@ -37,14 +39,14 @@ export interface ValueStateDescriptor<T, R = T | undefined> {
 }
 
 /** A list per key, in order of addition. TTL is per element. */
-export interface ListStateDescriptor<T> {
+export interface ListStateDescriptor<T> extends StateEvolution<T> {
   readonly kind: "list";
   readonly type: Type<T>;
   readonly ttl: Ttl | undefined;
 }
 
 /** A map per key. TTL is per entry. */
-export interface MapStateDescriptor<K extends MapKey, V> {
+export interface MapStateDescriptor<K extends MapKey, V> extends StateEvolution<V> {
   readonly kind: "map";
   readonly keyType: Type<K>;
   readonly type: Type<V>;
@@ -52,7 +54,7 @@ export interface MapStateDescriptor<K extends MapKey, V> {
 }
 
 /** One value per key, combined with each value added. */
-export interface ReducingStateDescriptor<T> {
+export interface ReducingStateDescriptor<T> extends StateEvolution<T> {
   readonly kind: "reducing";
   readonly type: Type<T>;
   readonly reduce: (left: T, right: T) => T;
@@ -68,7 +70,7 @@ export interface StateAggregate<I, A, O> {
 }
 
 /** One accumulator per key. */
-export interface AggregatingStateDescriptor<I, A, O> {
+export interface AggregatingStateDescriptor<I, A, O> extends StateEvolution<A> {
   readonly kind: "aggregating";
   /** Type of the accumulator. */
   readonly type: Type<A>;
@@ -77,7 +79,7 @@ export interface AggregatingStateDescriptor<I, A, O> {
 }
 
 /** Any `ReducingStateDescriptor`. */
-export interface AnyReducingStateDescriptor {
+export interface AnyReducingStateDescriptor extends StateEvolution<unknown> {
   readonly kind: "reducing";
   readonly type: Type<unknown>;
   readonly reduce: (left: never, right: never) => unknown;
@@ -85,7 +87,7 @@ export interface AnyReducingStateDescriptor {
 }
 
 /** Any `AggregatingStateDescriptor`. */
-export interface AnyAggregatingStateDescriptor {
+export interface AnyAggregatingStateDescriptor extends StateEvolution<unknown> {
   readonly kind: "aggregating";
   readonly type: Type<unknown>;
   readonly aggregate: {
@@ -206,25 +208,41 @@ export type HandlesOf<S extends StateDescriptors> = { readonly [N in keyof S]: H
  *     emit({ customer: key, ...total.get() });
  *   },
  * });
+ *
+ * @example
+ * // The state was called `sum`, and held whole euros. `migrate` sees each value once.
+ * const cents = valueState(t.int64, {
+ *   aliases: ["sum"],
+ *   version: 1,
+ *   migrate: (old, fromVersion) => (fromVersion === 0 ? (old as number) * 100 : (old as number)),
+ * });
+ * orders.keyBy("customer").process("spent", {
+ *   state: { cents },
+ *   process({ customer, amount }, { state, emit }) {
+ *     state.cents.set((state.cents.get() ?? 0) + amount);
+ *     emit({ customer, cents: state.cents.get() });
+ *   },
+ * });
  */
 export function valueState<T>(
   type: Type<T> & { readonly defaultValue: T },
-  options?: StateOptions,
+  options?: StateOptions<NoInfer<T>>,
 ): ValueStateDescriptor<T, T>;
 export function valueState<T>(
   type: Type<T>,
-  options: StateOptions & { readonly default: NoInfer<T> },
+  options: StateOptions<NoInfer<T>> & { readonly default: NoInfer<T> },
 ): ValueStateDescriptor<T, T>;
 export function valueState<T>(
   type: Type<T>,
-  options?: StateOptions,
+  options?: StateOptions<NoInfer<T>>,
 ): ValueStateDescriptor<T, T | undefined>;
 export function valueState<T>(
   type: Type<T> & { readonly defaultValue?: T },
-  options: StateOptions & { readonly default?: T } = {},
+  options: StateOptions<T> & { readonly default?: T } = {},
 ): ValueStateDescriptor<T, T | undefined> {
   const value = options.default ?? type.defaultValue;
-  return Object.freeze({ kind: "value", type, default: value, ttl: options.ttl });
+  const evolution = evolutionOf(type, options);
+  return Object.freeze({ kind: "value", type, default: value, ttl: options.ttl, ...evolution });
 }
 
 /**
@@ -239,8 +257,11 @@ export function valueState<T>(
  *   },
  * });
  */
-export function listState<T>(type: Type<T>, options: StateOptions = {}): ListStateDescriptor<T> {
-  return Object.freeze({ kind: "list", type, ttl: options.ttl });
+export function listState<T>(
+  type: Type<T>,
+  options: StateOptions<NoInfer<T>> = {},
+): ListStateDescriptor<T> {
+  return Object.freeze({ kind: "list", type, ttl: options.ttl, ...evolutionOf(type, options) });
 }
 
 /**
@@ -259,9 +280,11 @@ export function listState<T>(type: Type<T>, options: StateOptions = {}): ListSta
 export function mapState<K extends MapKey, V>(
   keyType: Type<K>,
   type: Type<V>,
-  options: StateOptions = {},
+  options: StateOptions<NoInfer<V>> = {},
 ): MapStateDescriptor<K, V> {
-  return Object.freeze({ kind: "map", keyType, type, ttl: options.ttl });
+  checkNotRenamed(keyType, "as the key of a map state");
+  const evolution = evolutionOf(type, options);
+  return Object.freeze({ kind: "map", keyType, type, ttl: options.ttl, ...evolution });
 }
 
 /**
@@ -279,9 +302,10 @@ export function mapState<K extends MapKey, V>(
 export function reducingState<T>(
   type: Type<T>,
   reduce: (left: T, right: T) => T,
-  options: StateOptions = {},
+  options: StateOptions<NoInfer<T>> = {},
 ): ReducingStateDescriptor<T> {
-  return Object.freeze({ kind: "reducing", type, reduce, ttl: options.ttl });
+  const evolution = evolutionOf(type, options);
+  return Object.freeze({ kind: "reducing", type, reduce, ttl: options.ttl, ...evolution });
 }
 
 /**
@@ -307,7 +331,8 @@ export function reducingState<T>(
 export function aggregatingState<I, A, O>(
   type: Type<A>,
   aggregate: StateAggregate<I, A, O>,
-  options: StateOptions = {},
+  options: StateOptions<NoInfer<A>> = {},
 ): AggregatingStateDescriptor<I, A, O> {
-  return Object.freeze({ kind: "aggregating", type, aggregate, ttl: options.ttl });
+  const evolution = evolutionOf(type, options);
+  return Object.freeze({ kind: "aggregating", type, aggregate, ttl: options.ttl, ...evolution });
 }

@@ -9,12 +9,23 @@
 import { assert } from "../assert.ts";
 import { oxbowError } from "../errors.ts";
 import { codecOf, decodeValue, encodeValue } from "../types/codec.ts";
-import { renderType, schemaOf, schemasEqual } from "../types/schema.ts";
-import type { SchemaDescription } from "../types/schema.ts";
+import { schemaOf, typeOfSchema } from "../types/schema.ts";
 import type { Type } from "../types/type.ts";
+import {
+  changeOf,
+  checkAliases,
+  type EvolutionOptions,
+  evolutionOf,
+  isDropped,
+  matchNames,
+  type MayDrop,
+  migrationOf,
+  type StateEvolution,
+  stateMismatch,
+} from "./state-evolution.ts";
 
 /** Declares a list of an operator; see the file header for `mode`. */
-export interface OperatorListDescriptor<T> {
+export interface OperatorListDescriptor<T> extends StateEvolution<T> {
   readonly kind: "operator-list";
   readonly mode: "split" | "union";
   readonly type: Type<T>;
@@ -47,12 +58,14 @@ export interface OperatorStateSnapshot {
   readonly mode: "split" | "union";
   /** Schema description of the elements (`types/schema.ts`). */
   readonly schema: unknown;
+  /** Version of the elements; left out for 0. */
+  readonly version?: number;
   /** Encoded elements. */
   readonly elements: readonly Uint8Array[];
 }
 
 /**
- * A list that is dealt out anew when the parallelism changes.
+ * A list that is dealt out anew when the parallelism changes. `migrate` is called per element.
  *
  * @example
  * orders.process("numbered", {
@@ -64,8 +77,12 @@ export interface OperatorStateSnapshot {
  *   },
  * });
  */
-export function operatorListState<T>(type: Type<T>): OperatorListDescriptor<T> {
-  return Object.freeze({ kind: "operator-list", mode: "split", type });
+export function operatorListState<T>(
+  type: Type<T>,
+  options: EvolutionOptions<NoInfer<T>> = {},
+): OperatorListDescriptor<T> {
+  const evolution = evolutionOf(type, options);
+  return Object.freeze({ kind: "operator-list", mode: "split", type, ...evolution });
 }
 
 /**
@@ -81,8 +98,12 @@ export function operatorListState<T>(type: Type<T>): OperatorListDescriptor<T> {
  *   },
  * });
  */
-export function unionListState<T>(type: Type<T>): OperatorListDescriptor<T> {
-  return Object.freeze({ kind: "operator-list", mode: "union", type });
+export function unionListState<T>(
+  type: Type<T>,
+  options: EvolutionOptions<NoInfer<T>> = {},
+): OperatorListDescriptor<T> {
+  const evolution = evolutionOf(type, options);
+  return Object.freeze({ kind: "operator-list", mode: "union", type, ...evolution });
 }
 
 class ListHandle implements OperatorListState<unknown> {
@@ -119,50 +140,80 @@ export class OperatorStateBackend {
   constructor(uid: string, descriptors: OperatorStateDescriptors) {
     this.#uid = uid;
     this.#descriptors = descriptors;
+    checkAliases(uid, descriptors);
     for (const name of Object.keys(descriptors)) this.#lists.set(name, new ListHandle());
     this.handles = Object.freeze(Object.fromEntries(this.#lists));
   }
 
   /** One part per declared list, in the order of declaration. The lists may change afterwards. */
   snapshot(): OperatorStateSnapshot[] {
-    return Object.entries(this.#descriptors).map(([name, { mode, type }]) => {
+    return Object.entries(this.#descriptors).map(([name, { mode, type, version }]) => {
       const codec = codecOf(type);
       const list = this.#lists.get(name);
       assert(list !== undefined, "every declared list has a handle");
       const elements = list.values.map((value) => encodeValue(codec, value));
-      return { name, mode, schema: schemaOf(type), elements };
+      const schema = schemaOf(type);
+      return { name, mode, schema, ...(version === 0 ? {} : { version }), elements };
     });
   }
 
   /**
-   * Fills the lists. STATE_MISMATCH for a list that is not declared or has elements of another
-   * type.
+   * Fills the lists, each from all parts that are its, in order; elements of other types are
+   * converted. STATE_MISMATCH for a list that cannot go on, and for one that is not declared, has
+   * elements and is not in `mayDrop`; USER_FUNCTION_FAILED for a `migrate`.
    */
-  restore(parts: readonly OperatorStateSnapshot[]): void {
+  restore(parts: readonly OperatorStateSnapshot[], mayDrop: MayDrop = new Set()): void {
+    const names = parts.map((part) => part.name);
+    const matched = matchNames(names, Object.entries(this.#descriptors));
+    for (const list of this.#lists.values()) list.clear();
     for (const part of parts) {
-      const list = this.#lists.get(part.name);
-      if (list === undefined) {
-        if (part.elements.length === 0) continue;
-        throw this.#mismatch(part, "which the operator does not declare any more");
+      const [name, descriptor] = matched.get(part.name) ?? [];
+      const list = name === undefined ? undefined : this.#lists.get(name);
+      if (descriptor === undefined || list === undefined) {
+        if (part.elements.length === 0 || isDropped(mayDrop, part.name)) continue;
+        throw this.#undeclared(part);
       }
-      const { type, mode } = this.#descriptors[part.name];
-      if (mode !== part.mode)
-        throw this.#mismatch(part, `a ${part.mode} list, now declared as a ${mode} list`);
-      if (!schemasEqual(part.schema as SchemaDescription, schemaOf(type))) {
-        throw this.#mismatch(part, `whose elements are of another type than ${renderType(type)}`);
-      }
-      const codec = codecOf(type);
-      list.values = part.elements.map((element) => decodeValue(codec, element));
+      list.addAll(this.#elementsOf(part, descriptor));
     }
   }
 
-  #mismatch(part: OperatorStateSnapshot, problem: string): Error {
+  #elementsOf(
+    part: OperatorStateSnapshot,
+    descriptor: OperatorListDescriptor<unknown>,
+  ): readonly unknown[] {
+    const { type, mode, version, migrate } = descriptor;
+    const stored = typeOfSchema(part.schema);
+    const change = changeOf(
+      { kind: KINDS[part.mode], type: stored, version: part.version ?? 0 },
+      { kind: KINDS[mode], type, version, hasMigrate: migrate !== undefined },
+    );
+    const codec = codecOf(stored);
+    const values = part.elements.map((element) => decodeValue(codec, element));
+    switch (change.kind) {
+      case "as-is":
+        return values;
+      case "migrated":
+        return values.map((value) => change.convert(value));
+      case "by-function": {
+        assert(migrate !== undefined, "a change by function has one");
+        const place = { uid: this.#uid, state: part.name, fromVersion: change.fromVersion };
+        return values.map(migrationOf(place, migrate, type));
+      }
+      case "incompatible":
+        throw stateMismatch(this.#uid, part.name, change);
+    }
+  }
+
+  #undeclared(part: OperatorStateSnapshot): Error {
     return oxbowError(
       "STATE_MISMATCH",
       `The snapshot has operator state "${part.name}" of "${this.#uid}" ` +
-        `(${part.elements.length} elements), ${problem}. ` +
-        `Declare it as it was, or give the operator a new uid.`,
+        `(${part.elements.length} elements), which the operator does not declare any more. ` +
+        "Declare it as it was, name it in the aliases of another, or allow it to be dropped.",
       { uid: this.#uid, state: part.name },
     );
   }
 }
+
+/** Kinds by mode, as the graph describes them. */
+const KINDS = { split: "operator-list", union: "operator-union" } as const;

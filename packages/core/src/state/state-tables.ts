@@ -81,10 +81,12 @@ export function childLayout(
 
 /** Schema of a declared state, as plain JSON. */
 export function stateSchema(descriptor: StateDescriptor): unknown {
+  const { kind, type, version } = descriptor;
   return {
-    kind: descriptor.kind,
-    type: schemaOf(descriptor.type),
-    ...(descriptor.kind === "map" ? { keyType: schemaOf(descriptor.keyType) } : {}),
+    kind,
+    type: schemaOf(type),
+    ...(kind === "map" ? { keyType: schemaOf(descriptor.keyType) } : {}),
     hasTtl: descriptor.ttl !== undefined,
+    ...(version === 0 ? {} : { version }),
   };
 }
