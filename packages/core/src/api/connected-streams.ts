@@ -59,7 +59,7 @@ export class ConnectedStreams<A, B> {
         kind: "coProcess",
         parallelism: options.parallelism,
         inputs: [...edgesFrom(this.#first, 0), ...edgesFrom(this.#second, 1)],
-        states: describeOperatorStates(operatorState),
+        states: describeOperatorStates(uid, operatorState),
         body: { kind: "operator", create: (context) => new ProcessOperator(context, functions) },
       }),
     );
@@ -124,7 +124,7 @@ export class ConnectedKeyedStreams<A, B, K> {
           ...edgesFrom(this.#second.place, 1, { kind: "hash", key: this.#second.key }),
         ],
         key: this.#first.key,
-        states: describeKeyedStates(states),
+        states: describeKeyedStates(uid, states),
         body: {
           kind: "operator",
           create: (context) =>

@@ -152,7 +152,7 @@ export class DataStream<out T> {
         kind: "process",
         parallelism: options.parallelism,
         inputs: edgesFrom(this.place, 0),
-        states: describeOperatorStates(operatorState),
+        states: describeOperatorStates(uid, operatorState),
         body: { kind: "operator", create: (context) => new ProcessOperator(context, functions) },
       }),
     );

@@ -75,7 +75,7 @@ export class KeyedStream<out T, out K> {
         parallelism: options.parallelism,
         inputs: this.#edges(),
         key: this.key,
-        states: describeKeyedStates(states),
+        states: describeKeyedStates(uid, states),
         body: {
           kind: "operator",
           create: (context) =>

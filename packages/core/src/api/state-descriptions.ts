@@ -1,27 +1,43 @@
-/** Declared states as the graph shows them: names, kinds, schemas. */
+/**
+ * Declared states as the graph describes them: names, kinds, schemas, and what it takes to judge
+ * whether those of a snapshot go on as them.
+ */
 import type { StateDescription } from "../graph/stream-graph.ts";
 import type { StateDescriptor, StateDescriptors } from "../state/descriptors.ts";
 import type { OperatorStateDescriptors } from "../state/operator-state.ts";
+import { checkAliases, type StateEvolution } from "../state/state-evolution.ts";
 import { t } from "../types/t.ts";
 import { schemaOf } from "../types/schema.ts";
 import type { Type } from "../types/type.ts";
-import type { AggregatePlan } from "../window/aggregate-plan.ts";
+import type { AggregatePlan, PlannedOutput } from "../window/aggregate-plan.ts";
+import { describeWindows } from "../window/window-description.ts";
+import type { WindowPlan } from "../window/window-plan.ts";
 
-/** Keyed states in the order of declaration. */
-export function describeKeyedStates(states: StateDescriptors): StateDescription[] {
+/** Name under which a window operator describes its windows; no user's state is called so. */
+const WINDOWS = "$windows";
+
+/** Keyed states in the order of declaration. INVALID_ARGUMENT for aliases that clash. */
+export function describeKeyedStates(uid: string, states: StateDescriptors): StateDescription[] {
+  checkAliases(uid, states);
   return Object.entries(states).map(([name, descriptor]) => ({
     name,
     kind: descriptor.kind,
     schema: schemaOf(typeOf(descriptor)),
+    ...evolutionOf(descriptor),
   }));
 }
 
-/** Operator states in the order of declaration. */
-export function describeOperatorStates(states: OperatorStateDescriptors): StateDescription[] {
-  return Object.entries(states).map(([name, { mode, type }]) => ({
+/** Operator states in the order of declaration. INVALID_ARGUMENT for aliases that clash. */
+export function describeOperatorStates(
+  uid: string,
+  states: OperatorStateDescriptors,
+): StateDescription[] {
+  checkAliases(uid, states);
+  return Object.entries(states).map(([name, descriptor]) => ({
     name,
-    kind: `operator-${mode === "split" ? "list" : "union"}`,
-    schema: schemaOf(type),
+    kind: `operator-${descriptor.mode === "split" ? "list" : "union"}`,
+    schema: schemaOf(descriptor.type),
+    ...evolutionOf(descriptor),
   }));
 }
 
@@ -30,17 +46,59 @@ function typeOf(descriptor: StateDescriptor): Type<unknown> {
   return descriptor.kind === "map" ? t.map(descriptor.keyType, descriptor.type) : descriptor.type;
 }
 
-/** The accumulators of aggregates, column by column. */
+function evolutionOf(
+  descriptor: StateEvolution<unknown> & {
+    readonly type: Type<unknown>;
+    readonly keyType?: Type<unknown>;
+  },
+): Pick<StateDescription, "version" | "declared"> {
+  const { version, migrate, aliases, type, keyType } = descriptor;
+  const keys = keyType === undefined ? {} : { keyType };
+  return {
+    ...(version === 0 ? {} : { version }),
+    declared: { type, ...keys, aliases, hasMigrate: migrate !== undefined },
+  };
+}
+
+/** The accumulators of running aggregates, part by part. */
 export function describePlan(plan: AggregatePlan): StateDescription[] {
-  const columns = plan.columns.map(({ name, type }) => ({
-    name,
-    kind: "aggregating",
-    schema: schemaOf(type),
-  }));
-  const children = plan.children.map((child) => ({
-    name: child.name,
-    kind: `aggregating-${child.kind}`,
-    schema: schemaOf(child.kind === "set" ? t.string : child.type),
-  }));
-  return [...columns, ...children];
+  return plan.outputs.flatMap((output) => describeOutput(plan, output, "aggregating"));
+}
+
+/** The windows of an operator, its accumulators, and the states of its trigger. */
+export function describeWindowPlan(plan: WindowPlan): StateDescription[] {
+  const { aggregates, trigger } = plan;
+  const triggers = Object.entries(trigger.state).map(([name, { type }]) =>
+    describePart(`$trigger.${name}`, "window-trigger", type),
+  );
+  return [
+    { ...describePart(WINDOWS, "windows", t.struct({})), windows: describeWindows(plan) },
+    ...aggregates.outputs.flatMap((output) => describeOutput(aggregates, output, "window")),
+    ...triggers,
+  ];
+}
+
+function describeOutput(
+  plan: AggregatePlan,
+  { aggregate, part, columnStart, childStart }: PlannedOutput,
+  kind: "aggregating" | "window",
+): StateDescription[] {
+  const columns = plan.columns
+    .slice(columnStart, columnStart + part.columns.length)
+    .map(({ name, type }) => describePart(name, kind, type));
+  const children = plan.children
+    .slice(childStart, childStart + part.children.length)
+    .map((child) =>
+      describePart(
+        child.name,
+        `${kind}-${child.kind}`,
+        child.kind === "set" ? t.string : child.type,
+      ),
+    );
+  return [...columns, ...children].map((state) => ({ ...state, aggregate }));
+}
+
+function describePart(name: string, kind: string, type: Type<unknown>): StateDescription {
+  const declared = { type, aliases: [], hasMigrate: false };
+  return { name, kind, schema: schemaOf(type), declared };
 }

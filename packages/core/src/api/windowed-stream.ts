@@ -15,7 +15,7 @@ import { windowPlan } from "../window/window-plan.ts";
 import type { WindowFunction } from "../window/window-plan.ts";
 import { DataStream } from "./data-stream.ts";
 import type { ReduceFunction } from "./keyed-stream.ts";
-import { describePlan } from "./state-descriptions.ts";
+import { describeWindowPlan } from "./state-descriptions.ts";
 import { draftNode, edgesFrom } from "./stream-base.ts";
 import type { OperatorOptions, StreamPlace } from "./stream-base.ts";
 
@@ -198,7 +198,7 @@ export class WindowedStream<out T, out K> {
         key,
         needsTimestamps: assigner.time === "event" && assigner.kind !== "global",
         detail: `${assigner.kind} ${plan.aggregates.description}`,
-        states: describePlan(plan.aggregates),
+        states: describeWindowPlan(plan),
         body: {
           kind: "operator",
           create: (context) =>

@@ -4,8 +4,9 @@
  */
 import { operatorId } from "../types/operator-id.ts";
 import { renderSchema } from "../types/schema.ts";
+import { windowsText } from "../window/window-description.ts";
 import type { JobGraph, Vertex } from "./job-graph.ts";
-import type { GraphNode, PartitionerSpec, StateDescription } from "./stream-graph.ts";
+import type { GraphNode, PartitionerSpec, StateDescription, StoredState } from "./stream-graph.ts";
 
 export interface ExplainedOperator {
   readonly uid: string;
@@ -17,7 +18,12 @@ export interface ExplainedOperator {
   readonly maxParallelism: number;
   /** How its input is keyed, in words; undefined for operators without keys. */
   readonly key: string | undefined;
-  readonly states: readonly StateDescription[];
+  readonly states: readonly ExplainedState[];
+}
+
+/** A state as a snapshot keeps it, with its name. */
+export interface ExplainedState extends StoredState {
+  readonly name: string;
 }
 
 export interface ExplainedEdge {
@@ -65,8 +71,12 @@ function explainNode(vertex: Vertex, node: GraphNode): ExplainedOperator {
     parallelism: vertex.parallelism,
     maxParallelism: vertex.maxParallelism,
     key: node.key === undefined ? undefined : keyText(node.key.by),
-    states: node.states,
+    states: node.states.map(explainState),
   };
+}
+
+function explainState({ declared: _, ...state }: StateDescription): ExplainedState {
+  return state;
 }
 
 /** 32 hex digits over everything in `explain`: equal graphs, equal hashes, on every thread. */
@@ -93,15 +103,17 @@ export function explainText(job: JobGraph): string {
         `  ${node.uid} (${node.detail === "" ? node.kind : `${node.kind} ${node.detail}`})`,
       );
       for (const state of node.states) {
-        lines.push(`    state ${state.name}: ${state.kind} ${renderState(state)}`);
+        lines.push(`    state ${state.name}: ${renderState(state)}`);
       }
     }
   }
   return `${lines.join("\n")}\n`;
 }
 
-function renderState(state: StateDescription): string {
-  return renderSchema(state.schema);
+function renderState({ kind, schema, version, windows }: StateDescription): string {
+  if (windows !== undefined) return windowsText(windows);
+  const ofVersion = version === undefined ? "" : `, version ${version}`;
+  return `${kind} ${renderSchema(schema)}${ofVersion}`;
 }
 
 /** A partitioner in words: `hash(origin)`. */

@@ -13,6 +13,8 @@ import type { Sink } from "../connectors/sink.ts";
 import type { Source } from "../connectors/source.ts";
 import type { Operator, OperatorContext } from "../operators/operator.ts";
 import type { WatermarkStrategy } from "../time/watermark-strategy.ts";
+import type { Type } from "../types/type.ts";
+import type { WindowDescription } from "../window/window-description.ts";
 
 /** What an operator does, for explain, metrics and messages. */
 export type OperatorKind =
@@ -41,13 +43,38 @@ export type Partitioner =
  */
 export type PartitionerSpec = Partitioner | { readonly kind: "auto" };
 
-/** One declared state, for explain and for judging a restore before anything runs. */
-export interface StateDescription {
-  readonly name: string;
-  /** value, list, map, reducing, aggregating, window, timers, operator-list, operator-union. */
+/** What `explain` shows of a state and snapshots keep of it: plain data. */
+export interface StoredState {
+  /**
+   * value, list, map, reducing, aggregating; aggregating-list, -set (of running aggregates);
+   * windows, window, window-list, -set, -trigger; operator-list, operator-union.
+   */
   readonly kind: string;
-  /** Versioned schema description (`types/schema.ts`), plain JSON. */
+  /** Versioned schema description (`types/schema.ts`), plain JSON. Of maps with their keys. */
   readonly schema: unknown;
+  /** Left out for 0. */
+  readonly version?: number;
+  /** Parts of accumulators: which aggregate they belong to (`avg`). */
+  readonly aggregate?: string;
+  /** Kind windows only: what panes and sessions mean. */
+  readonly windows?: WindowDescription;
+}
+
+/** One declared state, for explain and for judging a restore before anything runs. */
+export interface StateDescription extends StoredState {
+  readonly name: string;
+  /** What only the process knows that declares the state; neither shown nor stored. */
+  readonly declared: DeclaredState;
+}
+
+/** See `StateDescription`. */
+export interface DeclaredState {
+  /** Type that `schema` describes; of maps without their keys. */
+  readonly type: Type<unknown>;
+  /** Maps only. */
+  readonly keyType?: Type<unknown>;
+  readonly aliases: readonly string[];
+  readonly hasMigrate: boolean;
 }
 
 export interface GraphEdge {

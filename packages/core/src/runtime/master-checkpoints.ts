@@ -253,9 +253,7 @@ function jobFacts({ job, run }: MasterCheckpointsOptions): JobFacts {
       kind: operator.kind,
       parallelism: operator.parallelism,
       maxParallelism: operator.maxParallelism,
-      stateSchemas: Object.fromEntries(
-        operator.states.map(({ name, kind, schema }) => [name, { kind, schema }]),
-      ),
+      stateSchemas: Object.fromEntries(operator.states.map(({ name, ...state }) => [name, state])),
       vertex: operator.vertex,
     })),
   };

@@ -27,6 +27,8 @@ import type {
 /** One aggregate of a plan, with the place of its columns and children in the whole. */
 export interface PlannedOutput {
   readonly name: string;
+  /** Which aggregate it is, in a word: `avg`. What an accumulator means hangs on it. */
+  readonly aggregate: string;
   readonly part: AggregatePart;
   readonly columnStart: number;
   readonly childStart: number;
@@ -81,10 +83,11 @@ export function aggregatePlan(
   const outputs = names.map((name): PlannedOutput => {
     const where = `Operator "${uid}", output "${name}"`;
     const part = partOf(named[name], { where, recordType });
-    const output = { name, part, columnStart: columns.length, childStart: children.length };
+    const [aggregate] = named[name].description.split("(");
+    const place = { columnStart: columns.length, childStart: children.length };
     columns.push(...part.columns.map((c) => ({ ...c, name: `${name}.${c.name}` })));
     children.push(...part.children.map((c) => ({ ...c, name: `${name}.${c.name}` })));
-    return { ...output, inputIndex: addInput(inputs, part) };
+    return { name, aggregate, part, ...place, inputIndex: addInput(inputs, part) };
   });
   const parts = outputs.map((output) => output.part);
   return Object.freeze({

@@ -67,6 +67,8 @@ export interface WindowPlan {
   readonly aggregates: AggregatePlan;
   readonly result: WindowFunction<unknown, unknown, unknown> | undefined;
   readonly storage: WindowStorage;
+  /** Whether windows fire at their end, once. */
+  readonly hasDefaultTrigger: boolean;
   /** Sliding windows merge shared panes when they fire. */
   readonly hasSharedPanes: boolean;
 }
@@ -90,6 +92,7 @@ export function windowPlan<T, K, V, R>(settings: WindowSettings<T, K, V, R>): Wi
     aggregates,
     result: result as WindowFunction<unknown, unknown, unknown> | undefined,
     storage,
+    hasDefaultTrigger: isDefault,
     hasSharedPanes: hasSharedPanes(assigner, aggregates, storage),
   });
 }
