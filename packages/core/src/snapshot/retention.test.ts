@@ -57,13 +57,6 @@ describe("shared registry", () => {
     assert.equal(registry.size, 0);
   });
 
-  it("never gives away what came with a snapshot that is not ours", () => {
-    const registry = new SharedRegistry();
-    registry.setNotClaimed(5);
-    registry.register(6, [segment("shared/theirs", 5), segment("shared/ours", 6)]);
-    assert.deepEqual(registry.dropUnused(7), ["shared/ours"]);
-  });
-
   it("ignores files of one snapshot alone, and refuses two files of one name", () => {
     const registry = new SharedRegistry();
     registry.register(1, [segment("chk-1/x", 1)]);

@@ -36,7 +36,7 @@ export const CHECKPOINT_IDS_RESERVED_COUNT = 32;
 /** Runs of one job name in one directory; more means that something starts new runs in a loop. */
 const RUNS_PER_NAME_LIMIT = 100_000;
 
-const JOB_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
+const JOB_ID = /^(?!savepoints$)[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 
 /** What to start. */
 export interface RunRequest {
@@ -276,7 +276,7 @@ async function chooseRun(env: Env, request: RunRequest): Promise<ChosenRun> {
     (restoreFrom !== undefined && restoreFrom.path !== record.restoredFrom?.path);
   if (jobId !== undefined) {
     if (!JOB_ID.test(jobId)) {
-      const message = `"${jobId}" is no job id: use 1 to 128 letters, digits, "-" and "_".`;
+      const message = `"${jobId}" is no job id: use 1 to 128 letters, digits, "-" and "_"; "savepoints" is taken.`;
       throw oxbowError("INVALID_ARGUMENT", message, { jobId });
     }
     const record = await readRunRecord(env.files, `${checkpointDirectory}/${jobId}`);

@@ -1,13 +1,12 @@
 /*
  * SharedRegistry: which segment under `shared/` is used by which checkpoints, and which may go.
- * Not counting: each entry knows the checkpoint that created it and the newest that used it
+ * Not counting: each handle knows the checkpoint that created it, each entry the newest that used it
  * (Flink's SharedStateRegistryImpl; docs/semantics/ownership.md).
  *
  * I1. A segment is registered when a task reports it, before anybody looks at whether its
  *     checkpoint still has a chance; so nothing that a later checkpoint may name is ever taken for
  *     garbage.
  * I2. An entry goes when its last user is older than the oldest checkpoint still kept.
- * I3. What a snapshot that we do not own brought along is never deleted (`highestNotClaimed`).
  */
 import { oxbowError } from "../errors.ts";
 import type { CheckpointId } from "../state/barrier.ts";
@@ -15,7 +14,6 @@ import type { SegmentHandle } from "./metadata.ts";
 
 interface SharedEntry {
   readonly handle: SegmentHandle;
-  readonly createdBy: CheckpointId;
   lastUsedBy: CheckpointId;
 }
 
@@ -25,7 +23,6 @@ export const SHARED_PREFIX = "shared/";
 /** See the file header. Owned by the job master; synchronous. */
 export class SharedRegistry {
   readonly #entries = new Map<string, SharedEntry>();
-  #highestNotClaimed: CheckpointId = 0;
 
   /** Entries held. */
   get size(): number {
@@ -46,8 +43,7 @@ export class SharedRegistry {
       if (!handle.file.startsWith(SHARED_PREFIX)) continue;
       const entry = this.#entries.get(handle.file);
       if (entry === undefined) {
-        const createdBy = handle.createdBy;
-        this.#entries.set(handle.file, { handle, createdBy, lastUsedBy: checkpointId });
+        this.#entries.set(handle.file, { handle, lastUsedBy: checkpointId });
         continue;
       }
       const { checksum, sizeBytes } = entry.handle;
@@ -59,11 +55,6 @@ export class SharedRegistry {
     }
   }
 
-  /** A snapshot was restored that stays somebody else's: what it and older ones created is kept. */
-  setNotClaimed(checkpointId: CheckpointId): void {
-    this.#highestNotClaimed = Math.max(this.#highestNotClaimed, checkpointId);
-  }
-
   /**
    * Forgets entries that no checkpoint from `lowestKept` on uses; returns the files to delete, in
    * the order in which they were registered.
@@ -73,7 +64,7 @@ export class SharedRegistry {
     for (const [file, entry] of this.#entries) {
       if (entry.lastUsedBy >= lowestKept) continue;
       this.#entries.delete(file);
-      if (entry.createdBy > this.#highestNotClaimed) files.push(file);
+      files.push(file);
     }
     return files;
   }
