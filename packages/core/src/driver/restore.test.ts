@@ -15,7 +15,12 @@ import type { RestoreOptions } from "./restore-options.ts";
 
 const KEPT = { checkpointDirectory: "/runs" };
 
-function counting(out = collect<unknown>(), retained = 1) {
+interface Count {
+  readonly key: number;
+  readonly n: number;
+}
+
+function counting(out = collect<Count>(), retained = 1) {
   return (env: StreamEnvironment): void =>
     env
       .checkpoint({ interval: "1s", retain: { count: retained, onFailure: "keep" } })
@@ -150,7 +155,7 @@ test("a savepoint that was moved is restored, without its run", async () => {
     await copyTree(files, location, "/moved/here");
     await files.removeTree("/runs");
   });
-  const out = collect<{ key: number; n: number }>();
+  const out = collect<Count>();
   for (const path of ["/moved/here/", "/moved/here/_metadata"]) {
     const options = { ...KEPT, newRun: true, restore: { path, sinks: "commit" } } as const;
     const handle = await bench.running(counting(out), options);
@@ -160,7 +165,7 @@ test("a savepoint that was moved is restored, without its run", async () => {
   }
 });
 
-test("the newest checkpoint of a run that is not running is restored without a choice", async () => {
+test("the newest checkpoint of a run that does not run needs no choice", async () => {
   const { bench, checkpoints } = await killed();
   const handle = await bench.running(counting(), { ...KEPT, restore: { path: checkpoints[1] } });
   assert.notEqual(handle.runDirectory, checkpoints[1].slice(0, handle.runDirectory!.length));
@@ -189,18 +194,18 @@ test("where the other run went on, or may, sinks want a choice", async () => {
   }
 });
 
-test("a second run from the savepoint of a stop wants a choice, and so does the first's own", async () => {
+test("a second run from the savepoint of a stop wants a choice", async () => {
   const { bench, location } = await stopped();
   const handle = await bench.running(counting(), { ...KEPT, restore: { path: location } });
   await bench.world.scheduler.runUntil(handle.cancel());
   await refused(bench, { path: location }, "RESTORE_SINKS_UNDECIDED", /run [0-9a-f]{32} .* too/);
 });
 
-test("a run whose checkpoint another run took over with its sinks does not go on from it", async () => {
+test("a run does not go on where another began with its sinks", async () => {
   const { bench, checkpoints } = await killed();
   const handle = await bench.running(counting(), { ...KEPT, restore: { path: checkpoints[1] } });
   await bench.world.scheduler.runUntil(handle.cancel());
-  const { jobId } = (await onFiles(bench, (files) => readMetadata(files, checkpoints[1])))!;
+  const { jobId } = await onFiles(bench, (files) => readMetadata(files, checkpoints[1]));
   const error = await bench.refused(counting(collect(), 2), { ...KEPT, jobId });
   assert.equal(errorCode(error), "RESTORE_SINKS_UNDECIDED");
   assert.match(error.message, /began from .*, where this run would go on/);
@@ -233,7 +238,7 @@ test("CLAIM deletes a savepoint as soon as a checkpoint has taken its place", as
   assert.equal(again.status, "RUNNING");
 });
 
-test("CLAIM of a checkpoint takes it from its run, with the segments that only it names", async () => {
+test("CLAIM of a checkpoint takes it and its segments from its run", async () => {
   const { bench, runDirectory, checkpoints } = await killed();
   const restore = { path: checkpoints[1], claimMode: "CLAIM" } as const;
   const before = bench.count("checkpoint");
