@@ -5,8 +5,8 @@
 import { oxbowError } from "../errors.ts";
 import type { GraphBuilder, NodeDraft } from "../graph/graph-builder.ts";
 import type { GraphEdge, PartitionerSpec } from "../graph/stream-graph.ts";
-import { withoutOldNames } from "../types/t.ts";
-import type { StructType, Type } from "../types/type.ts";
+import { fieldType, missingField } from "../types/record-field.ts";
+import type { Type } from "../types/type.ts";
 
 /** Where a handle stands. */
 export interface StreamPlace<T> {
@@ -75,14 +75,19 @@ export function draftNode(
   };
 }
 
-/** The declared type of a field of the records, if the records' type is known. */
-export function fieldType(
-  recordType: Type<unknown> | undefined,
+/**
+ * The declared type of a field by which something is done, if the records' type is known;
+ * GRAPH_INVALID where they have no such field. `what` is for the message: `keyBy("origin")`.
+ */
+export function declaredField(
+  place: StreamPlace<unknown>,
   field: string,
+  what: string,
 ): Type<unknown> | undefined {
-  if (recordType?.kind !== "struct") return undefined;
-  const { fields } = recordType as StructType<unknown>;
-  return Object.hasOwn(fields, field) ? withoutOldNames(fields[field]) : undefined;
+  const missing = missingField(place.recordType, field);
+  if (missing === undefined) return fieldType(place.recordType, field);
+  const { uid } = place.builder.node(place.node);
+  return refuse(`${what} after "${uid}": ${missing}`, { uid, field });
 }
 
 /** Refuses a call with a message that names the operator. */

@@ -76,16 +76,20 @@ test("without a declared type the first key decides, and numbers are doubles in 
     assert.equal(codec?.type.kind, "float64");
     assert.throws(() => extractor.extract(Batch.ofRecords([{ k: "x" }])), {
       code: "KEY_TYPE_UNSUPPORTED",
-      message: /Operator "op" has keys of type float64, but got the string "x"/,
+      message:
+        /Operator "op" has keys of type float64, but got the string "x" from the field "k"\./,
     });
   }
 });
 
 test("missing and wrong keys are refused with operator, type, value and remedy", () => {
   const cases: [unknown, Parameters<typeof assert.throws>[1]][] = [
-    [undefined, { code: "KEY_TYPE_UNSUPPORTED", message: /undefined\. Filter records/ }],
-    [null, { code: "KEY_TYPE_UNSUPPORTED", message: /null\. Filter records/ }],
-    [5, { code: "KEY_TYPE_UNSUPPORTED", message: /number 5\. Convert the key/ }],
+    [
+      undefined,
+      { code: "KEY_TYPE_UNSUPPORTED", message: /undefined from the field "k"\. Filter records/ },
+    ],
+    [null, { code: "KEY_TYPE_UNSUPPORTED", message: /null from the field "k"\. Filter records/ }],
+    [5, { code: "KEY_TYPE_UNSUPPORTED", message: /number 5 from the field "k"\. Convert the key/ }],
   ];
   for (const [key, expected] of cases) {
     const extractor = new KeyExtractor({ by: "k", type: t.string }, "delays");
@@ -94,6 +98,25 @@ test("missing and wrong keys are refused with operator, type, value and remedy",
   }
   const bytes = new KeyExtractor({ by: "toString", type: undefined }, "op");
   assert.throws(() => bytes.extract(Batch.ofRecords([{}])), { code: "KEY_TYPE_UNSUPPORTED" });
+});
+
+test("a key field that a record does not have is named, with the fields there are", () => {
+  const records = [{ origin: "JFK", at: 1 }];
+  for (const type of [t.string, t.int32, undefined]) {
+    for (const batch of [Batch.ofRecords(records), columnar(records)]) {
+      const extractor = new KeyExtractor({ by: "orgin", type }, "delays");
+      assert.throws(() => extractor.extract(batch), {
+        code: "KEY_TYPE_UNSUPPORTED",
+        message:
+          'Operator "delays" is keyed by a field that a record does not have: ' +
+          'records have no field "orgin"; they have origin, at. Did you mean "origin"?',
+      });
+    }
+  }
+  const byFunction = new KeyExtractor({ by: () => undefined, type: undefined }, "delays");
+  assert.throws(() => byFunction.extract(Batch.ofRecords(records)), {
+    message: /"delays" got a key that is undefined\. Without a declared type/,
+  });
 });
 
 test("a batch with a dictionary gives codes, and the hashes are those of the strings", () => {

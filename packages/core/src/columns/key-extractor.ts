@@ -8,7 +8,7 @@
  */
 import { ByteWriter } from "../types/byte-writer.ts";
 import { inferKeyType, keyCodecOf, refuseKey } from "../types/key.ts";
-import type { KeyCodec } from "../types/key.ts";
+import type { KeyCodec, KeyPlace } from "../types/key.ts";
 import type { KeySpec } from "../types/key-spec.ts";
 import type { EnumType, Type, TypeKind } from "../types/type.ts";
 import type { Batch } from "./batch.ts";
@@ -44,10 +44,11 @@ export class KeyExtractor {
     const column = typeof this.#by === "string" ? batch.column(this.#by) : undefined;
     if (column !== undefined && this.#fromColumn(column, count)) return this.#filled();
     const values = column === undefined ? this.#valuesOf(batch) : valuesOf(column, count);
-    const codec = this.#codecFor(values, count);
+    const placeOf = (index: number): KeyPlace => this.#placeOf(batch, index);
+    const codec = this.#codecFor(values, count, placeOf);
     const keys = this.#filled();
     keys.reset(count);
-    fillFromValues(keys, values, { codec, operator: this.#operator, writer: this.#writer });
+    fillFromValues(keys, values, { codec, placeOf, writer: this.#writer });
     return keys;
   }
 
@@ -55,11 +56,19 @@ export class KeyExtractor {
     return (this.#keys ??= new KeyColumn("string"));
   }
 
-  #codecFor(values: readonly unknown[], count: number): KeyCodec | undefined {
-    if (this.#codec === undefined && count > 0) {
-      this.#fixType(inferKeyType(values[0], this.#operator));
-    }
+  #codecFor(
+    values: readonly unknown[],
+    count: number,
+    placeOf: FillContext["placeOf"],
+  ): KeyCodec | undefined {
+    if (this.#codec === undefined && count > 0) this.#fixType(inferKeyType(values[0], placeOf(0)));
     return this.#codec;
+  }
+
+  #placeOf(batch: Batch, index: number): KeyPlace {
+    const operator = this.#operator;
+    if (typeof this.#by !== "string") return { operator };
+    return { operator, field: this.#by, record: batch.records()[index] };
   }
 
   #fixType(type: Type<unknown>): void {
@@ -86,7 +95,7 @@ export class KeyExtractor {
     if (this.#codec === undefined) {
       const inferred = INFERRED_KEYS[column.kind];
       if (inferred === undefined || count === 0) return false;
-      this.#fixType(inferKeyType(inferred, this.#operator));
+      this.#fixType(inferKeyType(inferred, { operator: this.#operator }));
     }
     const keys = this.#filled();
     const kind = this.#codec?.type.kind ?? "any";
@@ -156,7 +165,8 @@ function canonicalise(numbers: Float64Array, count: number, isFloat: boolean): v
 
 interface FillContext {
   readonly codec: KeyCodec | undefined;
-  readonly operator: string;
+  /** For messages: where the key of a record comes from. */
+  readonly placeOf: (index: number) => KeyPlace;
   readonly writer: ByteWriter;
 }
 
@@ -174,7 +184,7 @@ function fillFromValues(keys: KeyColumn, values: readonly unknown[], context: Fi
       for (let index = 0; index < keys.count; index++) {
         const key = values[index];
         if (typeof key !== "bigint" || BigInt.asIntN(64, key) !== key) {
-          refuseKey(codec.type, key, context.operator);
+          refuseKey(codec.type, key, context.placeOf(index));
         }
         keys.bigints[index] = key;
       }
@@ -195,7 +205,7 @@ function fillNumbers(keys: KeyColumn, values: readonly unknown[], context: FillC
     else if (numberHash === "double") fits = typeof key === "number";
     else if (numberHash === "integer") fits = typeof key === "number" && key === (key | 0);
     else fits = Number.isSafeInteger(key);
-    if (!fits) refuseKey(type, key, context.operator);
+    if (!fits) refuseKey(type, key, context.placeOf(index));
     numbers[index] = Number(key);
   }
   canonicalise(numbers, count, numberHash === "double");
@@ -207,7 +217,7 @@ function fillStrings(keys: KeyColumn, values: readonly unknown[], context: FillC
   for (let index = 0; index < keys.count; index++) {
     const key = values[index];
     if (typeof key !== "string" || (allowed !== undefined && !allowed.includes(key))) {
-      refuseKey(type, key, context.operator);
+      refuseKey(type, key, context.placeOf(index));
     }
   }
   keys.strings = values as readonly string[];

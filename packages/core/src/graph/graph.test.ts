@@ -125,6 +125,27 @@ const REFUSED: readonly [what: string, build: (env: StreamEnvironment) => void, 
           ),
       /Watermark alignment of "middle" cannot be: only a source can be held back/,
     ],
+    [
+      "a key field that the records do not have",
+      (env) =>
+        flights(env)
+          .filter(() => true)
+          .keyBy("orgin" as "origin"),
+      /keyBy\("orgin"\) after "flights\/filter\.0": records have no field "orgin"; they .* Did you mean "origin"\?$/,
+    ],
+    [
+      "a timestamp field of a source that the records do not have",
+      (env) => flights(env).watermarks({ timestamp: "time" as "at" }),
+      /watermarks\(\{ timestamp: "time" \}\) after "flights": records have no field "time"; they have origin, at, delay\.$/,
+    ],
+    [
+      "a timestamp field that holds no numbers",
+      (env) =>
+        flights(env)
+          .filter(() => true, { uid: "kept" })
+          .watermarks({ timestamp: "origin" as "at" }),
+      /timestamp: "origin" \}\) after "kept": the field is of type string\. .*Date\.parse\(r\.origin\)/,
+    ],
   ];
 
 for (const [what, build, message] of REFUSED) {
@@ -139,6 +160,37 @@ for (const [what, build, message] of REFUSED) {
     );
   });
 }
+
+test("an aggregated field that the records do not have, or not as a number, is refused", () => {
+  const aggregating = (field: string) => () =>
+    graphOf((env) =>
+      flights(env)
+        .keyBy("origin")
+        .aggregate("mean", { value: avg(field as "delay") })
+        .sink("out", discard()),
+    );
+  assert.throws(aggregating("delays"), {
+    code: "AGGREGATE_INVALID",
+    message:
+      'Operator "mean", output "value": records have no field "delays"; they have origin, at, ' +
+      'delay. Did you mean "delay"?',
+  });
+  assert.throws(aggregating("origin"), {
+    code: "AGGREGATE_INVALID",
+    message: /"mean", output "value": avg\(origin\) cannot take values of type string\. .*function/,
+  });
+});
+
+test("fields of records whose type is not known are left to the records", () => {
+  graphOf((env) =>
+    flights(env)
+      .map((flight) => flight)
+      .watermarks({ timestamp: "at" })
+      .keyBy("origin")
+      .aggregate("mean", { delay: avg("delay") })
+      .sink("out", discard()),
+  );
+});
 
 test("a key of a type that keys cannot have is refused before anything runs", () => {
   assert.throws(

@@ -37,15 +37,15 @@ export class KeyProbe {
         this.#setNumber(key, numberHash);
         return;
       case "string":
-        if (typeof key !== "string") refuseKey(type, key, this.#uid);
+        if (typeof key !== "string") refuseKey(type, key, { operator: this.#uid });
         if (type.kind === "enum" && !(type as EnumType<string>).values.includes(key)) {
-          refuseKey(type, key, this.#uid);
+          refuseKey(type, key, { operator: this.#uid });
         }
         this.#strings[0] = key;
         return;
       case "bigint":
         if (typeof key !== "bigint" || BigInt.asIntN(64, key) !== key) {
-          refuseKey(type, key, this.#uid);
+          refuseKey(type, key, { operator: this.#uid });
         }
         this.keys.bigints[0] = key;
         return;
@@ -115,7 +115,7 @@ export class KeyProbe {
     else if (numberHash === "double") fits = typeof key === "number";
     else if (numberHash === "integer") fits = typeof key === "number" && key === (key | 0);
     else fits = Number.isSafeInteger(key);
-    if (!fits) refuseKey(this.codec.type, key, this.#uid);
+    if (!fits) refuseKey(this.codec.type, key, { operator: this.#uid });
     const number = Number(key);
     this.keys.numbers[0] = numberHash === "double" ? number : number + 0;
   }

@@ -55,6 +55,14 @@ test("a timestamp that is no whole number of ms fails with the source and the va
   assert.throws(() => timestampExtractor("at", "in")(columns(Number.NaN), new Float64Array(1)));
 });
 
+test("a record without the timestamp field fails with the fields that it has", () => {
+  assert.throws(() => timestampExtractor("time", "in")(records(1), new Float64Array(1)), {
+    code: "TIMESTAMP_INVALID",
+    message:
+      'Source "in": a record has no field "time", which watermarks.timestamp names. It has at.',
+  });
+});
+
 test("watermark settings that contradict each other are refused by name", () => {
   const bad: readonly (readonly [object, RegExp])[] = [
     [{ timestamp: 5 }, /watermarks\.timestamp/],

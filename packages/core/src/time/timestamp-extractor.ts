@@ -7,6 +7,9 @@ import { oxbowError } from "../errors.ts";
 import { isTimestamp } from "./timestamp.ts";
 import type { WatermarkStrategy } from "./watermark-strategy.ts";
 
+/** Fields of a record that a message lists. */
+const NAMES_MAX = 20;
+
 /** What extraction needs of a batch; `Batch` of the folder `columns` is one. */
 export interface TimestampInput {
   readonly count: number;
@@ -57,7 +60,7 @@ function extractField(
   const records = numbers === undefined ? input.records() : [];
   for (let i = 0; i < input.count; i++) {
     const value = numbers === undefined ? fieldOf(records[i], field) : numbers[i];
-    if (!isTimestamp(value)) throw invalid(uid, `the field "${field}" is`, value);
+    if (!isTimestamp(value)) throw invalidField(uid, { field, value, record: records[i] });
     target[i] = value;
   }
 }
@@ -72,6 +75,23 @@ function numbersOf(column: TimestampColumn | undefined): ArrayLike<number> | und
 function fieldOf(record: unknown, field: string): unknown {
   if (typeof record !== "object" || record === null) return undefined;
   return (record as Readonly<Record<string, unknown>>)[field];
+}
+
+interface BadField {
+  readonly field: string;
+  readonly value: unknown;
+  readonly record: unknown;
+}
+
+/** A record without the field at all is told of with the fields that it has. */
+function invalidField(uid: string, { field, value, record }: BadField): Error {
+  const isMissing = typeof record === "object" && record !== null && !(field in record);
+  if (!isMissing) return invalid(uid, `the field "${field}" is`, value);
+  const names = Object.keys(record).slice(0, NAMES_MAX).join(", ");
+  const message =
+    `Source "${uid}": a record has no field "${field}", which watermarks.timestamp names. ` +
+    `It has ${names === "" ? "no fields" : names}.`;
+  return oxbowError("TIMESTAMP_INVALID", message, { uid, field });
 }
 
 function invalid(uid: string, what: string, value: unknown): Error {

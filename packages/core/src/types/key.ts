@@ -20,6 +20,7 @@ import {
   hashOfLong,
   hashOfString,
 } from "./java-hash.ts";
+import { noField } from "./record-field.ts";
 import { renderType } from "./schema.ts";
 import { childrenOf, t } from "./t.ts";
 import type { ListType, OptionalType, StructType, Type } from "./type.ts";
@@ -117,12 +118,22 @@ function unsupportedIn(type: Type<unknown>): Type<unknown> | undefined {
   }
 }
 
+/** Whose keys they are and where they come from, for messages. */
+export interface KeyPlace {
+  /** The uid. */
+  readonly operator: string;
+  /** Name of the field that gives the key; undefined: a function does. */
+  readonly field?: string | undefined;
+  /** The record with the key; undefined where there is none. */
+  readonly record?: unknown;
+}
+
 /**
  * The type of keys whose type was not declared, from a key: string, boolean, bigint (as bigint64),
  * and number as float64 whatever its value, so that a key's hash never hangs on which values came
  * first.
  */
-export function inferKeyType(key: unknown, operator: string): Type<unknown> {
+export function inferKeyType(key: unknown, place: KeyPlace): Type<unknown> {
   switch (typeof key) {
     case "string":
       return t.string;
@@ -136,27 +147,47 @@ export function inferKeyType(key: unknown, operator: string): Type<unknown> {
     case "object":
     case "function":
     case "symbol":
+      refuseWhereMissing(place);
       throw oxbowError(
         "KEY_TYPE_UNSUPPORTED",
-        `Operator "${operator}" got a key that is ${show(key)}. Without a declared type a key is ` +
-          "a string, number, boolean or bigint; for others declare it: " +
-          "keyBy((r) => …, t.struct({…})).",
-        { operator, key: show(key) },
+        `Operator "${place.operator}" got a key that is ${show(key)}${source(place)}. ` +
+          "Without a declared type a key is a string, number, boolean or bigint; for others " +
+          "declare it: keyBy((r) => …, t.struct({…})).",
+        { operator: place.operator, key: show(key), field: place.field },
       );
   }
 }
 
 /** KEY_TYPE_UNSUPPORTED for a key that is not of its operator's key type. */
-export function refuseKey(type: Type<unknown>, key: unknown, operator: string): never {
+export function refuseKey(type: Type<unknown>, key: unknown, place: KeyPlace): never {
+  refuseWhereMissing(place);
   const rest =
     key === undefined || key === null
       ? "Filter records without a key, or give them one."
       : "Convert the key, or declare its type: keyBy(…, t.…).";
   throw oxbowError(
     "KEY_TYPE_UNSUPPORTED",
-    `Operator "${operator}" has keys of type ${renderType(type)}, but got ${show(key)}. ${rest}`,
-    { operator, type: renderType(type), key: show(key) },
+    `Operator "${place.operator}" has keys of type ${renderType(type)}, ` +
+      `but got ${show(key)}${source(place)}. ${rest}`,
+    { operator: place.operator, type: renderType(type), key: show(key), field: place.field },
   );
+}
+
+/** KEY_TYPE_UNSUPPORTED where the record does not have the field at all: its name is the news. */
+function refuseWhereMissing({ operator, field, record }: KeyPlace): void {
+  if (field === undefined || typeof record !== "object" || record === null) return;
+  const isInherited = field in record && !(field in Object.prototype);
+  if (isInherited || Object.hasOwn(record, field)) return;
+  throw oxbowError(
+    "KEY_TYPE_UNSUPPORTED",
+    `Operator "${operator}" is keyed by a field that a record does not have: ` +
+      noField(field, Object.keys(record)),
+    { operator, field },
+  );
+}
+
+function source({ field }: KeyPlace): string {
+  return field === undefined ? "" : ` from the field "${field}"`;
 }
 
 function formOf(type: Type<unknown>): KeyForm {

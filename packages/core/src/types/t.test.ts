@@ -82,13 +82,13 @@ test("a type that cannot be a key is refused with operator, type and remedy", ()
 });
 
 test("without a declared type, numbers are float64 whatever their value", () => {
-  assert.equal(inferKeyType(1, "op"), t.float64);
-  assert.equal(inferKeyType(1.5, "op"), t.float64);
-  assert.equal(inferKeyType("x", "op"), t.string);
-  assert.equal(inferKeyType(true, "op"), t.bool);
-  assert.equal(inferKeyType(1n, "op"), t.bigint64);
+  assert.equal(inferKeyType(1, { operator: "op" }), t.float64);
+  assert.equal(inferKeyType(1.5, { operator: "op" }), t.float64);
+  assert.equal(inferKeyType("x", { operator: "op" }), t.string);
+  assert.equal(inferKeyType(true, { operator: "op" }), t.bool);
+  assert.equal(inferKeyType(1n, { operator: "op" }), t.bigint64);
   for (const key of [undefined, null, {}, [1], new Date()]) {
-    assert.throws(() => inferKeyType(key, "op"), { code: "KEY_TYPE_UNSUPPORTED" });
+    assert.throws(() => inferKeyType(key, { operator: "op" }), { code: "KEY_TYPE_UNSUPPORTED" });
   }
 });
 

@@ -3,8 +3,8 @@
  * errors for values that do not fit.
  */
 import { oxbowError } from "../errors.ts";
-import { withoutOldNames } from "../types/t.ts";
-import type { OptionalType, StructType, Type } from "../types/type.ts";
+import { fieldType, missingField } from "../types/record-field.ts";
+import type { OptionalType, Type } from "../types/type.ts";
 import type { AggregateInput, CompileContext } from "./aggregate.ts";
 
 /** The input that `field("delay")` or a function means; `undefined`: the record itself. */
@@ -40,16 +40,11 @@ export function inputType(
 ): Type<unknown> | undefined {
   if (input.kind === "record") return recordType;
   if (input.kind !== "field" || recordType?.kind !== "struct") return undefined;
-  const { fields } = recordType as StructType<unknown>;
-  if (!Object.hasOwn(fields, input.field)) {
-    const known = Object.keys(fields).join(", ");
-    throw oxbowError(
-      "AGGREGATE_INVALID",
-      `${where}: records have no field "${input.field}"; they have ${known}.`,
-      { field: input.field },
-    );
+  const type = fieldType(recordType, input.field);
+  if (type === undefined) {
+    const message = `${where}: ${missingField(recordType, input.field)}`;
+    throw oxbowError("AGGREGATE_INVALID", message, { field: input.field });
   }
-  const type = withoutOldNames(fields[input.field]);
   return type.kind === "optional" ? (type as OptionalType<unknown>).inner : type;
 }
 
@@ -57,10 +52,9 @@ export function inputType(
 export function typeUnfit(where: string, what: string, type: Type<unknown>): Error {
   return oxbowError(
     "AGGREGATE_INVALID",
-    `${where}: ${what} cannot take values of type ${type.kind}.`,
-    {
-      type: type.kind,
-    },
+    `${where}: ${what} cannot take values of type ${type.kind}. Name a field of numbers, or give ` +
+      "a function that makes one.",
+    { type: type.kind },
   );
 }
 

@@ -10,6 +10,7 @@ import type { Type, TypeKind } from "../types/type.ts";
 import type {
   AccumulatorRef,
   Aggregate,
+  AggregateInput,
   AggregatePart,
   CompileContext,
   HasField,
@@ -70,7 +71,7 @@ export function sum<T>(of: NumberOf<T>): Aggregate<T, number>;
 export function sum(of: string | NumberOf<never>): Aggregate<never, number> {
   const input = inputOf(of, "record");
   return aggregate(`sum(${inputText(input)})`, (context) => {
-    const type = checkNumeric("sum", inputType(input, context), context);
+    const type = checkNumeric("sum", input, context);
     const isInteger = type?.kind === "int32" || type?.kind === "int64";
     return { ...(isInteger ? sumOfIntegers(context, type) : sumOfFloats(context)), input };
   });
@@ -91,7 +92,7 @@ export function sumBigint(of: string | BigintOf<never>): Aggregate<never, bigint
   return aggregate(`sumBigint(${inputText(input)})`, (context) => {
     const type = inputType(input, context);
     const fits = type === undefined || type.kind === "bigint64" || type.kind === "any";
-    if (!fits) throw typeUnfit(context.where, "sumBigint", type);
+    if (!fits) throw typeUnfit(context.where, `sumBigint(${inputText(input)})`, type);
     return { ...sumOfBigints(context), input };
   });
 }
@@ -195,7 +196,7 @@ function extreme(
     const candidate = ${value};
     if (!(${e.read} ${keeps} candidate) && candidate === candidate) { ${e.write("candidate")} } }`;
   return aggregate(`${name}(${inputText(input)})`, (context) => {
-    const type = checkNumeric(name, inputType(input, context), context);
+    const type = checkNumeric(name, input, context);
     return {
       input,
       inputKind: "number",
@@ -223,7 +224,7 @@ export function avg<T>(of: NumberOf<T>): Aggregate<T, number | undefined>;
 export function avg(of: string | NumberOf<never>): Aggregate<never, number | undefined> {
   const input = inputOf(of, "record");
   return aggregate(`avg(${inputText(input)})`, (context) => {
-    const type = checkNumeric("avg", inputType(input, context), context);
+    const type = checkNumeric("avg", input, context);
     return {
       input,
       inputKind: "number",
@@ -248,11 +249,14 @@ export function avg(of: string | NumberOf<never>): Aggregate<never, number | und
 
 function checkNumeric(
   name: string,
-  type: Type<unknown> | undefined,
-  { where }: CompileContext,
+  input: AggregateInput,
+  context: CompileContext,
 ): Type<unknown> | undefined {
+  const type = inputType(input, context);
   if (type === undefined || type.kind === "any") return undefined;
-  if (!NUMERIC_KINDS.has(type.kind)) throw typeUnfit(where, name, type);
+  if (!NUMERIC_KINDS.has(type.kind)) {
+    throw typeUnfit(context.where, `${name}(${inputText(input)})`, type);
+  }
   return type;
 }
 
