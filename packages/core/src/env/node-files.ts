@@ -40,7 +40,7 @@ export const nodeFiles: Files = Object.freeze({
       return { kind, sizeBytes: kind === "file" ? stat.size : 0, modifiedAt: stat.mtimeMs };
     } catch (error) {
       if (isMissing(error)) return undefined;
-      throw translate("status", path, error);
+      throw await translate("status", path, error);
     }
   },
 
@@ -160,12 +160,12 @@ async function createWithParents(directory: string): Promise<void> {
   if (error === undefined) return;
   const parent = nodePath.dirname(directory);
   if (errnoOf(error) !== "ENOENT" || parent === directory) {
-    throw translate("createDirectory", directory, error);
+    throw await translate("createDirectory", directory, error);
   }
   await createWithParents(parent);
   const cause = await tryCreate(directory);
   if (cause === undefined) return;
-  if (errnoOf(cause) !== "ENOENT") throw translate("createDirectory", directory, cause);
+  if (errnoOf(cause) !== "ENOENT") throw await translate("createDirectory", directory, cause);
   const reason = "this file system lets nobody make one here; use another directory";
   throw fileError("FILE_IO", "createDirectory", directory, { reason, cause });
 }
@@ -191,7 +191,7 @@ async function renameFile(from: string, to: string): Promise<void> {
       const because = { reason: `${reason}; use another directory`, cause: error };
       throw fileError("FILE_IO", "rename", to, because);
     }
-    throw translate("rename", errno === "EEXIST" ? to : from, error);
+    throw await translate("rename", errno === "EEXIST" ? to : from, error);
   }
   await guard("rename", from, fs.unlink(from));
 }
@@ -204,7 +204,7 @@ async function renameDirectory(from: string, to: string): Promise<void> {
   } catch (error) {
     // Somebody may have filled the directory meanwhile; then it is theirs and stays.
     await fs.rmdir(to).catch(() => undefined);
-    throw translate("rename", to, error);
+    throw await translate("rename", to, error);
   }
 }
 
@@ -212,15 +212,44 @@ async function guard<T>(operation: string, path: string, promise: Promise<T>): P
   try {
     return await promise;
   } catch (error) {
-    throw translate(operation, path, error);
+    throw await translate(operation, path, error);
   }
 }
 
-function translate(operation: string, path: string, cause: unknown): OxbowError {
+async function translate(operation: string, path: string, cause: unknown): Promise<OxbowError> {
   const errno = errnoOf(cause);
+  if (errno === "ENOTDIR") {
+    const reason = notDirectory(await fileOnTheWay(cause));
+    return fileError("FILE_NOT_FOUND", operation, path, { reason, cause });
+  }
   const known = errno === undefined ? undefined : ERRNOS[errno];
   const [code, reason] = known ?? ["FILE_IO" as const, errno ?? String(cause)];
   return fileError(code, operation, path, { reason, cause });
+}
+
+/** The file that stands where one of the error's paths needs a directory, if it still does. */
+async function fileOnTheWay(cause: unknown): Promise<string | undefined> {
+  const { path, dest, syscall } = cause as NodeJS.ErrnoException & { readonly dest?: string };
+  for (const whole of [path, dest]) {
+    if (whole === undefined) continue;
+    const { root } = nodePath.parse(whole);
+    const parts = whole.slice(root.length).split(nodePath.sep);
+    // The last part may be a file, except where its entries are asked for.
+    const count = syscall === "scandir" ? parts.length : parts.length - 1;
+    for (let end = 1; end <= count; end++) {
+      const part = root + parts.slice(0, end).join(nodePath.sep);
+      const stat = await fs.stat(part).catch(() => undefined);
+      if (stat !== undefined && !stat.isDirectory()) return part;
+    }
+  }
+  return undefined;
+}
+
+/** The reason where a path leads through a file; the simulated files give the same. */
+export function notDirectory(file: string | undefined): string {
+  return file === undefined
+    ? "a part of the path is not a directory"
+    : `${nodePath.normalize(file)} is a file, not a directory`;
 }
 
 const NOTHING = ["FILE_NOT_FOUND", "there is nothing at this path"] as const;
@@ -231,7 +260,6 @@ const TOO_MANY = ["FILE_IO", "too many open files; raise ulimit -n"] as const;
 
 const ERRNOS: Readonly<Record<string, readonly [FileErrorCode, string] | undefined>> = {
   ENOENT: NOTHING,
-  ENOTDIR: NOTHING,
   EEXIST: TAKEN,
   ENOTEMPTY: TAKEN,
   ENOSPC: FULL,

@@ -114,6 +114,19 @@ for (const [name, make] of [
       });
     });
 
+    test("a file where a directory is needed is named", async ({ files, root }) => {
+      await put(files, `${root}/a`, "");
+      const reason = new RegExp(`${root}/a is a file, not a directory\\.$`);
+      const expected = { code: "FILE_NOT_FOUND", message: reason };
+      await assert.rejects(files.create(`${root}/a/b`), expected);
+      await assert.rejects(files.open(`${root}/a/b/c`), expected);
+      await assert.rejects(files.list(`${root}/a`), expected);
+      await assert.rejects(files.createDirectory(`${root}/a/b/c`), expected);
+      await put(files, `${root}/d`, "");
+      await assert.rejects(files.rename(`${root}/d`, `${root}/a/d`), expected);
+      assert.equal(await codeOf(files.createDirectory(`${root}/a`)), "FILE_EXISTS");
+    });
+
     test("list is sorted by code units and fails where there is nothing", async (subject) => {
       const { files, root } = subject;
       for (const name of ["b", "a", "B", "10", "9"]) await put(files, `${root}/${name}`, "");

@@ -15,7 +15,7 @@
  */
 import { assert } from "../assert.ts";
 import type { Random } from "../env/env.ts";
-import { fileError } from "../env/node-files.ts";
+import { fileError, notDirectory } from "../env/node-files.ts";
 import { flipBytes, survivingContent } from "./sim-content.ts";
 
 export interface SimFile {
@@ -72,7 +72,9 @@ export class SimDisk {
 
   file(operation: string, path: string): SimFile {
     const node = this.find(path);
-    if (node === undefined) throw fileError("FILE_NOT_FOUND", operation, path, NOTHING);
+    if (node === undefined) {
+      throw fileError("FILE_NOT_FOUND", operation, path, this.#whyMissing(path));
+    }
     if (node.kind !== "file")
       throw fileError("FILE_IO", operation, path, "it is not a regular file");
     return node;
@@ -80,8 +82,8 @@ export class SimDisk {
 
   directory(operation: string, path: string): SimDirectory {
     const node = this.find(path);
-    if (node?.kind !== "directory") throw fileError("FILE_NOT_FOUND", operation, path, NOTHING);
-    return node;
+    if (node?.kind === "directory") return node;
+    throw fileError("FILE_NOT_FOUND", operation, path, this.#whyMissing(path));
   }
 
   createFile(path: string, nowMs: number): SimFile {
@@ -128,7 +130,7 @@ export class SimDisk {
         next = newDirectory(nowMs);
         this.#change([{ directory, name, node: next }]);
       }
-      if (next.kind !== "directory") throw fileError("FILE_EXISTS", "createDirectory", path, TAKEN);
+      if (next.kind !== "directory") throw this.#notCreated(path);
       directory = next;
     }
   }
@@ -246,8 +248,26 @@ export class SimDisk {
     const name = parts.at(-1);
     assert(name !== undefined, () => `${operation}: "${path}" has no name`);
     const parent = this.find(`/${parts.slice(0, -1).join("/")}`);
-    if (parent?.kind !== "directory") throw fileError("FILE_NOT_FOUND", operation, path, NOTHING);
-    return { parent, name };
+    if (parent?.kind === "directory") return { parent, name };
+    throw fileError("FILE_NOT_FOUND", operation, path, this.#whyMissing(path));
+  }
+
+  #notCreated(directory: string): Error {
+    const isTaken = this.find(directory)?.kind === "file";
+    return isTaken
+      ? fileError("FILE_EXISTS", "createDirectory", directory, TAKEN)
+      : fileError("FILE_NOT_FOUND", "createDirectory", directory, this.#whyMissing(directory));
+  }
+
+  #whyMissing(path: string): string {
+    let way = "";
+    for (const part of partsOf(path)) {
+      way += `/${part}`;
+      const node = this.find(way);
+      if (node === undefined) return NOTHING;
+      if (node.kind === "file") return notDirectory(way);
+    }
+    return NOTHING;
   }
 
   #change(
