@@ -147,7 +147,9 @@ export class FileCursor implements SplitCursor<FileSplit> {
 
   #readHeader({ stream, window }: { stream: ByteStream; window: ByteWindow }): boolean {
     if (!this.#passByteOrderMark(stream, window)) return false;
-    while (!this.#decoder.readHeader(window)) if (!this.#fill(stream, window)) return false;
+    while (!this.#decoder.readHeader(window, this.#split.path)) {
+      if (!this.#fill(stream, window)) return false;
+    }
     return true;
   }
 

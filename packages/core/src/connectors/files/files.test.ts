@@ -173,6 +173,26 @@ test("malformed records fail the source with file, line, offset, reason and text
   }
 });
 
+test("a header that does not fit is refused with file, columns and remedy", async () => {
+  const declared = csv({ type: t.struct({ id: t.int32, text: t.string }) });
+  for (const [text, format, message] of [
+    [
+      "id,txet\n1,a\n",
+      declared,
+      "/d/a.csv:1: the header has no column text. It has id, txet. A column that a file may lack " +
+        "is t.optional(…) in the type; a file without a header is read with header: false. " +
+        'Did you mean "txet"?',
+    ],
+    ["id,id\n1,2\n", csv(), "/d/a.csv:1: the header has the column id twice. It has id, id."],
+    ['"id\n1\n', declared, "/d/a.csv:1: the header has a quote that is not closed."],
+  ] as const) {
+    const { world } = machine({ "/d/a.csv": text });
+    const harness = new SourceHarness(underTest(world, "/d/a.csv", format));
+    await assert.rejects(harness.run(), { code: "FILE_UNREADABLE", message });
+    await harness.close();
+  }
+});
+
 test("malformed records go to the side output with their line, once, also mid-file", async () => {
   const bad = new Set([3, 20, 2_000, 2_001, 4_500]);
   const lines = Array.from({ length: 5_000 }, (_, id) => (bad.has(id) ? `bad ${id}` : String(id)));

@@ -8,11 +8,15 @@
 import { isUtf8 } from "node:buffer";
 import { BATCH_COUNT, Batch } from "../../columns/batch.ts";
 import { oxbowError } from "../../errors.ts";
+import { didYouMean, listNames } from "../../types/nearest-name.ts";
 import type { ByteWindow } from "./byte-window.ts";
 import type { CsvColumn, FieldRange } from "./csv-column.ts";
 import { csvColumnOf } from "./csv-columns.ts";
 import type { CsvLayout } from "./csv-layout.ts";
 import type { RecordDecoder } from "./format.ts";
+
+/** Columns of a header that the details of an error have. */
+const HEADER_DETAILS_MAX = 20;
 
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
@@ -38,10 +42,10 @@ export class CsvDecoder implements RecordDecoder {
   static ofHeader(layout: CsvLayout): RecordDecoder {
     let decoder: CsvDecoder | undefined;
     return {
-      readHeader(window) {
-        const header = readHeaderFields(window, layout);
+      readHeader(window, file) {
+        const header = readHeaderFields(window, layout, file);
         if (header === undefined) return false;
-        checkUnique(header);
+        checkUnique(header, file);
         const made = new CsvDecoder(layout, header);
         decoder = made;
         return true;
@@ -50,14 +54,14 @@ export class CsvDecoder implements RecordDecoder {
     };
   }
 
-  readHeader(window: ByteWindow): boolean {
-    const header = readHeaderFields(window, this.#layout);
+  readHeader(window: ByteWindow, file: string): boolean {
+    const header = readHeaderFields(window, this.#layout, file);
     if (header === undefined) return false;
-    checkUnique(header);
+    checkUnique(header, file);
     const missing = this.#names.filter(
       (name, index) => !header.includes(name) && !this.#columns[index].isOptional,
     );
-    if (missing.length > 0) throw headerMisfit(`has no column ${missing.join(", ")}`, header);
+    if (missing.length > 0) throw missingColumns(missing, header, file);
     this.#positions = header.map((name) => this.#columns[this.#names.indexOf(name)]);
     return true;
   }
@@ -203,9 +207,13 @@ function linesIn(bytes: Buffer, start: number, end: number): number {
   return count;
 }
 
-function readHeaderFields(window: ByteWindow, layout: CsvLayout): readonly string[] | undefined {
+function readHeaderFields(
+  window: ByteWindow,
+  layout: CsvLayout,
+  file: string,
+): readonly string[] | undefined {
   const end = recordEnd(window, layout);
-  if (end < 0 && window.isLast) throw headerMisfit("is missing, the file is empty", []);
+  if (end < 0 && window.isLast) throw headerMisfit(file, "is missing: the file is empty", []);
   if (end < 0) return undefined;
   const { bytes, start } = window;
   const textEnd = end > start && bytes[end - 1] === CARRIAGE_RETURN ? end - 1 : end;
@@ -214,7 +222,7 @@ function readHeaderFields(window: ByteWindow, layout: CsvLayout): readonly strin
     let to = at;
     const isQuoted = bytes[at] === layout.quote && at < textEnd;
     if (isQuoted) to = quotedEnd(bytes, { from: at, end: textEnd, quote: layout.quote });
-    if (to < 0) throw headerMisfit("has a quote that is not closed", fields);
+    if (to < 0) throw headerMisfit(file, "has a quote that is not closed", fields);
     while (to < textEnd && bytes[to] !== layout.delimiter) to++;
     fields.push(
       isQuoted
@@ -228,15 +236,28 @@ function readHeaderFields(window: ByteWindow, layout: CsvLayout): readonly strin
   return fields;
 }
 
-function checkUnique(header: readonly string[]): void {
+function checkUnique(header: readonly string[], file: string): void {
   const twice = header.find((name, index) => header.indexOf(name) !== index);
-  if (twice !== undefined) throw headerMisfit(`has the column ${twice} twice`, header);
+  if (twice !== undefined) throw headerMisfit(file, `has the column ${twice} twice`, header);
 }
 
-function headerMisfit(reason: string, header: readonly string[]): Error {
-  return oxbowError(
-    "FILE_UNREADABLE",
-    `The header of a CSV file ${reason}. Header: ${header.slice(0, 20).join(", ")}.`,
-    { header: header.slice(0, 20) },
-  );
+function missingColumns(
+  missing: readonly string[],
+  header: readonly string[],
+  file: string,
+): Error {
+  const [first] = missing;
+  const remedy =
+    "A column that a file may lack is t.optional(…) in the type; a file without a header is read " +
+    `with header: false.${didYouMean(first, header)}`;
+  return headerMisfit(file, `has no column ${listNames(missing)}`, header, remedy);
+}
+
+function headerMisfit(file: string, reason: string, header: readonly string[], remedy = ""): Error {
+  const has = header.length === 0 ? "" : ` It has ${listNames(header)}.`;
+  const rest = remedy === "" ? "" : ` ${remedy}`;
+  return oxbowError("FILE_UNREADABLE", `${file}:1: the header ${reason}.${has}${rest}`, {
+    file,
+    header: header.slice(0, HEADER_DETAILS_MAX),
+  });
 }

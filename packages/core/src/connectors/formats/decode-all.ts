@@ -34,7 +34,7 @@ export function decodeAll(
     if (offset >= bytes.length) window.isLast = true;
     return true;
   };
-  if (format.hasHeader) while (!decoder.readHeader(window)) if (!fill()) break;
+  if (format.hasHeader) while (!decoder.readHeader(window, "text")) if (!fill()) break;
   for (;;) {
     const { start } = window;
     const batch = decoder.decode(window, limit);

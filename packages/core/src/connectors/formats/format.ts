@@ -34,9 +34,10 @@ export interface Format<T> {
 export interface RecordDecoder {
   /**
    * Takes the header at the beginning of a file. False: it is not complete in the window. Called
-   * once, before `decode`, if and only if the format has one. Throws where it does not fit.
+   * once, before `decode`, if and only if the format has one. Throws FILE_UNREADABLE, which names
+   * `file`, where it does not fit.
    */
-  readHeader(window: ByteWindow): boolean;
+  readHeader(window: ByteWindow, file: string): boolean;
   /**
    * Decodes up to `limit` records that lie completely in the window and begin before
    * `window.stop`, and moves `window.start` and `window.linesCount` behind them. What is malformed
