@@ -129,7 +129,10 @@ test("a job whose restarts are used up fails with the first cause and where it w
   assert.equal(errorCode(error), "JOB_FAILED");
   error = error.cause as Error;
   assert.equal(errorCode(error), "USER_FUNCTION_FAILED");
-  assert.match(error.message, /map function of "my-map" \(subtask 0\) threw on record 2/);
+  assert.match(
+    error.message,
+    /map function of "my-map" \(subtask 0\) threw on record 3 of its input \(counted from 1\)/,
+  );
   assert.equal((error as OxbowError).details["uid"], "my-map");
   const cause = error.cause as Error;
   assert.match(cause.message, /no three/);

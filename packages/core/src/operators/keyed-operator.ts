@@ -182,7 +182,7 @@ export class KeyedOperator implements Operator {
           uid,
           subtaskIndex,
           what: "key",
-          recordNumber: undefined,
+          recordIndex: undefined,
           timestamp: undefined,
           record: undefined,
         },

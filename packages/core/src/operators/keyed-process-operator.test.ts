@@ -301,7 +301,9 @@ test("a function that throws is named with uid and record, a timer with its key"
   };
   await assert.rejects(
     failing("process"),
-    causeOf(/process function of "mine" .* record 1 of its input at 1970-01-01T00:00:01.000Z/),
+    causeOf(
+      /process function of "mine" .* record 2 .* \(counted from 1\) at 1970-01-01T00:00:01.000Z/,
+    ),
   );
   await assert.rejects(
     failing("timer"),

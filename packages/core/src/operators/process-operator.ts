@@ -64,7 +64,7 @@ export class ProcessOperator extends StatelessOperator {
           uid: this.#context.uid,
           subtaskIndex: this.#context.subtaskIndex,
           what: "process",
-          recordNumber: this.#recordsSeenCounts[input] + index,
+          recordIndex: this.#recordsSeenCounts[input] + index,
           timestamp: user.timestamp,
           record: records[index],
         },
@@ -95,7 +95,7 @@ export class ProcessOperator extends StatelessOperator {
         uid,
         subtaskIndex,
         what,
-        recordNumber: undefined,
+        recordIndex: undefined,
         timestamp: undefined,
         record: undefined,
       };

@@ -99,8 +99,8 @@ for (const kind of ["map", "filter", "flatMap"] as const) {
       assert.match(
         cause.message,
         new RegExp(
-          `The ${kind} function of "mine" \\(subtask 0\\) threw on record 2 of its input ` +
-            `at 1970-01-01T00:00:02.000Z: RangeError: no 3 The record: 3`,
+          `The ${kind} function of "mine" \\(subtask 0\\) threw on record 3 of its input ` +
+            `\\(counted from 1\\) at 1970-01-01T00:00:02.000Z: RangeError: no 3 The record: 3`,
         ),
       );
       assert.ok(cause.cause instanceof RangeError);

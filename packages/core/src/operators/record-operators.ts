@@ -40,7 +40,7 @@ abstract class LoopOperator extends StatelessOperator {
           uid: this.context.uid,
           subtaskIndex: this.context.subtaskIndex,
           what: this.#what,
-          recordNumber: this.#recordsSeenCount + index,
+          recordIndex: this.#recordsSeenCount + index,
           timestamp: timestampAt(batch, index),
           record: batch.records()[index],
         },

@@ -15,10 +15,10 @@ export interface UserCall {
   /** In words: `map`, `onTimer`. */
   readonly what: string;
   /**
-   * Number of the record in the operator's input since the attempt began, from 0; undefined outside
-   * of a record.
+   * Position of the record in the operator's input since the attempt began, from 0; undefined
+   * outside of a record. People are told of it as a number from 1.
    */
-  readonly recordNumber: number | undefined;
+  readonly recordIndex: number | undefined;
   /** Event time of the record or timer, ms; undefined for none. */
   readonly timestamp: number | undefined;
   readonly record: unknown;
@@ -35,9 +35,12 @@ export function userFunctionFailed(call: UserCall, cause: unknown): Error {
     call.timestamp === undefined || Number.isNaN(call.timestamp)
       ? ""
       : ` at ${time(call.timestamp)}`;
+  const recordNumber = call.recordIndex === undefined ? undefined : call.recordIndex + 1;
   const where =
-    call.recordNumber === undefined ? "" : ` on record ${call.recordNumber} of its input${at}`;
-  const preview = call.recordNumber === undefined ? undefined : previewOf(call.record);
+    recordNumber === undefined
+      ? ""
+      : ` on record ${recordNumber} of its input (counted from 1)${at}`;
+  const preview = recordNumber === undefined ? undefined : previewOf(call.record);
   return oxbowError(
     "USER_FUNCTION_FAILED",
     `The ${call.what} function of "${call.uid}" (subtask ${call.subtaskIndex}) ` +
@@ -46,7 +49,7 @@ export function userFunctionFailed(call: UserCall, cause: unknown): Error {
     {
       uid: call.uid,
       subtask: call.subtaskIndex,
-      recordNumber: call.recordNumber,
+      recordNumber,
       timestamp: call.timestamp,
       record: preview,
     },
