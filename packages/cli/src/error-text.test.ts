@@ -39,6 +39,13 @@ test("causes that the message does not say are told", () => {
   );
 });
 
+test("a cause whose message stands in the one before is not told again", () => {
+  const segment = oxbowError("SEGMENT_CORRUPTED", "Segment a.seg is damaged at byte 16: cut.");
+  const message = `Checkpoint 3, the newest, cannot be read. ${segment.message} Begin a new run.`;
+  const error = oxbowError("CHECKPOINT_UNREADABLE", message, {}, segment);
+  assert.equal(errorText(error), `CHECKPOINT_UNREADABLE: ${message}`);
+});
+
 test("a defect of Oxbow is told with all frames and what to do", () => {
   const error = oxbowError("INTERNAL_INVARIANT", "the ring is empty");
   error.stack = "x\n    at poll (file:///x/node_modules/oxbow/dist/exchange/ring.js:1:1)";

@@ -12,6 +12,8 @@ const ADVICE: Readonly<Partial<Record<ErrorKind, string>>> = {
 };
 
 const CAUSES_LIMIT = 8;
+/** A shorter message may stand in another by chance. */
+const TELLING_LENGTH_MIN = 12;
 const FRAMES_LIMIT = 12;
 /** Frames of Node, of what is installed, and of Oxbow where it runs from its repository. */
 const FOREIGN_FRAMES = [
@@ -30,9 +32,9 @@ export function errorText(error: unknown): string {
   const code = errorCode(first);
   const lines = [`${labelOf(first)}: ${messageOf(first)}`];
   for (const cause of chain.slice(1)) {
-    const text = `${labelOf(cause)}: ${messageOf(cause)}`;
-    // The message of a wrapper often has that of its cause in it.
-    if (!lines.some((line) => line.includes(text))) lines.push(`caused by ${text}`);
+    if (!lines.some((line) => says(line, cause))) {
+      lines.push(`caused by ${labelOf(cause)}: ${messageOf(cause)}`);
+    }
   }
   lines.push(...excerptOf(chain.at(-1)));
   const isDefect = code === "INTERNAL_INVARIANT" || code === "UNEXPECTED";
@@ -42,6 +44,13 @@ export function errorText(error: unknown): string {
   const advice = kind === undefined ? undefined : ADVICE[kind];
   if (advice !== undefined) lines.push(advice);
   return lines.filter((line) => line !== "").join("\n");
+}
+
+/** Whether a line has the cause in it already, as the message of a wrapper often has. */
+function says(line: string, cause: unknown): boolean {
+  const message = messageOf(cause).replace(/\.$/, "");
+  const isTelling = message.length >= TELLING_LENGTH_MIN;
+  return line.includes(isTelling ? message : `${labelOf(cause)}: ${message}`);
 }
 
 /** Why a job does not restart. */

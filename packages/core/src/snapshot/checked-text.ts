@@ -89,7 +89,7 @@ export function corrupted(
   cause?: unknown,
 ): OxbowError {
   const message = `${file} is damaged at byte ${offset}: ${reason}.`;
-  return oxbowError("METADATA_CORRUPTED", message, { file, offset }, cause);
+  return oxbowError("METADATA_CORRUPTED", message, { file, offset, reason }, cause);
 }
 
 function headerOf(magic: string, version: number, body: Uint8Array): string {

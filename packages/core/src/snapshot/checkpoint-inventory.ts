@@ -155,7 +155,8 @@ function refusal(newest: FoundCheckpoint, older: CheckpointMetadata | undefined)
   const fault = newest.fault!;
   const remedy =
     older === undefined
-      ? "There is no older one that can be read. Put the file back from a copy, or begin a new run."
+      ? "There is no older one that can be read. Put the file back from a copy, or begin a new " +
+        "run with --new-run."
       : `Checkpoint ${older.checkpointId} can be read, but output that was committed after ` +
         `it would be written again. Put the file back from a copy, or accept that with ` +
         `--restore-previous.`;

@@ -159,16 +159,17 @@ export function decodeSegmentTrailer(
   return trailer;
 }
 
-/** The error of a segment whose bytes are not what was written. */
+/**
+ * The error of a segment whose bytes are not what was written. What can be done is said by who
+ * refuses the checkpoint.
+ */
 export function segmentCorrupted(
   file: string,
   offset: number,
   reason: string,
   cause?: unknown,
 ): OxbowError {
-  const message =
-    `Segment ${file} is damaged at byte ${offset}: ${reason}. ` +
-    `It was changed or cut after it was written; put it back from a copy.`;
+  const message = `Segment ${file} is damaged at byte ${offset}: ${reason}.`;
   return oxbowError("SEGMENT_CORRUPTED", message, { file, offset }, cause);
 }
 

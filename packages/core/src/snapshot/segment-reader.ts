@@ -174,7 +174,7 @@ export class SegmentReader {
       if (table === undefined) throw new RangeError("its table is not in the footer");
       return rowsOfBlock(block, table, { kind, ...partOf(block, wanted) });
     } catch (error) {
-      throw segmentCorrupted(this.#path, offset, reasonOf(error), error);
+      throw damagedBy(error, this.#path, offset);
     }
   }
 }
@@ -219,7 +219,7 @@ function readIndex(path: string, bytes: Uint8Array, offset: number): IndexEntry[
       return { kind, table, run, first, last, size, rows, offset: at };
     });
   } catch (error) {
-    throw segmentCorrupted(path, offset, reasonOf(error), error);
+    throw damagedBy(error, path, offset);
   }
 }
 
@@ -228,7 +228,7 @@ function readFooter(path: string, bytes: Uint8Array, offset: number): SegmentFoo
     return decodeCheckedText(FOOTER_FORMAT, path, bytes).value as SegmentFooter;
   } catch (error) {
     if (errorCode(error) === "METADATA_VERSION_UNSUPPORTED") throw error;
-    throw segmentCorrupted(path, offset, `the footer: ${reasonOf(error)}`, error);
+    throw damagedBy(error, path, offset, "the footer: ");
   }
 }
 
@@ -237,6 +237,13 @@ function checkGap(path: string, offset: number, gap: Uint8Array): void {
   if (at >= 0) throw segmentCorrupted(path, offset + at, "a byte between two parts is not zero");
 }
 
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message.replace(/\.$/, "") : String(error);
+/**
+ * What a part of a segment was refused with, as the segment's error: its reason alone, since the
+ * part's own message names file and offset too.
+ */
+function damagedBy(error: unknown, path: string, offset: number, part = ""): Error {
+  const { details } = error as { readonly details?: { readonly reason?: unknown } };
+  const isOfPart = typeof details?.reason === "string";
+  const text = isOfPart ? String(details.reason) : (error as Error).message.replace(/\.$/, "");
+  return segmentCorrupted(path, offset, part + text, isOfPart ? undefined : error);
 }

@@ -223,6 +223,7 @@ async function outcomeOf(process: SimProcess): Promise<{ code: string; rows: str
   } catch (error) {
     assert.ok(error instanceof OxbowError, String(error));
     assert.equal(error.details["file"], "/run/shared/a.seg");
+    assert.equal(error.message.split("/run/shared/a.seg").length, 2, "the file is named once");
     if (error.code === "SEGMENT_CORRUPTED") assert.equal(typeof error.details["offset"], "number");
     return { code: error.code, rows: [] };
   }
