@@ -17,7 +17,7 @@ import type { OptionalType, Type, TypeKind } from "../types/type.ts";
 import { ConnectedStreams } from "./connected-streams.ts";
 import { KeyedStream } from "./keyed-stream.ts";
 import type { KeyField } from "./keyed-stream.ts";
-import { declaredField, draftNode, edgesFrom, refuse } from "./stream-base.ts";
+import { checkConnector, declaredField, draftNode, edgesFrom, refuse } from "./stream-base.ts";
 import type { OperatorOptions, StreamPlace } from "./stream-base.ts";
 import { describeOperatorStates } from "./state-descriptions.ts";
 
@@ -317,6 +317,7 @@ export class DataStream<out T> {
    * orders.sink("orders-out", fileSink("out/orders", json()));
    */
   sink(uid: string, sink: Sink<T>, options: Omit<OperatorOptions, "uid"> = {}): void {
+    checkConnector("sink", uid, sink);
     this.place.builder.add(
       draftNode({
         uid,

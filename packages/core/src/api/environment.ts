@@ -11,6 +11,7 @@ import { buildJobGraph } from "../graph/job-graph.ts";
 import type { StreamGraph } from "../graph/stream-graph.ts";
 import type { RestartOptions } from "../graph/restart-options.ts";
 import { SourceStream } from "./data-stream.ts";
+import { checkConnector } from "./stream-base.ts";
 
 /** What a job was started with; plain data, the same on every thread. */
 export interface JobParameters {
@@ -59,6 +60,7 @@ export class StreamEnvironment {
    * env.source("orders", files("orders/*.jsonl", json(Order)));
    */
   source<T, S extends Split>(uid: string, source: Source<T, S>): SourceStream<T> {
+    checkConnector("source", uid, source);
     const node = this.#builder.add({
       uid,
       kind: "source",

@@ -18,7 +18,7 @@ const NAME_LENGTH_MAX = 200;
  * Declares a job. `build` only describes streams; nothing runs in it. The name is part of the run's
  * identity: the same command resumes the run of that name.
  *
- * Errors: GRAPH_INVALID for an empty or overlong name.
+ * Errors: GRAPH_INVALID for an empty or overlong name, or no function.
  *
  * @example
  * export default job("hello", (env) => {
@@ -30,6 +30,13 @@ export function job(name: string, build: (env: StreamEnvironment) => void): Job 
     throw oxbowError(
       "GRAPH_INVALID",
       `A job needs a name of 1 to ${NAME_LENGTH_MAX} characters, not ${JSON.stringify(name)}.`,
+      { name },
+    );
+  }
+  if (typeof build !== "function") {
+    throw oxbowError(
+      "GRAPH_INVALID",
+      `The job "${name}" needs a function that builds its graph: job("${name}", (env) => { … }).`,
       { name },
     );
   }

@@ -5,6 +5,7 @@
 import { oxbowError } from "../errors.ts";
 import type { GraphBuilder, NodeDraft } from "../graph/graph-builder.ts";
 import type { GraphEdge, PartitionerSpec } from "../graph/stream-graph.ts";
+import { show } from "../types/codec.ts";
 import { fieldType, missingField } from "../types/record-field.ts";
 import type { Type } from "../types/type.ts";
 
@@ -88,6 +89,19 @@ export function declaredField(
   if (missing === undefined) return fieldType(place.recordType, field);
   const { uid } = place.builder.node(place.node);
   return refuse(`${what} after "${uid}": ${missing}`, { uid, field });
+}
+
+/** GRAPH_INVALID for what is no source or sink; programs run without their types checked too. */
+export function checkConnector(kind: "source" | "sink", uid: string, given: unknown): void {
+  const { connector } = (given ?? {}) as { readonly connector?: unknown };
+  if (typeof connector === "string") return;
+  const example = kind === "source" ? 'files("in/*.jsonl", json())' : 'fileSink("out", json())';
+  const shownUid = typeof uid === "string" ? JSON.stringify(uid) : show(uid);
+  refuse(
+    `${kind}(${shownUid}, …) is given ${show(given)} instead of a ${kind}. ` +
+      `Give one, such as ${kind}("my-${kind}", ${example}).`,
+    { uid: String(uid) },
+  );
 }
 
 /** Refuses a call with a message that names the operator. */

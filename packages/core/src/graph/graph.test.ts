@@ -126,17 +126,32 @@ const REFUSED: readonly [what: string, build: (env: StreamEnvironment) => void, 
       /Watermark alignment of "middle" cannot be: only a source can be held back/,
     ],
     [
+      "a source that is none",
+      (env) => env.source("lines", undefined as never),
+      /source\("lines", …\) is given undefined instead of a source\. Give one, such as source\(/,
+    ],
+    [
+      "a sink without its uid",
+      (env) => flights(env).sink(discard() as never, undefined as never),
+      /sink\(an object of class Object, …\) is given undefined instead of a sink/,
+    ],
+    [
+      "a program that is async",
+      async () => Promise.reject(new Error("nobody looks")),
+      /The program of the job "graph" is async, but a graph is built at once/,
+    ],
+    [
       "a key field that the records do not have",
       (env) =>
         flights(env)
           .filter(() => true)
           .keyBy("orgin" as "origin"),
-      /keyBy\("orgin"\) after "flights\/filter\.0": records have no field "orgin"; they .* Did you mean "origin"\?$/,
+      /keyBy\("orgin"\) after "flights\/filter\.0": .* no field "orgin"; they .* mean "origin"\?$/,
     ],
     [
       "a timestamp field of a source that the records do not have",
       (env) => flights(env).watermarks({ timestamp: "time" as "at" }),
-      /watermarks\(\{ timestamp: "time" \}\) after "flights": records have no field "time"; they have origin, at, delay\.$/,
+      /timestamp: "time" \}\) after "flights": .* no field "time"; they have origin, at, delay\.$/,
     ],
     [
       "a timestamp field that holds no numbers",
@@ -144,7 +159,7 @@ const REFUSED: readonly [what: string, build: (env: StreamEnvironment) => void, 
         flights(env)
           .filter(() => true, { uid: "kept" })
           .watermarks({ timestamp: "origin" as "at" }),
-      /timestamp: "origin" \}\) after "kept": the field is of type string\. .*Date\.parse\(r\.origin\)/,
+      /"origin" \}\) after "kept": the field is of type string\. .*Date\.parse\(r\.origin\)/,
     ],
   ];
 
