@@ -17,7 +17,7 @@ const TELLING_LENGTH_MIN = 12;
 const FRAMES_LIMIT = 12;
 /** Frames of Node, of what is installed, and of Oxbow where it runs from its repository. */
 const FOREIGN_FRAMES = [
-  /\(node:|at node:/,
+  /\(node:|at (async )?node:/,
   /[\\/]node_modules[\\/]/,
   /[\\/]packages[\\/](core|cli|connector-[a-z]+)[\\/](src|dist|bin)[\\/](?!.*\.fixture\.ts)/,
 ];

@@ -19,7 +19,13 @@ export class JobFileMissing extends Error {
 /** Loads the job of a file. Throws `JobFileMissing`, JOB_INVALID, and what the module throws. */
 export async function findJob(file: string): Promise<FoundJob> {
   const absolute = path.resolve(file);
-  if (!statSync(absolute, { throwIfNoEntry: false })?.isFile()) {
+  const status = statSync(absolute, { throwIfNoEntry: false });
+  if (status?.isDirectory()) {
+    throw new JobFileMissing(
+      `"${file}" is a directory; name the file whose default export is a job`,
+    );
+  }
+  if (!status?.isFile()) {
     throw new JobFileMissing(`there is no file "${file}" in ${process.cwd()}`);
   }
   const url = pathToFileURL(absolute).href;

@@ -49,6 +49,10 @@ const WRONG_LINES: readonly [args: readonly string[], stderr: string][] = [
     "error: option '-D, --define <key=value>' argument 'key' is invalid. " +
       "It must be key=value.\n(oxbow run --help shows what there is)\n",
   ],
+  [
+    ["run", "golden"],
+    'oxbow: "golden" is a directory; name the file whose default export is a job\n',
+  ],
   [["run", "absent.ts"], `oxbow: there is no file "absent.ts" in ${import.meta.dirname}\n`],
 ];
 
@@ -141,11 +145,54 @@ test("a graph that cannot run ends with 3", async () => {
   assert.match(stderr, /^oxbow: GRAPH_INVALID: .*"same"/);
 });
 
-test("a module without a job ends with 3 and says how to export one", async () => {
-  const { code, stderr } = await oxbow("run", "screen.ts");
-  assert.equal(code, 3);
-  assert.match(stderr, /^oxbow: JOB_INVALID: .*screen\.ts does not export a job\. End it in: /);
-});
+const BAD_MODULES: readonly [what: string, text: string, code: number, stderr: RegExp][] = [
+  [
+    "without a default export",
+    "export const a = 1;",
+    3,
+    /^oxbow: JOB_INVALID: \S*bad\.ts does not export a job: it has no default export\. End it in: /,
+  ],
+  [
+    "that exports something else",
+    "export default 7;",
+    3,
+    /does not export a job: its default export is of type number\. End it in: /,
+  ],
+  [
+    "whose job has another name",
+    'export const mine = { kind: "oxbow-job" };',
+    3,
+    /does not export a job: the job "mine" is not its default export\. End it in: /,
+  ],
+  [
+    "that imports a file that is not there",
+    'import "./absent.ts";',
+    3,
+    /^oxbow: JOB_INVALID: \S*bad\.ts cannot be loaded: Cannot find module '\S*absent\.ts' import/,
+  ],
+  [
+    "that throws at its top level",
+    'throw new RangeError("too early");',
+    4,
+    /^oxbow: RangeError: too early\n {2}at .*bad\.ts:1:7\)?\n$/,
+  ],
+  [
+    "that throws what is no error",
+    'throw "too early";',
+    4,
+    /^oxbow: USER_FUNCTION_FAILED: \S*bad\.ts threw while it was loaded: too early\n$/,
+  ],
+];
+
+for (const [what, text, expected, message] of BAD_MODULES) {
+  test(`a module ${what} ends with ${expected} and is named with what it lacks`, async () => {
+    const file = path.join(directory, "bad.ts");
+    writeFileSync(file, text);
+    const { code, stderr } = await oxbow("explain", file);
+    assert.equal(code, expected);
+    assert.match(stderr, message);
+  });
+}
 
 test("a module that cannot be parsed ends with 3 and shows file, line and text", async () => {
   const file = path.join(directory, "broken.ts");

@@ -34,7 +34,18 @@ export function buildJob(job: Job, parameters: JobParameters): BuiltJob {
       parallelism: parameters.parallelism ?? declared.parallelism ?? 1,
       maxParallelism: declared.maxParallelism,
     });
-  job.build(new StreamEnvironment({ builder, parameters, settings: declared, finish }));
+  const environment = new StreamEnvironment({ builder, parameters, settings: declared, finish });
+  const returned: unknown = job.build(environment);
+  if (returned instanceof Promise) {
+    // Its failure is of no interest: that there is a promise is refused.
+    returned.catch(() => undefined);
+    throw oxbowError(
+      "GRAPH_INVALID",
+      `The program of the job "${job.name}" is async, but a graph is built at once. Get what it ` +
+        "waits for before, with await at the top level of the module.",
+      { job: job.name },
+    );
+  }
   const graph = finish();
   validateGraph(graph);
   // Settings are checked before anything starts; what they come to is decided by the driver.
@@ -42,25 +53,56 @@ export function buildJob(job: Job, parameters: JobParameters): BuiltJob {
   return { job: buildJobGraph(graph), declared };
 }
 
+/** What Node refuses a module with before any of its code has run. */
+const LOAD_ERRORS: ReadonlySet<unknown> = new Set([
+  "ERR_IMPORT_ATTRIBUTE_MISSING",
+  "ERR_INVALID_MODULE_SPECIFIER",
+  "ERR_MODULE_NOT_FOUND",
+  "ERR_PACKAGE_IMPORT_NOT_DEFINED",
+  "ERR_PACKAGE_PATH_NOT_EXPORTED",
+  "ERR_UNKNOWN_BUILTIN_MODULE",
+  "ERR_UNKNOWN_FILE_EXTENSION",
+  "ERR_UNSUPPORTED_DIR_IMPORT",
+  "ERR_UNSUPPORTED_ESM_URL_SCHEME",
+  "ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING",
+]);
+
 /**
- * The job that a module exports as its default. JOB_INVALID if it does not, or cannot be parsed or
- * linked; what the module itself throws goes through.
+ * The job that a module exports as its default. JOB_INVALID if it does not, or cannot be found,
+ * parsed or linked; errors that the module itself throws go through.
  */
 export async function loadJob(module: string): Promise<Job> {
   const place = module.startsWith("file:///") ? decodeURI(module.slice("file://".length)) : module;
-  let exports: { readonly default?: unknown };
+  let exports: Readonly<Record<string, unknown>>;
   try {
     exports = (await import(module)) as typeof exports;
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    if (!(error instanceof Error)) {
+      // What is no error has no stack that would name a place.
+      const message = `${place} threw while it was loaded: ${String(error)}`;
+      throw oxbowError("USER_FUNCTION_FAILED", message, { module });
+    }
+    const { code } = error as { readonly code?: unknown };
+    if (!(error instanceof SyntaxError) && !LOAD_ERRORS.has(code)) throw error;
     // Its own stack names no place in a module that was not parsed.
     const message = `${place} cannot be loaded: ${error.message}`;
     throw oxbowError("JOB_INVALID", message, { module }, error);
   }
-  if (isJob(exports.default)) return exports.default;
+  const exported = exports["default"];
+  if (isJob(exported)) return exported;
   throw oxbowError(
     "JOB_INVALID",
-    `${place} does not export a job. End it in: export default job("name", (env) => { … });`,
+    `${place} does not export a job: ${whatIsExported(exports)}. ` +
+      'End it in: export default job("name", (env) => { … });',
     { module },
   );
+}
+
+function whatIsExported(exports: Readonly<Record<string, unknown>>): string {
+  const named = Object.keys(exports).find((name) => isJob(exports[name]));
+  if (named !== undefined) return `the job "${named}" is not its default export`;
+  if (!("default" in exports)) return "it has no default export";
+  const value = exports["default"];
+  const type = value === null ? "null" : typeof value;
+  return `its default export is ${type === "object" ? "another object" : `of type ${type}`}`;
 }
