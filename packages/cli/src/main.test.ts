@@ -123,6 +123,23 @@ test("explain shows the graph as text and as data, and runs nothing", async () =
   );
 });
 
+test("explain reads the configuration as run does, and tells of what nothing reads", async () => {
+  const args = ["explain", JOBS, "-D", "parallelism.default=2"];
+  const { code, stdout, stderr } = await oxbow(...args, "-D", "fixtures.factor=3");
+  assert.equal(stdout, readFileSync(new URL("golden/explain.txt", import.meta.url), "utf8"));
+  assert.equal(code, 0);
+  assert.match(
+    stderr,
+    /^warning: SETTING_INVALID: Nothing reads fixtures\.factor of .* of fixture\.\n$/,
+  );
+  const wrong = await oxbow(...args, "-D", "execution.checkpointing.interval=soon");
+  assert.equal(wrong.code, 3);
+  assert.match(
+    wrong.stderr,
+    /^oxbow: DURATION_INVALID: execution\.checkpointing\.interval: "soon"/,
+  );
+});
+
 test("a function that throws ends the job with 4 and its place in the source", async () => {
   const { code, stderr } = await oxbow("run", JOBS, ...NO_RESTART, "--", "throws");
   assert.equal(code, 4);

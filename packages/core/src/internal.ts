@@ -35,6 +35,7 @@ export type { OptionalType, StructType, Type, TypeKind } from "./types/type.ts";
 
 // What the command line is made of.
 export type { JobParameters } from "./api/environment.ts";
+export { jobParameters, unreadProperties } from "./driver/job-parameters.ts";
 export { buildJob, loadJob } from "./driver/build-job.ts";
 export type { BuiltJob } from "./driver/build-job.ts";
 export { explain, explainText } from "./graph/explain.ts";

@@ -37,17 +37,21 @@ export class StreamEnvironment {
   readonly #builder: GraphBuilder;
   readonly #parameters: JobParameters;
   readonly #settings: DeclaredSettings;
+  readonly #propertyGroups: Set<string>;
   readonly #finish: () => StreamGraph;
 
   constructor(inside: {
     readonly builder: GraphBuilder;
     readonly parameters: JobParameters;
     readonly settings: DeclaredSettings;
+    /** Gets the groups that the program asks for. */
+    readonly propertyGroups: Set<string>;
     readonly finish: () => StreamGraph;
   }) {
     this.#builder = inside.builder;
     this.#parameters = inside.parameters;
     this.#settings = inside.settings;
+    this.#propertyGroups = inside.propertyGroups;
     this.#finish = inside.finish;
     this.args = inside.parameters.args;
   }
@@ -115,6 +119,7 @@ export class StreamEnvironment {
 
   /** Properties of a group: the configuration keys `group.…`, without the prefix. */
   properties(group: string): Readonly<Record<string, string>> {
+    this.#propertyGroups.add(group);
     const prefix = `${group}.`;
     const entries = Object.entries(this.#parameters.configuration)
       .filter(([key]) => key.startsWith(prefix))

@@ -89,6 +89,11 @@ const ALIASES: Readonly<Record<string, string>> = {
   "execution.checkpointing.alignment-timeout": `${CHECKPOINT_PREFIX}aligned-checkpoint-timeout`,
 };
 
+/** The keys that change something. */
+export function checkpointKeys(): readonly string[] {
+  return Object.keys(READERS).map((name) => CHECKPOINT_PREFIX + name);
+}
+
 /** Whether a key is one of these, read or refused; for telling the user about keys nobody knows. */
 export function isCheckpointKey(key: string): boolean {
   return Object.hasOwn(ALIASES, key) || key.startsWith(CHECKPOINT_PREFIX);
@@ -124,8 +129,5 @@ function readKey(key: string, text: string): CheckpointOptions {
   }
   const isRefused = REFUSED.includes(name) || /^(file-merging|local-backup)\./.test(name);
   if (isRefused) throw settingNotSupported(key, text, "Leave the key out.");
-  throw settingUnknown(
-    key,
-    Object.keys(READERS).map((known) => CHECKPOINT_PREFIX + known),
-  );
+  throw settingUnknown(key, checkpointKeys());
 }

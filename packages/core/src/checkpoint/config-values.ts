@@ -8,6 +8,7 @@
 import { oxbowError } from "../errors.ts";
 import { parseDuration } from "../time/duration.ts";
 import type { DurationBounds } from "../time/duration.ts";
+import { nearestName } from "../types/nearest-name.ts";
 
 /** Configuration as it comes from the command line: key → text. */
 export type Config = Readonly<Record<string, string>>;
@@ -112,8 +113,14 @@ export function settingNotSupported(setting: string, value: string, instead: str
   return oxbowError("SETTING_NOT_SUPPORTED", message, { setting, value: shown });
 }
 
-/** The error for a key under `prefix` that does not exist. */
-export function settingUnknown(key: string, known: readonly string[]): Error {
-  const message = `There is no setting ${key}. There are: ${known.join(", ")}.`;
+/**
+ * The error for a key of settings that does not exist. `instead` says what to use; without it the
+ * nearest of the known ones, or all.
+ */
+export function settingUnknown(key: string, known: readonly string[], instead?: string): Error {
+  const nearest = nearestName(key, known);
+  const there =
+    nearest === undefined ? `There are: ${known.join(", ")}.` : `Did you mean ${nearest}?`;
+  const message = `There is no setting ${key}. ${instead ?? there}`;
   return oxbowError("SETTING_INVALID", message, { setting: key });
 }

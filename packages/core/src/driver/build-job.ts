@@ -17,6 +17,8 @@ import { validateGraph } from "../graph/validate.ts";
 export interface BuiltJob {
   readonly job: JobGraph;
   readonly declared: Readonly<DeclaredSettings>;
+  /** Groups of properties that the program asked for. */
+  readonly propertyGroups: readonly string[];
 }
 
 /** Runs the program. GRAPH_INVALID for what cannot run; errors of the program itself go through. */
@@ -34,7 +36,14 @@ export function buildJob(job: Job, parameters: JobParameters): BuiltJob {
       parallelism: parameters.parallelism ?? declared.parallelism ?? 1,
       maxParallelism: declared.maxParallelism,
     });
-  const environment = new StreamEnvironment({ builder, parameters, settings: declared, finish });
+  const propertyGroups = new Set<string>();
+  const environment = new StreamEnvironment({
+    builder,
+    parameters,
+    settings: declared,
+    propertyGroups,
+    finish,
+  });
   const returned: unknown = job.build(environment);
   if (returned instanceof Promise) {
     // Its failure is of no interest: that there is a promise is refused.
@@ -50,7 +59,7 @@ export function buildJob(job: Job, parameters: JobParameters): BuiltJob {
   validateGraph(graph);
   // Settings are checked before anything starts; what they come to is decided by the driver.
   if (declared.checkpoint !== undefined) checkpointSettings(declared.checkpoint);
-  return { job: buildJobGraph(graph), declared };
+  return { job: buildJobGraph(graph), declared, propertyGroups: [...propertyGroups] };
 }
 
 /** What Node refuses a module with before any of its code has run. */

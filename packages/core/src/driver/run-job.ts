@@ -23,16 +23,20 @@ import type { Job } from "../api/job.ts";
 import { isJob } from "../api/job.ts";
 import { checkpointSettings } from "../checkpoint/checkpoint-settings.ts";
 import type { CheckpointSettings } from "../checkpoint/checkpoint-settings.ts";
-import { readInteger } from "../checkpoint/config-values.ts";
 import { isCheckpointKey, withCheckpointConfig } from "../checkpoint/checkpoint-config.ts";
 import type { CheckpointStatisticsSnapshot } from "../checkpoint/checkpoint-statistics.ts";
 import type { Env } from "../env/env.ts";
 import { nodeEnv } from "../env/node-env.ts";
-import { PARALLELISM_MAX } from "../graph/validate.ts";
 import { oxbowError } from "../errors.ts";
 import type { RunDirectory } from "../snapshot/run-directory.ts";
 import { buildJob, loadJob } from "./build-job.ts";
 import type { BuiltJob } from "./build-job.ts";
+import {
+  DIRECTORY_KEY,
+  jobParameters,
+  SAVEPOINT_DIRECTORY_KEY,
+  unreadProperties,
+} from "./job-parameters.ts";
 import { JobMaster } from "../runtime/job-master.ts";
 import type { JobEvent } from "../runtime/job-event.ts";
 import type { JobEnd } from "../runtime/job-master.ts";
@@ -127,15 +131,10 @@ export type JobStart =
       readonly stoppedWith: string | undefined;
     };
 
-/** Keys of the configuration that this file reads. */
-const DIRECTORY_KEY = "execution.checkpointing.dir";
-const SAVEPOINT_DIRECTORY_KEY = "execution.checkpointing.savepoint-dir";
-const PARALLELISM_KEY = "parallelism.default";
 /** Where savepoints go by default: in the checkpoint directory, beside the runs. */
 const SAVEPOINTS_NAME = "savepoints";
 /** Worker threads of one process; all-to-all edges have a ring for each pair. */
 const WORKERS_COUNT_MAX = 128;
-const PARALLELISM_RANGE = { min: 1, max: PARALLELISM_MAX };
 
 /**
  * Starts a job. Rejects before anything runs with GRAPH_INVALID, SETTING_INVALID, RUN_LOCKED
@@ -155,12 +154,8 @@ export async function startJob(
   options: RunOptions = {},
 ): Promise<JobStart> {
   const env = options.env ?? nodeEnv();
-  const configuration = options.configuration ?? {};
-  const given = configuration[PARALLELISM_KEY];
-  const configured =
-    given === undefined ? undefined : readInteger(PARALLELISM_KEY, given, PARALLELISM_RANGE);
-  const parallelism = options.parallelism ?? configured;
-  const parameters = { args: options.args ?? [], configuration, parallelism };
+  const parameters = jobParameters(options);
+  const { configuration } = parameters;
   const module = options.module ?? (isJob(job) ? undefined : String(job));
   const definition = isJob(job) ? job : await loadJob(String(job));
   const built = buildJob(definition, parameters);
@@ -168,6 +163,8 @@ export async function startJob(
   const directory = options.checkpointDirectory ?? configuration[DIRECTORY_KEY];
   const settings = jobSettings(built, configuration, directory !== undefined);
   const onEvent = options.onEvent ?? (() => undefined);
+  const unread = unreadProperties(configuration, built.propertyGroups);
+  if (unread !== undefined) onEvent({ kind: "warning", error: unread });
   const run =
     directory === undefined
       ? undefined

@@ -150,10 +150,16 @@ test("arguments and properties reach the program", async () => {
       seen.push(env.args, env.properties("input"));
       env.source("numbers", collection([1])).sink("out", collect<number>());
     },
-    { args: ["a", "b"], configuration: { "input.path": "x", "input.deep.er": "y", inputs: "z" } },
+    {
+      args: ["a", "b"],
+      configuration: { "input.path": "x", "input.deep.er": "y", "inputs.x": "z" },
+    },
   );
   assert.deepEqual(seen[0], ["a", "b"]);
   assert.deepEqual({ ...(seen[1] as object) }, { path: "x", "deep.er": "y" });
+  const warnings = bench.events.filter((event) => event.kind === "warning");
+  assert.match(String(warnings[0]?.error), /Nothing reads inputs\.x of the configuration\./);
+  assert.equal(warnings.length, 1);
 });
 
 test("a second copy of a running job is refused, and the first goes on", async () => {

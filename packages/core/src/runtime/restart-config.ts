@@ -15,6 +15,7 @@ import type { RestartOptions } from "../graph/restart-options.ts";
 import { RESTARTS_RANGE } from "./restart-strategy.ts";
 
 const PREFIX = "restart-strategy";
+const TYPE_KEY = `${PREFIX}.type`;
 
 const TYPES: ReadonlyMap<string, RestartOptions["kind"]> = new Map([
   ["none", "none"],
@@ -57,6 +58,11 @@ const FIELDS: Readonly<Record<string, (key: string, text: string) => Record<stri
   }),
 };
 
+/** All keys. */
+export function restartKeys(): readonly string[] {
+  return [TYPE_KEY, ...Object.keys(FIELDS).map((name) => `${PREFIX}.${name}`)];
+}
+
 /** Whether a configuration key is one of these. */
 export function isRestartKey(key: string): boolean {
   return key === PREFIX || key.startsWith(`${PREFIX}.`);
@@ -70,21 +76,17 @@ export function withRestartConfig(
   options: RestartOptions | undefined,
   config: Config,
 ): RestartOptions | undefined {
-  const typeText = config[`${PREFIX}.type`] ?? config[PREFIX];
-  const kind = typeText === undefined ? options?.kind : readChoice(PREFIX, typeText, TYPES);
+  const typeKey = Object.hasOwn(config, TYPE_KEY) ? TYPE_KEY : PREFIX;
+  const typeText = config[typeKey];
+  const kind = typeText === undefined ? options?.kind : readChoice(typeKey, typeText, TYPES);
   let merged: object = options?.kind === kind ? { ...options } : {};
   for (const [key, text] of Object.entries(config)) {
-    if (!isRestartKey(key) || key === PREFIX || key === `${PREFIX}.type`) continue;
+    if (!isRestartKey(key) || key === PREFIX || key === TYPE_KEY) continue;
     const name = key.slice(PREFIX.length + 1);
     const read = Object.hasOwn(FIELDS, name) ? FIELDS[name] : undefined;
-    if (read === undefined) throw unknownKey(key);
+    if (read === undefined) throw settingUnknown(key, restartKeys());
     const part = read(key, text);
     if (name.startsWith(`${kind}.`)) merged = { ...merged, ...part };
   }
   return kind === undefined ? undefined : { ...merged, kind };
-}
-
-function unknownKey(key: string): Error {
-  const known = Object.keys(FIELDS).map((name) => `${PREFIX}.${name}`);
-  return settingUnknown(key, [`${PREFIX}.type`, ...known]);
 }
