@@ -9,7 +9,7 @@
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { parseArgs } from "node:util";
+import { readArguments, readCount, refuseArguments } from "../scripts/arguments.ts";
 import type { Figures, OneRun } from "./run-one.ts";
 
 interface Row {
@@ -87,24 +87,27 @@ const CASES: Readonly<Record<string, () => Row[]>> = {
   ],
 };
 
+const USAGE = `Usage: npm run bench [-- case …] [-- --runs N] [-- --json FILE]
+
+Measures the engine; without cases, all of them: ${Object.keys(CASES).join(", ")}.
+
+  --runs N      runs of each contestant, of which the median is shown (default: 3)
+  --json FILE   writes the medians there too
+`;
+
 main();
 
 function main(): void {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = readArguments(USAGE, {
     allowPositionals: true,
     options: { runs: { type: "string", default: "3" }, json: { type: "string" } },
   });
   const names = positionals.length === 0 ? Object.keys(CASES) : positionals;
   const unknown = names.filter((name) => CASES[name] === undefined);
-  if (unknown.length > 0) {
-    process.stderr.write(
-      `No benchmark ${unknown.join(", ")}; there are: ${Object.keys(CASES).join(", ")}\n`,
-    );
-    process.exitCode = 2;
-    return;
-  }
+  if (unknown.length > 0) refuseArguments(USAGE, `There is no case ${unknown.join(", ")}`);
+  const runs = readCount(USAGE, "--runs", values.runs, 1);
   const results: Record<string, Figures> = {};
-  for (const name of names) Object.assign(results, runCase(CASES[name](), Number(values.runs)));
+  for (const name of names) Object.assign(results, runCase(CASES[name](), runs));
   if (values.json !== undefined)
     writeFileSync(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
 }

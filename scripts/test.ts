@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { existsSync, globSync } from "node:fs";
 import path from "node:path";
-import { parseArgs } from "node:util";
+import { readArguments, refuseArguments } from "./arguments.ts";
 import type { Counts, Part } from "./test-part.ts";
 import { runPart } from "./test-part.ts";
 
@@ -19,11 +19,20 @@ const OXLINT = "node_modules/oxlint/bin/oxlint";
 const OXFMT = "node_modules/oxfmt/bin/oxfmt";
 const PACKAGE_TRY_OUT = "tests/e2e/package.test.ts";
 
+process.chdir(ROOT);
+
+const USAGE = `Usage: npm test [-- <file, folder or pattern> …] [-- --only <part> …]
+       npm run check [-- --only <part> …]
+
+Runs all parts of the tests in order, check the quick ones; or only these files or parts.
+The parts: ${[...quickParts(), ...slowParts()].map((part) => part.name).join(", ")}.
+How tests are organised: CONTRIBUTING.md.
+`;
+
 await main();
 
 async function main(): Promise<void> {
-  process.chdir(ROOT);
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = readArguments(USAGE, {
     allowPositionals: true,
     options: { check: { type: "boolean" }, only: { type: "string", multiple: true } },
   });
@@ -63,7 +72,8 @@ function selectParts(isCheck: boolean, only: readonly string[], files: readonly 
   if (only.length === 0) return parts;
   for (const name of only) {
     const names = parts.map((part) => part.name);
-    assert.ok(names.includes(name), `"${name}" is not a part; there are: ${names.join(", ")}`);
+    if (names.includes(name)) continue;
+    refuseArguments(USAGE, `"${name}" is not a part of ${isCheck ? "npm run check" : "npm test"}`);
   }
   return parts.filter((part) => only.includes(part.name));
 }
@@ -109,6 +119,6 @@ function expand(argument: string): string[] {
   const files = globSync([argument, `${argument}/**/*.test.ts`], {
     exclude: ["**/node_modules/**", "**/dist/**"],
   }).filter((file) => file.endsWith(".ts"));
-  assert.ok(files.length > 0, `no test file matches "${argument}"`);
+  if (files.length === 0) refuseArguments(USAGE, `No test file matches "${argument}"`);
   return files.sort();
 }

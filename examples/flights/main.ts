@@ -1,12 +1,7 @@
 /*
- * Runs the flights job on this machine, shows it while it runs, and says where the results lie:
- *
- *   npm start                   runs it, goes on where it was killed, or says that it is over
- *   npm start -- --new-run      runs it once more, into a directory of its own
- *   npm start -- -p 1           on one thread
- *   npm start -- --input FILE   on other flights, as Parquet or JSON lines
- *
- * The job is in job.ts. It is a module of its own because every worker thread loads it.
+ * Runs the flights job on this machine, shows it while it runs, and says where the results lie;
+ * `npm start -- --help` says how. The job is in job.ts. It is a module of its own because every
+ * worker thread loads it.
  */
 import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
@@ -20,20 +15,41 @@ const WORST_COUNT = 5;
 /** Airports with fewer flights in all are left out of the view: few flights make long averages. */
 const FLIGHTS_MIN = 500;
 
-const { values } = parseArgs({
-  options: {
-    parallelism: { type: "string", short: "p", default: "2" },
-    input: { type: "string" },
-    out: { type: "string", default: path.join(import.meta.dirname, "out") },
-    "new-run": { type: "boolean", default: false },
-  },
-});
+const USAGE = `Usage: npm start [-- options]
+
+  npm start                   runs it, goes on where it was killed, or says that it is over
+  npm start -- --new-run      runs it once more, into a directory of its own
+  npm start -- -p 1           on one thread (default: 2)
+  npm start -- --input FILE   on other flights, as Parquet or JSON lines
+  npm start -- --out DIR      with its results there (default: examples/flights/out)
+`;
+
+const values = options();
 
 try {
   process.exitCode = await main();
 } catch (error) {
   console.error(errorText(error));
   process.exitCode = exitCodeOf(error);
+}
+
+function options() {
+  const config = {
+    parallelism: { type: "string", short: "p", default: "2" },
+    input: { type: "string" },
+    out: { type: "string", default: path.join(import.meta.dirname, "out") },
+    "new-run": { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
+  } as const;
+  try {
+    const parsed = parseArgs({ options: config }).values;
+    if (!parsed.help) return parsed;
+    process.stdout.write(USAGE);
+    process.exit(0);
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${USAGE}`);
+    process.exit(2);
+  }
 }
 
 async function main(): Promise<number> {

@@ -2,7 +2,7 @@
  * npm run sim -- --seeds N [--seed S]: runs N scenarios from seed S on (default 1), or with --seed
  * alone that one, twice, comparing the trace hashes. Ends with 1 if any failed, with a report each.
  */
-import { parseArgs } from "node:util";
+import { readArguments, readCount } from "../../scripts/arguments.ts";
 import { reportOf } from "./report.ts";
 import { runScenario } from "./run-scenario.ts";
 import type { Outcome } from "./run-scenario.ts";
@@ -15,11 +15,20 @@ const TWICE_EVERY = 20;
 /** Reports in full; of further failures only the seeds are told. */
 const REPORTS_MAX = 3;
 
-const { values } = parseArgs({
+const USAGE = `Usage: npm run sim [-- --seeds N] [-- --seed S]
+
+Runs jobs on a simulated machine that fails, against a reference.
+
+  --seeds N   so many scenarios (default: 200), beginning at --seed (default: 1)
+  --seed S    without --seeds that one only, twice, comparing the traces
+`;
+
+const { values } = readArguments(USAGE, {
   options: { seeds: { type: "string" }, seed: { type: "string" } },
 });
-const first = numberOf("--seed", values.seed ?? "1");
-const count = numberOf("--seeds", values.seeds ?? (values.seed === undefined ? "200" : "1"));
+const first = readCount(USAGE, "--seed", values.seed ?? "1", 0);
+const seeds = values.seeds ?? (values.seed === undefined ? "200" : "1");
+const count = readCount(USAGE, "--seeds", seeds, 1);
 process.exitCode = await run(first, count);
 
 async function run(firstSeed: number, seedsCount: number): Promise<number> {
@@ -69,10 +78,4 @@ async function runSeed(seed: number, isTwice: boolean): Promise<Outcome> {
   if (again.traceHash === outcome.traceHash) return outcome;
   const problem = `two runs differ: trace hashes ${outcome.traceHash} and ${again.traceHash}`;
   return { ...outcome, problems: [...outcome.problems, problem] };
-}
-
-function numberOf(name: string, text: string): number {
-  const number = Number(text);
-  if (Number.isSafeInteger(number) && number >= 0) return number;
-  throw new Error(`${name} takes a whole number, not "${text}"`);
 }
