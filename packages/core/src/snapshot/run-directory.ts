@@ -276,7 +276,9 @@ async function chooseRun(env: Env, request: RunRequest): Promise<ChosenRun> {
     (restoreFrom !== undefined && restoreFrom.path !== record.restoredFrom?.path);
   if (jobId !== undefined) {
     if (!JOB_ID.test(jobId)) {
-      const message = `"${jobId}" is no job id: use 1 to 128 letters, digits, "-" and "_"; "savepoints" is taken.`;
+      const message =
+        `"${jobId}" is no job id: use 1 to 128 letters, digits, "-" and "_", and not ` +
+        `"savepoints".`;
       throw oxbowError("INVALID_ARGUMENT", message, { jobId });
     }
     const record = await readRunRecord(env.files, `${checkpointDirectory}/${jobId}`);

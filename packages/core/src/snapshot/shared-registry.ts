@@ -1,6 +1,6 @@
 /*
  * SharedRegistry: which segment under `shared/` is used by which checkpoints, and which may go.
- * Not counting: each handle knows the checkpoint that created it, each entry the newest that used it
+ * Not counting: a handle knows the checkpoint that created it, an entry the newest that used it
  * (Flink's SharedStateRegistryImpl; docs/semantics/ownership.md).
  *
  * I1. A segment is registered when a task reports it, before anybody looks at whether its
