@@ -7,6 +7,7 @@ import type { DeclaredSettings, JobParameters } from "../api/environment.ts";
 import { isJob } from "../api/job.ts";
 import type { Job } from "../api/job.ts";
 import { checkpointSettings } from "../checkpoint/checkpoint-settings.ts";
+import { onNothingLeft } from "../env/threads.ts";
 import { oxbowError } from "../errors.ts";
 import { GraphBuilder } from "../graph/graph-builder.ts";
 import { buildJobGraph } from "../graph/job-graph.ts";
@@ -77,14 +78,16 @@ const LOAD_ERRORS: ReadonlySet<unknown> = new Set([
 ]);
 
 /**
- * The job that a module exports as its default. JOB_INVALID if it does not, or cannot be found,
- * parsed or linked; errors that the module itself throws go through.
+ * The job that a module exports as its default. JOB_INVALID if it does not, cannot be found,
+ * parsed or linked, or waits for itself; errors that the module itself throws go through.
  */
 export async function loadJob(module: string): Promise<Job> {
   const place = module.startsWith("file:///") ? decodeURI(module.slice("file://".length)) : module;
+  const stuck = Promise.withResolvers<never>();
+  const stopListening = onNothingLeft(() => stuck.reject(waitsForItself(module, place)));
   let exports: Readonly<Record<string, unknown>>;
   try {
-    exports = (await import(module)) as typeof exports;
+    exports = (await Promise.race([import(module), stuck.promise])) as typeof exports;
   } catch (error) {
     if (!(error instanceof Error)) {
       // What is no error has no stack that would name a place.
@@ -96,6 +99,8 @@ export async function loadJob(module: string): Promise<Job> {
     // Its own stack names no place in a module that was not parsed.
     const message = `${place} cannot be loaded: ${error.message}`;
     throw oxbowError("JOB_INVALID", message, { module }, error);
+  } finally {
+    stopListening();
   }
   const exported = exports["default"];
   if (isJob(exported)) return exported;
@@ -114,4 +119,14 @@ function whatIsExported(exports: Readonly<Record<string, unknown>>): string {
   const value = exports["default"];
   const type = value === null ? "null" : typeof value;
   return `its default export is ${type === "object" ? "another object" : `of type ${type}`}`;
+}
+
+/** A module is loaded when its top level has ended, so that must not wait for the load. */
+function waitsForItself(module: string, place: string): Error {
+  return oxbowError(
+    "JOB_INVALID",
+    `${place} waits at its top level for what cannot come before it is loaded, such as a ` +
+      `job that it starts from itself. Start the job in another module, or do not await it there.`,
+    { module },
+  );
 }

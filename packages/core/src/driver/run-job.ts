@@ -49,7 +49,7 @@ import { localLauncher } from "../runtime/local-launcher.ts";
 import { withRestartConfig } from "../runtime/restart-config.ts";
 import { defaultRestartSettings, restartSettings } from "../runtime/restart-strategy.ts";
 import type { RestartSettings } from "../runtime/restart-strategy.ts";
-import { threadLauncher } from "./thread-launcher.ts";
+import { isJobWorker, threadLauncher } from "./thread-launcher.ts";
 import type { WorkerLauncher } from "../runtime/worker-connection.ts";
 
 /** How to run a job. Everything is optional. */
@@ -59,7 +59,7 @@ export interface RunOptions {
   /**
    * URL of the module whose default export is this job, so that a `Job` object runs on worker
    * threads too. A module that starts its own job gives `import.meta.url`, and starts it only on
-   * the main thread.
+   * the main thread (JOB_INVALID otherwise).
    */
   readonly module?: string;
   /** Arguments that the program sees as `env.args`. */
@@ -138,7 +138,8 @@ const WORKERS_COUNT_MAX = 128;
 
 /**
  * Starts a job. Rejects before anything runs with GRAPH_INVALID, SETTING_INVALID, RUN_LOCKED
- * (another process runs it), RESTORE_MISMATCH, CHECKPOINT_UNREADABLE and the like.
+ * (another process runs it), RESTORE_MISMATCH, CHECKPOINT_UNREADABLE and the like; with JOB_INVALID
+ * where the module has no job, awaits this call for itself at its top level, or a worker calls it.
  *
  * @example
  * const start = await startJob(job("hello", (env) => {
@@ -153,6 +154,7 @@ export async function startJob(
   job: Job | string | URL,
   options: RunOptions = {},
 ): Promise<JobStart> {
+  if (isJobWorker()) throw startedByWorker();
   const env = options.env ?? nodeEnv();
   const parameters = jobParameters(options);
   const { configuration } = parameters;
@@ -236,6 +238,15 @@ export async function runJob(job: Job | string | URL, options: RunOptions = {}):
   const end = await start.job.ended;
   if (end.status === "FAILED") throw end.error;
   return end;
+}
+
+/** Every worker would start the job again, and so would theirs. */
+function startedByWorker(): Error {
+  return oxbowError(
+    "JOB_INVALID",
+    "A worker thread of a job starts a job. Every worker imports the job's module: start the job " +
+      "in another module, or only on the main thread: if (isMainThread) await runJob(…).",
+  );
 }
 
 /** Nothing is kept, so a failure starts from the beginning: that must not go unnoticed. */

@@ -5,13 +5,14 @@
  *     job, or until it dies.
  */
 import type { JobParameters } from "../api/environment.ts";
-import { createPorts, startThread } from "../env/threads.ts";
+import { createPorts, startThread, threadData } from "../env/threads.ts";
 import type { MessagePort, WorkerThread } from "../env/threads.ts";
 import type { WorkerMessage } from "../runtime/messages.ts";
 import type { WorkerLauncher } from "../runtime/worker-connection.ts";
 
 /** What a worker thread is started with. */
 export interface WorkerThreadData {
+  readonly kind: "oxbow-worker";
   /** URL of the module that exports the job. */
   readonly module: string;
   readonly parameters: JobParameters;
@@ -19,6 +20,11 @@ export interface WorkerThreadData {
   readonly attempt: number;
   /** The way to the thread that writes segments. */
   readonly writerPort: MessagePort;
+}
+
+/** Whether this thread is a worker of a job. */
+export function isJobWorker(): boolean {
+  return (threadData() as Partial<WorkerThreadData> | null)?.kind === "oxbow-worker";
 }
 
 /** A worker joins the thread that writes segments. */
@@ -58,7 +64,12 @@ export function threadLauncher(options: ThreadLauncherOptions): ThreadLauncher {
       const onExit = (error: unknown): void => events.onExit(error);
       const [workerEnd, writerEnd] = createPorts();
       snapshotThread().port.post({ port: writerEnd } satisfies SnapshotThreadMessage, [writerEnd]);
-      const data: WorkerThreadData = { ...options, attempt, writerPort: workerEnd };
+      const data: WorkerThreadData = {
+        kind: "oxbow-worker",
+        ...options,
+        attempt,
+        writerPort: workerEnd,
+      };
       const thread = startThread({
         module: moduleUrl("./worker-thread"),
         name: `oxbow-worker-${workerIndex}`,

@@ -110,6 +110,15 @@ export function threadPort(port: MessagePort): ThreadPort {
   };
 }
 
+/**
+ * Calls back when nothing can happen on this thread any more, right before it would end; whoever
+ * then still waits would wait for ever. Call the result to stop listening.
+ */
+export function onNothingLeft(callback: () => void): () => void {
+  process.once("beforeExit", callback);
+  return () => void process.off("beforeExit", callback);
+}
+
 /** Makes stack traces of this thread point into the sources that code was built from. */
 export function useSourceMaps(): void {
   process.setSourceMapsEnabled(true);
