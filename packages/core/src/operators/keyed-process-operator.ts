@@ -12,6 +12,7 @@ import type { StateDescriptors } from "../state/descriptors.ts";
 import type { KeyedBackend, TimerService } from "../state/keyed-backend.ts";
 import type { KeyedLogic } from "./keyed-operator.ts";
 import type { OperatorContext } from "./operator.ts";
+import { ProcessLoop } from "./process-loop.ts";
 import { Collectors, RecordContext } from "./record-context.ts";
 import type { FiredTimer, KeyedProcessContext, Timers } from "./process-function.ts";
 import { userFunctionFailed } from "./user-function.ts";
@@ -28,18 +29,23 @@ export interface KeyedProcessFunctions {
 export class KeyedProcessLogic implements KeyedLogic {
   readonly backend: KeyedBackend;
   readonly #context: OperatorContext;
-  readonly #functions: KeyedProcessFunctions;
+  readonly #onTimer: KeyedProcessFunctions["onTimer"];
   readonly #collectors: Collectors;
   readonly #user: KeyedUserContext;
-  readonly #recordsSeenCounts = [0, 0];
+  /** One per input. */
+  readonly #loops: readonly ProcessLoop[];
   #processingTime = -Infinity;
 
   constructor(context: OperatorContext, backend: KeyedBackend, functions: KeyedProcessFunctions) {
     this.#context = context;
     this.backend = backend;
-    this.#functions = functions;
+    this.#onTimer = functions.onTimer;
     this.#collectors = new Collectors(context);
-    this.#user = new KeyedUserContext(context, backend, this.#collectors);
+    const user = new KeyedUserContext(context, backend, this.#collectors);
+    this.#user = user;
+    this.#loops = functions.process.map(
+      (process) => new ProcessLoop(context, { process, user, backend }),
+    );
   }
 
   open(watermark: number): void {
@@ -47,34 +53,9 @@ export class KeyedProcessLogic implements KeyedLogic {
   }
 
   processKeyed(batch: Batch, keys: KeyColumn, input: number): void {
-    const process = this.#functions.process[input];
-    const { backend } = this;
     // All rows of the batch are looked up at once, which overlaps their cache misses.
-    backend.prepare(keys);
-    const records = batch.records();
-    const user = this.#user;
-    const { timestamps, count } = batch;
-    let index = 0;
-    try {
-      for (; index < count; index++) {
-        backend.setCurrent(keys, index);
-        user.time = timestamps === undefined ? NaN : timestamps[index];
-        process(records[index], user);
-      }
-    } catch (error) {
-      throw userFunctionFailed(
-        {
-          uid: this.#context.uid,
-          subtaskIndex: this.#context.subtaskIndex,
-          what: "process",
-          recordIndex: this.#recordsSeenCounts[input] + index,
-          timestamp: user.timestamp,
-          record: records[index],
-        },
-        error,
-      );
-    }
-    this.#recordsSeenCounts[input] += count;
+    this.backend.prepare(keys);
+    this.#loops[input].run(batch, keys);
     this.#collectors.flush();
   }
 
@@ -108,18 +89,18 @@ export class KeyedProcessLogic implements KeyedLogic {
   ): number {
     if (timers.nextTimestamp() > due.upTo) return 0;
     const fired = timers.popDue(due.upTo, due.budget, (timestamp) =>
-      this.#onTimer({ timestamp, time }),
+      this.#fireTimer({ timestamp, time }),
     );
     this.#collectors.flush();
     return fired;
   }
 
-  #onTimer(timer: FiredTimer): void {
+  #fireTimer(timer: FiredTimer): void {
     const user = this.#user;
     // Processing time is no event time: what such a timer emits has no timestamp, as in Flink.
     user.time = timer.time === "event" ? timer.timestamp : NaN;
     try {
-      this.#functions.onTimer?.(timer, user);
+      this.#onTimer?.(timer, user);
     } catch (error) {
       const { uid, subtaskIndex } = this.#context;
       const what = `onTimer (key ${String(user.key)}, ${timer.time} time ${timer.timestamp})`;

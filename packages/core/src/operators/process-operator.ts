@@ -7,6 +7,7 @@ import { OperatorStateBackend } from "../state/operator-state.ts";
 import type { OperatorStateDescriptors, OperatorStateHandles } from "../state/operator-state.ts";
 import { StatelessOperator } from "./operator.ts";
 import type { OperatorContext } from "./operator.ts";
+import { ProcessLoop } from "./process-loop.ts";
 import { Collectors, RecordContext } from "./record-context.ts";
 import type { OperatorStateContext } from "./process-function.ts";
 import { userFunctionFailed } from "./user-function.ts";
@@ -28,7 +29,8 @@ export class ProcessOperator extends StatelessOperator {
   readonly #functions: ProcessFunctions;
   readonly #collectors: Collectors;
   readonly #user: UserContext;
-  readonly #recordsSeenCounts = [0, 0];
+  /** One per input. */
+  readonly #loops: readonly ProcessLoop[];
   #openInputsCount: number;
 
   constructor(context: OperatorContext, functions: ProcessFunctions) {
@@ -37,7 +39,11 @@ export class ProcessOperator extends StatelessOperator {
     this.#functions = functions;
     this.states = new OperatorStateBackend(context.uid, functions.operatorState);
     this.#collectors = new Collectors(context);
-    this.#user = new UserContext(context, this.#collectors, this.states.handles);
+    const user = new UserContext(context, this.#collectors, this.states.handles);
+    this.#user = user;
+    this.#loops = functions.process.map(
+      (process) => new ProcessLoop(context, { process, user, backend: undefined }),
+    );
     this.#openInputsCount = functions.process.length;
   }
 
@@ -48,30 +54,7 @@ export class ProcessOperator extends StatelessOperator {
 
   processBatch(batch: Batch, input: number): void {
     this.#context.metrics.countRecordsIn(batch.count);
-    const process = this.#functions.process[input];
-    const records = batch.records();
-    const user = this.#user;
-    const { timestamps } = batch;
-    let index = 0;
-    try {
-      for (; index < batch.count; index++) {
-        user.time = timestamps === undefined ? NaN : timestamps[index];
-        process(records[index], user);
-      }
-    } catch (error) {
-      throw userFunctionFailed(
-        {
-          uid: this.#context.uid,
-          subtaskIndex: this.#context.subtaskIndex,
-          what: "process",
-          recordIndex: this.#recordsSeenCounts[input] + index,
-          timestamp: user.timestamp,
-          record: records[index],
-        },
-        error,
-      );
-    }
-    this.#recordsSeenCounts[input] += batch.count;
+    this.#loops[input].run(batch);
     this.#collectors.flush();
   }
 
