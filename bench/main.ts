@@ -17,6 +17,8 @@ interface Row {
   readonly run: OneRun;
   /** Rows that are compared with it: their speed as a part of this one's. */
   readonly against?: string;
+  /** The row of the same job without operators: what is beyond it is told per operator. */
+  readonly beyond?: string;
 }
 
 const M = 1_000_000;
@@ -47,6 +49,26 @@ function checkpointing(): Row[] {
   ];
 }
 
+/** What an operator costs each record, alone and as one of twelve. */
+function operators(): Row[] {
+  const run = { contestant: "oxbow", driver: "local" } as const;
+  const settings = { keys: 10_000, records: 4 * M } as const;
+  const none = "no operators";
+  return [
+    {
+      name: none,
+      run: { ...run, settings: { ...settings, name: "operators-process", operators: 0 } },
+    },
+    ...(["process", "aggregate"] as const).flatMap((kind) =>
+      [1, 12].map((operators) => ({
+        name: `${kind} × ${operators}`,
+        run: { ...run, settings: { ...settings, name: `operators-${kind}` as const, operators } },
+        beyond: none,
+      })),
+    ),
+  ];
+}
+
 const CASES: Readonly<Record<string, () => Row[]>> = {
   chain: () => micro("chain", 10_000, 20 * M),
   "keyed-count": () => [
@@ -56,6 +78,7 @@ const CASES: Readonly<Record<string, () => Row[]>> = {
     ...micro("keyed-count-string", M, 10 * M),
   ],
   "tumbling-count": () => micro("tumbling-count", 10_000, 10 * M),
+  operators,
   exchange: () => [
     {
       name: "exchange 2 workers",
@@ -164,7 +187,14 @@ function line(row: Row, medians: Readonly<Record<string, Figures>>): string {
     const cpu = other.cpuMs / own.cpuMs;
     parts.push(` ${wall.toFixed(2)} × (cpu ${cpu.toFixed(2)} ×) ${row.against}`);
   }
+  if (row.beyond !== undefined) parts.push(perOperator(row, own, medians[row.beyond]));
   return parts.join("");
+}
+
+function perOperator(row: Row, own: Figures, without: Figures): string {
+  const { records, operators = 1 } = row.run.settings;
+  const ns = ((own.cpuMs - without.cpuMs) * M) / records / operators;
+  return ` ${ns.toFixed(1)} ns of CPU per record and operator`;
 }
 
 function keysText(keys: number): string {

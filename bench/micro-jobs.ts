@@ -3,7 +3,7 @@
  * module serves the master and worker threads.
  */
 import { writeFileSync } from "node:fs";
-import { count, forEach, generator, job, tumbling } from "oxbow";
+import { count, discard, emits, forEach, generator, job, t, tumbling, valueState } from "oxbow";
 import type { Job } from "oxbow";
 import { Pauses, makeInteger, makeString, prepareNames, sink } from "./records.ts";
 
@@ -12,6 +12,8 @@ export interface MicroSettings {
   readonly name: MicroName;
   readonly records: number;
   readonly keys: number;
+  /** Operators that each get all records; default 1. */
+  readonly operators?: number;
   /** Keys 0, 1, 2, … one after another instead of spread: fills the tables. */
   readonly isFilling?: boolean;
   /** Where the worker writes its figures at the end. */
@@ -24,6 +26,8 @@ export type MicroName =
   | "keyed-count"
   | "keyed-count-string"
   | "tumbling-count"
+  | "operators-process"
+  | "operators-aggregate"
   | "exchange";
 
 const FEW_RESULTS = 1 << 20;
@@ -78,6 +82,10 @@ function build(env: Environment, settings: MicroSettings): void {
         .aggregate("counts", { count: count() })
         .sink("out", forEach(sink.take));
       return;
+    case "operators-process":
+    case "operators-aggregate":
+      buildOperators(env, settings);
+      return;
     case "exchange":
       // Half of the records cross to the other worker; the sinks only count.
       env
@@ -91,6 +99,51 @@ function build(env: Environment, settings: MicroSettings): void {
       return;
   }
 }
+
+/** Operators of one kind beside each other; without any, what feeding them costs. */
+function buildOperators(env: Environment, settings: MicroSettings): void {
+  const { records, operators = 1 } = settings;
+  const source = env.source("records", generator({ count: records, make: marked(settings) }));
+  if (operators === 0) source.sink("out", discard());
+  const keyed = source.keyBy("key");
+  for (let number = 0; number < operators; number++) {
+    if (settings.name === "operators-aggregate") {
+      keyed.aggregate(`counts ${number}`, { count: count() }).sink(`out ${number}`, discard());
+      continue;
+    }
+    keyed
+      .process(
+        `counts ${number}`,
+        {
+          state: { count: valueState(t.int32, { default: 0 }) },
+          process: COUNTING[number],
+        },
+        emits<never>(),
+      )
+      .sink(`out ${number}`, discard());
+  }
+}
+
+type Counting = (
+  record: unknown,
+  context: { readonly state: { readonly count: { get(): number; set(value: number): void } } },
+) => void;
+
+/** Functions with code of their own, as twelve operators of a program have. */
+const COUNTING: readonly Counting[] = [
+  (_, { state: { count } }) => count.set(count.get() + 1),
+  (_, { state: { count } }) => count.set(count.get() + 1),
+  (_, { state: { count } }) => count.set(count.get() + 1),
+  (_, { state: { count } }) => count.set(count.get() + 1),
+  (_, { state: { count } }) => count.set(count.get() + 1),
+  (_, { state: { count } }) => count.set(count.get() + 1),
+  (_, { state: { count } }) => count.set(count.get() + 1),
+  (_, { state: { count } }) => count.set(count.get() + 1),
+  (_, { state: { count } }) => count.set(count.get() + 1),
+  (_, { state: { count } }) => count.set(count.get() + 1),
+  (_, { state: { count } }) => count.set(count.get() + 1),
+  (_, { state: { count } }) => count.set(count.get() + 1),
+];
 
 /** Makes records, and notes the pauses between batches where somebody wants to know them. */
 function marked(settings: MicroSettings): (index: number) => ReturnType<typeof makeInteger> {

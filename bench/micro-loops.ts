@@ -26,6 +26,8 @@ export function microLoop(settings: MicroSettings): (() => void) | undefined {
       return () => countByKey(batches(records, (i) => makeString(i, keys)));
     case "tumbling-count":
       return () => tumblingCount(records, keys);
+    case "operators-process":
+    case "operators-aggregate":
     case "exchange":
       return undefined;
   }
