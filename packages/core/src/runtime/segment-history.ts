@@ -2,8 +2,9 @@
  * SegmentHistory: which segments make up the keyed state of one operator's subtask at each
  * checkpoint, and whether the next checkpoint writes a base or a delta.
  *
- * A full base is written when the deltas on top of the last one exceed it in bytes or
- * `DELTAS_COUNT_MAX` in number.
+ * A full base is written when there are `DELTAS_COUNT_MAX` deltas, or when base and deltas together
+ * exceed twice what a full one would take now. With the next delta, which takes no more than that
+ * again, a checkpoint stays under three times the state, also where the state has shrunk.
  */
 import type { SegmentHandle } from "../snapshot/metadata.ts";
 import type { Barrier, CheckpointId } from "../state/barrier.ts";
@@ -23,20 +24,26 @@ export class SegmentHistory {
     this.#byCheckpoint.set(checkpointId, segments);
   }
 
-  /** Segments that a delta for this barrier builds on; undefined: write everything. */
-  baseFor(barrier: Barrier): readonly SegmentHandle[] | undefined {
+  /**
+   * Segments that a delta for this barrier builds on; undefined: write everything. `rowsCount`:
+   * what a full snapshot would hold now.
+   */
+  baseFor(barrier: Barrier, rowsCount: number): readonly SegmentHandle[] | undefined {
     const { base } = barrier;
     if (base === undefined) return undefined;
     for (const id of this.#byCheckpoint.keys()) if (id < base) this.#byCheckpoint.delete(id);
     const segments = this.#byCheckpoint.get(base);
-    if (segments === undefined || isOutgrown(segments)) return undefined;
+    if (segments === undefined || isOutgrown(segments, rowsCount)) return undefined;
     return segments;
   }
 }
 
-function isOutgrown(segments: readonly SegmentHandle[]): boolean {
+function isOutgrown(segments: readonly SegmentHandle[], rowsCount: number): boolean {
   if (segments.length === 0) return false;
-  const [base, ...deltas] = segments;
-  const deltaBytes = deltas.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  return deltas.length >= DELTAS_COUNT_MAX || deltaBytes > base.sizeBytes;
+  if (segments.length > DELTAS_COUNT_MAX) return true;
+  const [base] = segments;
+  const sizeBytes = segments.reduce((sum, segment) => sum + segment.sizeBytes, 0);
+  // A state that has grown counts as large as it was: what its new rows take is not known.
+  const left = rowsCount < base.rowsCount ? rowsCount / base.rowsCount : 1;
+  return sizeBytes > 2 * left * base.sizeBytes;
 }

@@ -1,109 +1,10 @@
 // Snapshots of one subtask from the barrier to the acknowledgement, into simulated files.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createDirectoryDurably } from "../snapshot/durable-file.ts";
 import type { SegmentHandle } from "../snapshot/metadata.ts";
-import { inlineSegmentWriter } from "../snapshot/segment-writer-client.ts";
-import { valueState } from "../state/descriptors.ts";
-import { HashMapBackend } from "../state/hashmap-backend.ts";
-import { SimWorld } from "../testing/sim-env.ts";
-import { operatorId } from "../types/operator-id.ts";
-import { t } from "../types/t.ts";
 import { DELTAS_COUNT_MAX, SegmentHistory } from "./segment-history.ts";
 import { barrier } from "./task.fixture.ts";
-import { TaskSnapshots } from "./task-snapshots.ts";
-import type { SnapshotResult } from "./task-snapshots.ts";
-
-class SnapshotsBench {
-  readonly world = new SimWorld({ seed: "snapshots" });
-  readonly env = this.world.startProcess().env;
-  readonly acknowledged: SnapshotResult[] = [];
-  readonly declined: { readonly id: number; readonly error: unknown }[] = [];
-  readonly backends: ReturnType<SnapshotsBench["backend"]>[];
-  readonly snapshots: TaskSnapshots;
-  readonly #writer = inlineSegmentWriter({ env: this.env, directory: "/run" });
-  /** What operators flush outside of state. */
-  flushed: Promise<void> | undefined;
-
-  constructor(uids: readonly string[] = ["op"]) {
-    this.backends = uids.map((uid) => this.backend(uid));
-    this.snapshots = new TaskSnapshots({
-      clock: this.env.clock,
-      members: uids.map((uid, index) => ({
-        uid,
-        operatorId: operatorId(uid),
-        keyed: () => this.backends[index],
-        states: () => [],
-        flushed: () => this.flushed,
-        hasCommittables: () => false,
-      })),
-      writer: this.#writer,
-      metrics: { setCheckpoint: () => undefined },
-      directory: "/run",
-      author: { epoch: 1, attempt: 1, subtaskIndex: 0 },
-      acknowledge: (result) => this.acknowledged.push(result),
-      decline: (id, error) => this.declined.push({ id, error }),
-      barrierTaken: () => undefined,
-      wake: () => undefined,
-    });
-  }
-
-  backend(uid: string) {
-    return new HashMapBackend({
-      uid,
-      keyType: t.int32,
-      maxParallelism: 16,
-      keyGroupStart: 0,
-      keyGroupEnd: 16,
-      states: { count: valueState(t.int32) },
-      clockNow: () => 0,
-      pool: this.#writer.pool,
-      verify: true,
-    });
-  }
-
-  async open(): Promise<this> {
-    const { files } = this.env;
-    const create = createDirectoryDurably(files, "/run").then(() =>
-      createDirectoryDurably(files, "/run/shared"),
-    );
-    await this.world.scheduler.runUntil(create);
-    return this;
-  }
-
-  /** Sets the counts of keys `from` to `end`. */
-  set(from: number, end: number, value: number): void {
-    for (const backend of this.backends) {
-      for (let key = from; key < end; key++) {
-        backend.setCurrentKey(key);
-        backend.states.count.set(value);
-      }
-    }
-  }
-
-  begin(id: number, base?: number): void {
-    const point = { barrier: barrier(id, base), alignmentMs: 0, watermark: 7, hasEnded: false };
-    this.snapshots.begin(point);
-  }
-
-  copyAll(): void {
-    while (this.snapshots.copySlice(64));
-  }
-
-  /** Takes a whole snapshot and gives its segments. */
-  async take(id: number, base?: number): Promise<readonly SegmentHandle[]> {
-    this.begin(id, base);
-    this.copyAll();
-    await this.world.scheduler.runAll();
-    return this.segmentsOf(id);
-  }
-
-  segmentsOf(id: number, uid = "op"): readonly SegmentHandle[] {
-    const result = this.acknowledged.find(({ checkpointId }) => checkpointId === id);
-    assert.ok(result !== undefined, `checkpoint ${id} was acknowledged`);
-    return result.operators[uid].segments;
-  }
-}
+import { SnapshotsBench } from "./task-snapshots.fixture.ts";
 
 function kinds(segments: readonly SegmentHandle[]): string[] {
   return segments.map(({ kind, createdBy }) => `${kind} ${createdBy}`);
@@ -273,11 +174,21 @@ test("a base takes a bounded number of deltas, and as many bytes as it has itsel
   history.note(3, [segment(1, 1000), segment(2, 1000)]);
   history.note(4, [segment(1, 1000), segment(2, 1001)]);
   history.note(5, []);
-  assert.equal(history.baseFor(barrier(10, 1))?.length, DELTAS_COUNT_MAX);
-  assert.equal(history.baseFor(barrier(10, 2)), undefined);
-  assert.equal(history.baseFor(barrier(10, 3))?.length, 2);
-  assert.equal(history.baseFor(barrier(10, 4)), undefined);
-  assert.deepEqual(history.baseFor(barrier(10, 5)), []);
-  assert.equal(history.baseFor(barrier(10)), undefined);
-  assert.equal(history.baseFor(barrier(10, 3)), undefined, "an older base never comes again");
+  assert.equal(history.baseFor(barrier(10, 1), 1)?.length, DELTAS_COUNT_MAX);
+  assert.equal(history.baseFor(barrier(10, 2), 1), undefined);
+  assert.equal(history.baseFor(barrier(10, 3), 1)?.length, 2);
+  assert.equal(history.baseFor(barrier(10, 4), 1), undefined);
+  assert.deepEqual(history.baseFor(barrier(10, 5), 1), []);
+  assert.equal(history.baseFor(barrier(10), 1), undefined);
+  assert.equal(history.baseFor(barrier(10, 3), 1), undefined, "an older base never comes again");
+});
+
+test("a base that holds much more than there is now takes no deltas any more", () => {
+  const history = new SegmentHistory();
+  const base = { ...segment(1, 1000), rowsCount: 100 };
+  history.note(1, [base, segment(2, 100)]);
+  assert.equal(history.baseFor(barrier(10, 1), 200)?.length, 2);
+  assert.equal(history.baseFor(barrier(10, 1), 55)?.length, 2);
+  assert.equal(history.baseFor(barrier(10, 1), 54), undefined);
+  assert.equal(history.baseFor(barrier(10, 1), 0), undefined);
 });

@@ -184,7 +184,8 @@ export class TaskSnapshots {
     if (backend === undefined) return [];
     const { writer } = this.#options;
     assert(writer !== undefined, "a job that takes snapshots has a segment writer");
-    const base = this.#history(member.uid).baseFor(barrier);
+    const { storedRowsCount } = backend.memory();
+    const base = this.#history(member.uid).baseFor(barrier, storedRowsCount);
     const snapshot = backend.freeze(base === undefined ? { ...barrier, base: undefined } : barrier);
     const { author, directory } = this.#options;
     const { operatorId } = member;

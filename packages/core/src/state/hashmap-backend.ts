@@ -263,11 +263,13 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
 
   memory(): BackendMemory {
     let rowsCount = 0;
+    let storedRowsCount = 0;
     let sizeBytes = 0;
     for (const table of this.#tables.all()) {
       rowsCount += table.rowsCount;
+      if (!table.layout.isDerived) storedRowsCount += table.rowsCount;
       sizeBytes += table.sizeBytes;
     }
-    return { rowsCount, sizeBytes };
+    return { rowsCount, storedRowsCount, sizeBytes };
   }
 }

@@ -114,9 +114,11 @@ export interface BackendSnapshot {
   readonly touchedCount: number;
 }
 
-/** Sizes, for metrics. */
+/** Sizes. */
 export interface BackendMemory {
   readonly rowsCount: number;
+  /** Of these, the ones that a full snapshot holds. */
+  readonly storedRowsCount: number;
   readonly sizeBytes: number;
 }
 
