@@ -16,6 +16,7 @@ import { checkRestore } from "../runtime/restore-plan.ts";
 import { checkpointDirectoryName } from "../snapshot/checkpoint-inventory.ts";
 import { recoverCheckpointStore } from "../snapshot/checkpoint-store.ts";
 import type { CheckpointStore } from "../snapshot/checkpoint-store.ts";
+import { cleanEndedRun } from "../snapshot/ended-run.ts";
 import type { CheckpointMetadata } from "../snapshot/metadata.ts";
 import { openRun } from "../snapshot/run-directory.ts";
 import type { RunDirectory } from "../snapshot/run-directory.ts";
@@ -69,6 +70,11 @@ export async function beginRun(beginning: RunBeginning): Promise<BegunRun> {
     },
   });
   if (opening.kind === "ended") {
+    await cleanEndedRun(env, {
+      ...opening,
+      retention: retentionOf(beginning.checkpoint),
+      warn: (error) => beginning.onEvent({ kind: "warning", error }),
+    });
     return { kind: "over", directory: opening.directory, record: opening.record };
   }
   const { run } = opening;

@@ -39,7 +39,8 @@ import {
 } from "./retention.ts";
 import { SHARED_PREFIX, SharedRegistry } from "./shared-registry.ts";
 
-const SHARED_NAME = SHARED_PREFIX.slice(0, -1);
+/** Directory of shared segments in a run directory. */
+export const SHARED_NAME = SHARED_PREFIX.slice(0, -1);
 
 /** Begins the names of checkpoints that were found damaged and passed over. */
 const DAMAGED_PREFIX = "damaged-";

@@ -7,7 +7,8 @@
  * I2. No checkpoint id is ever given out twice in a run: a range is reserved durably before its
  *     first id is used.
  * I3. The same command resumes a run; `newRun` or another `restoreFrom` begins another one; a run
- *     that is over says so and is left as it is.
+ *     that is over says so and is left as it is, but for what its end left behind
+ *     (`ended-run.ts`).
  */
 import { createHash } from "node:crypto";
 import { assert } from "../assert.ts";
