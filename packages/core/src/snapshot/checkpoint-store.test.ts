@@ -59,6 +59,30 @@ describe("checkpoint store", () => {
       assert.deepEqual(filesOf(world), ["chk-3/_metadata", "shared/a.seg", "shared/c.seg"]);
     }));
 
+  it("deletes with a failed checkpoint what was registered for it alone", () =>
+    withWorld(9, async (world) => {
+      const process = world.startProcess();
+      const { store } = await recover(process);
+      const [a, b] = [segment(1, "a"), segment(2, "b")];
+      await checkpoint(process, store, { id: 1, segments: [a] });
+      await store.begin(2);
+      await writeSegment(process, b);
+      store.register(2, [a, b]);
+      await store.begin(3);
+      const c = segment(3, "c");
+      await writeSegment(process, c);
+      store.register(3, [a, c]);
+      await store.abort(2);
+      assert.deepEqual(filesOf(world), ["chk-1/_metadata", "shared/a.seg", "shared/c.seg"]);
+      // What a task acknowledged before it heard of the abort goes with the next completion.
+      await writeSegment(process, segment(2, "late"));
+      store.register(2, [a, segment(2, "late")]);
+      await store.complete(metadataOf({ id: 3, segments: [a, c] }));
+      store.subsume();
+      await store.settled();
+      assert.deepEqual(filesOf(world), ["chk-3/_metadata", "shared/a.seg", "shared/c.seg"]);
+    }));
+
   it("keeps a late segment of a failed checkpoint until a newer one is the oldest kept", () =>
     withWorld(2, async (world) => {
       const process = world.startProcess();

@@ -179,8 +179,8 @@ export class CheckpointStore {
   }
 
   /**
-   * The checkpoint will not complete: its directory goes. Shared segments wait for the next
-   * subsuming.
+   * The checkpoint will not complete: its directory goes, and then the shared segments that were
+   * registered for it alone. Those that come later wait for the next subsuming.
    */
   async abort(id: CheckpointId): Promise<void> {
     if (!this.#begun.has(id)) return;
@@ -188,6 +188,7 @@ export class CheckpointStore {
     await this.#begun.get(id);
     await this.#discardDirectory(checkpointDirectoryName(id));
     this.#begun.delete(id);
+    await this.#removeSegments(this.#registry.dropCreatedBy(id));
   }
 
   /** Nothing to go on from that is the run's own. */
@@ -295,10 +296,12 @@ export class CheckpointStore {
       this.#delete(() => this.#discardDirectory(checkpointDirectoryName(id)));
     const unused = this.#registry.dropUnused(lowestKept);
     if (unused.length === 0) return;
-    this.#delete(async () => {
-      for (const file of unused)
-        await this.#tryDelete(() => this.#options.files.remove(this.#path(file)));
-    });
+    this.#delete(() => this.#removeSegments(unused));
+  }
+
+  async #removeSegments(names: readonly string[]): Promise<void> {
+    for (const file of names)
+      await this.#tryDelete(() => this.#options.files.remove(this.#path(file)));
   }
 
   #delete(work: () => Promise<void>): void {

@@ -7,6 +7,8 @@
  *     checkpoint still has a chance; so nothing that a later checkpoint may name is ever taken for
  *     garbage.
  * I2. An entry goes when its last user is older than the oldest checkpoint still kept.
+ * I3. No checkpoint builds on one that has failed, so what that one created goes at once
+ *     (`dropCreatedBy`). What comes later from it waits for I2.
  */
 import { oxbowError } from "../errors.ts";
 import type { CheckpointId } from "../state/barrier.ts";
@@ -53,6 +55,20 @@ export class SharedRegistry {
       }
       entry.lastUsedBy = Math.max(entry.lastUsedBy, checkpointId);
     }
+  }
+
+  /**
+   * Forgets entries that a checkpoint created that has failed, and that no other has named; returns
+   * the files to delete.
+   */
+  dropCreatedBy(failed: CheckpointId): string[] {
+    const files: string[] = [];
+    for (const [file, { handle, lastUsedBy }] of this.#entries) {
+      if (handle.createdBy !== failed || lastUsedBy !== failed) continue;
+      this.#entries.delete(file);
+      files.push(file);
+    }
+    return files;
   }
 
   /**
