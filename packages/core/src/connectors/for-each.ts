@@ -4,6 +4,7 @@
  */
 import type { Batch } from "../columns/batch.ts";
 import { oxbowError } from "../errors.ts";
+import { callUser } from "../operators/user-function.ts";
 import { compileJsonEncoder } from "./formats/json-encoder.ts";
 import type { Sink, SinkWriter } from "./sink.ts";
 
@@ -20,10 +21,12 @@ export function forEach<T>(take: (record: T) => void): Sink<T> {
     kind: "sink",
     connector: "forEach",
     guarantee: "at-least-once",
-    createWriter: () =>
+    createWriter: ({ uid, subtaskIndex }) =>
       new PlainWriter((batch) => {
         const records = batch.records() as readonly T[];
-        for (let index = 0; index < batch.count; index++) take(records[index]);
+        callUser({ uid, subtaskIndex, what: "forEach" }, () => {
+          for (let index = 0; index < batch.count; index++) take(records[index]);
+        });
       }),
   };
 }

@@ -14,6 +14,7 @@
  */
 import { BATCH_COUNT, Batch, type ColumnSet } from "../columns/batch.ts";
 import { oxbowError } from "../errors.ts";
+import { callUser } from "../operators/user-function.ts";
 import type { Type } from "../types/type.ts";
 import { checkSplitsCount } from "./collection.ts";
 import { CursorReader, type SplitCursor } from "./cursor-reader.ts";
@@ -64,6 +65,9 @@ export function generator<T>(options: GeneratorOptions<T>): Source<T, GeneratorS
   if (options.splits !== undefined) checkSplitsCount(options.splits, "generator");
   if (!(count === Infinity || (Number.isSafeInteger(count) && count >= 0))) {
     throw invalid(`count must be an integer of 0 or more, but is ${count}`, { count });
+  }
+  if (typeof options.make !== "function" && typeof options.makeBatch !== "function") {
+    throw invalid("give make, a function of the index that builds a record, or makeBatch", {});
   }
   if (rate !== undefined && !(rate > 0 && rate < Infinity)) {
     throw invalid(`ratePerSecond must be a number above 0, but is ${rate}`, { rate });
@@ -130,7 +134,10 @@ class GeneratorCursor implements SplitCursor<GeneratorSplit> {
     const wanted = Math.min(blockRest, BATCH_COUNT, count - first);
     const allowed = this.#pace === undefined ? wanted : this.#pace.take(wanted);
     if (allowed === 0) return "idle";
-    output.emit(split.id, this.#make(first, allowed));
+    const { uid, subtaskIndex } = this.#options.context;
+    const place = { uid, subtaskIndex, what: "make" };
+    const batch = callUser(place, () => this.#make(first, allowed));
+    output.emit(split.id, batch);
     this.#position += allowed;
     if (allowed === blockRest) this.#position += (split.splitsCount - 1) * BLOCK_COUNT;
     return this.#position >= count ? "finished" : "more";

@@ -14,6 +14,7 @@ import { assert } from "../assert.ts";
 import type { Batch } from "../columns/batch.ts";
 import type { KeySpec } from "../columns/key-extractor.ts";
 import { KeyExtractor } from "../columns/key-extractor.ts";
+import { callUser } from "../operators/user-function.ts";
 import { murmurOfHash, subtaskTable } from "../types/key-group.ts";
 
 /** How records choose a channel; as in a resolved graph. */
@@ -71,6 +72,7 @@ function range(start: number, end: number): number[] {
 /** Chooses channels by key, for one producer subtask. */
 export class HashPartitioner {
   readonly #keys: KeyExtractor;
+  readonly #operator: string;
   readonly #subtasks: Uint16Array;
   #channels = new Uint16Array(0);
 
@@ -84,6 +86,7 @@ export class HashPartitioner {
     },
   ) {
     this.#keys = new KeyExtractor(key, rest.operator);
+    this.#operator = rest.operator;
     this.#subtasks = subtaskTable(rest.targetParallelism, rest.maxParallelism);
   }
 
@@ -91,7 +94,8 @@ export class HashPartitioner {
   channelsOf(batch: Batch): Uint16Array {
     const { count } = batch;
     if (this.#channels.length < count) this.#channels = new Uint16Array(count * 2);
-    const keys = this.#keys.extract(batch);
+    const place = { uid: this.#operator, subtaskIndex: undefined, what: "key" };
+    const keys = callUser(place, () => this.#keys.extract(batch));
     const hashes = keys.hashes();
     const channels = this.#channels;
     const subtasks = this.#subtasks;

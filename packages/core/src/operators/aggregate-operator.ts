@@ -14,6 +14,7 @@ import type { AccumulatorTable } from "../window/aggregate-table.ts";
 import { childStore, childTableSpec } from "../window/child-store.ts";
 import type { KeyedLogic } from "./keyed-operator.ts";
 import type { OperatorContext } from "./operator.ts";
+import { callUser } from "./user-function.ts";
 
 /** See the file header. */
 export class AggregateLogic implements KeyedLogic {
@@ -21,10 +22,13 @@ export class AggregateLogic implements KeyedLogic {
   readonly #context: OperatorContext;
   readonly #aggregates: TableAggregates;
   readonly #accumulators: AccumulatorTable;
+  /** For messages. */
+  readonly #what: string;
   #rows = new Int32Array(BATCH_COUNT);
 
   constructor(context: OperatorContext, backend: KeyedBackend, plan: AggregatePlan) {
     this.#context = context;
+    this.#what = plan.isSingle ? "reduce" : "aggregate";
     this.backend = backend;
     const names = backend.columns(accumulatorColumns(plan));
     const stores = plan.children.map((child) =>
@@ -41,9 +45,12 @@ export class AggregateLogic implements KeyedLogic {
     if (this.#rows.length < count) this.#rows = new Int32Array(count * 2);
     this.backend.main.lookup(keys, count, this.#rows, "upsert");
     const results: unknown[] = [];
-    this.#aggregates
-      .prepare(batch)
-      .addEach(this.#accumulators, this.#rows, keyValues(keys), results);
+    const { uid, subtaskIndex } = this.#context;
+    callUser({ uid, subtaskIndex, what: this.#what }, () =>
+      this.#aggregates
+        .prepare(batch)
+        .addEach(this.#accumulators, this.#rows, keyValues(keys), results),
+    );
     this.#context.output.emit(Batch.ofRecords(results, count, batch.timestamps));
   }
 

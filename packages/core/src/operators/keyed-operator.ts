@@ -20,7 +20,7 @@ import { renderType } from "../types/schema.ts";
 import type { Type } from "../types/type.ts";
 import { NO_WATERMARK } from "../time/timestamp.ts";
 import type { Operator, OperatorContext } from "./operator.ts";
-import { userFunctionFailed } from "./user-function.ts";
+import { callUser } from "./user-function.ts";
 
 /**
  * What a keyed operator does, with a backend whose key type is known. The contract of `Operator`
@@ -173,22 +173,10 @@ export class KeyedOperator implements Operator {
   }
 
   #extract(batch: Batch, input: number): KeyColumn {
-    try {
-      return this.#extractors[input].extract(batch);
-    } catch (error) {
-      const { uid, subtaskIndex } = this.#context;
-      throw userFunctionFailed(
-        {
-          uid,
-          subtaskIndex,
-          what: "key",
-          recordIndex: undefined,
-          timestamp: undefined,
-          record: undefined,
-        },
-        error,
-      );
-    }
+    const { uid, subtaskIndex } = this.#context;
+    return callUser({ uid, subtaskIndex, what: "key" }, () =>
+      this.#extractors[input].extract(batch),
+    );
   }
 
   #makeFromFirst(input: number): KeyedLogic {

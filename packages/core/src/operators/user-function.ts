@@ -11,7 +11,8 @@ const PREVIEW_LENGTH_MAX = 200;
 /** Where a user's function was called. */
 export interface UserCall {
   readonly uid: string;
-  readonly subtaskIndex: number;
+  /** Undefined where it is called for another operator, before an exchange. */
+  readonly subtaskIndex: number | undefined;
   /** In words: `map`, `onTimer`. */
   readonly what: string;
   /**
@@ -41,10 +42,10 @@ export function userFunctionFailed(call: UserCall, cause: unknown): Error {
       ? ""
       : ` on record ${recordNumber} of its input (counted from 1)${at}`;
   const preview = recordNumber === undefined ? undefined : previewOf(call.record);
+  const subtask = call.subtaskIndex === undefined ? "" : ` (subtask ${call.subtaskIndex})`;
   return oxbowError(
     "USER_FUNCTION_FAILED",
-    `The ${call.what} function of "${call.uid}" (subtask ${call.subtaskIndex}) ` +
-      `threw${where}: ${reason}` +
+    `The ${call.what} function of "${call.uid}"${subtask} threw${where}: ${reason}` +
       (preview === undefined ? "" : ` The record: ${preview}`),
     {
       uid: call.uid,
@@ -55,6 +56,23 @@ export function userFunctionFailed(call: UserCall, cause: unknown): Error {
     },
     cause,
   );
+}
+
+/**
+ * Calls what runs user functions for many records at once: what they throw is told with the
+ * operator, without a record.
+ */
+export function callUser<R>(
+  place: Pick<UserCall, "uid" | "subtaskIndex" | "what">,
+  call: () => R,
+): R {
+  try {
+    return call();
+  } catch (error) {
+    const { uid, subtaskIndex, what } = place;
+    const noRecord = { recordIndex: undefined, timestamp: undefined, record: undefined };
+    throw userFunctionFailed({ uid, subtaskIndex, what, ...noRecord }, error);
+  }
 }
 
 function time(timestamp: number): string {

@@ -14,6 +14,8 @@ import type { WindowPlan } from "../window/window-plan.ts";
 import type { KeyedLogic } from "./keyed-operator.ts";
 import type { OperatorContext } from "./operator.ts";
 import { RecordCollector } from "./output.ts";
+import { callUser } from "./user-function.ts";
+import type { UserCall } from "./user-function.ts";
 
 /**
  * The side output of late records, if one is connected, has the name that the user gave its tag.
@@ -29,9 +31,13 @@ export class WindowLogic implements KeyedLogic {
   readonly #results: RecordCollector;
   readonly #late: RecordCollector | undefined;
   readonly #operator: WindowOperator;
+  /** For messages about functions of aggregates, triggers, gaps and results. */
+  readonly #place: Pick<UserCall, "uid" | "subtaskIndex" | "what">;
 
   constructor(context: OperatorContext, backend: KeyedBackend, options: WindowLogicOptions) {
     this.backend = backend;
+    const { uid, subtaskIndex } = context;
+    this.#place = { uid, subtaskIndex, what: "window" };
     const results = new RecordCollector(context.output);
     const late =
       options.lateTag === undefined
@@ -54,7 +60,7 @@ export class WindowLogic implements KeyedLogic {
   }
 
   processKeyed(batch: Batch, keys: KeyColumn): void {
-    this.#operator.processBatch(batch, keys);
+    callUser(this.#place, () => this.#operator.processBatch(batch, keys));
     this.#flush();
   }
 
@@ -68,7 +74,7 @@ export class WindowLogic implements KeyedLogic {
 
   fire(budget: number): boolean {
     if (!this.#operator.isFiring) return true;
-    const isDone = this.#operator.fire(budget);
+    const isDone = callUser(this.#place, () => this.#operator.fire(budget));
     this.#flush();
     return isDone;
   }

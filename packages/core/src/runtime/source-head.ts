@@ -27,6 +27,7 @@ import { timestampExtractor } from "../time/timestamp-extractor.ts";
 import type { TimestampExtractor } from "../time/timestamp-extractor.ts";
 import { MAX_WATERMARK, NO_WATERMARK } from "../time/timestamp.ts";
 import type { WatermarkStrategy } from "../time/watermark-strategy.ts";
+import { callUser } from "../operators/user-function.ts";
 import type { ChainOutput } from "./chain.ts";
 
 /**
@@ -225,13 +226,18 @@ export class SourceHead implements ReaderOutput {
       return;
     }
     const timestamps = new Float64Array(batch.count);
-    this.#extract(batch, timestamps);
+    const extract = this.#extract;
+    const watermarks = this.#watermarks;
+    const { uid, subtaskIndex } = this.#options.context;
+    callUser({ uid, subtaskIndex, what: "timestamp" }, () => extract(batch, timestamps));
     const stamped = batch.withTimestamps(timestamps);
     this.#options.output.emit(stamped);
-    this.#watermarks.onBatch(
-      splitId,
-      { count: batch.count, timestamps, records: () => stamped.records() },
-      this.#clock.monotonicMs(),
+    callUser({ uid, subtaskIndex, what: "watermark" }, () =>
+      watermarks.onBatch(
+        splitId,
+        { count: batch.count, timestamps, records: () => stamped.records() },
+        this.#clock.monotonicMs(),
+      ),
     );
   }
 

@@ -9,6 +9,7 @@
 import type { Batch } from "../columns/batch.ts";
 import { StatelessOperator } from "../operators/operator.ts";
 import type { OperatorContext } from "../operators/operator.ts";
+import { callUser } from "../operators/user-function.ts";
 import { SourceWatermarks } from "../time/source-watermarks.ts";
 import { timestampExtractor } from "../time/timestamp-extractor.ts";
 import type { TimestampExtractor } from "../time/timestamp-extractor.ts";
@@ -80,13 +81,16 @@ export class WatermarksOperator extends StatelessOperator {
   processBatch(batch: Batch): void {
     this.#context.metrics.countRecordsIn(batch.count);
     const timestamps = new Float64Array(batch.count);
-    this.#extract(batch, timestamps);
+    const { uid, subtaskIndex } = this.#context;
+    callUser({ uid, subtaskIndex, what: "timestamp" }, () => this.#extract(batch, timestamps));
     const stamped = batch.withTimestamps(timestamps);
     this.#context.output.emit(stamped);
-    this.#watermarks.onBatch(
-      INPUT_SPLIT,
-      { count: batch.count, timestamps, records: () => stamped.records() },
-      this.#context.env.clock.monotonicMs(),
+    callUser({ uid, subtaskIndex, what: "watermark" }, () =>
+      this.#watermarks.onBatch(
+        INPUT_SPLIT,
+        { count: batch.count, timestamps, records: () => stamped.records() },
+        this.#context.env.clock.monotonicMs(),
+      ),
     );
   }
 }

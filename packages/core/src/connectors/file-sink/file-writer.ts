@@ -25,6 +25,7 @@ import {
   safeRunId,
   sinkIdOf,
 } from "./file-names.ts";
+import { callUser } from "../../operators/user-function.ts";
 import { PendingPart } from "./pending-part.ts";
 
 /** Bytes on their way to storage above which a writer takes no further batch. */
@@ -82,6 +83,15 @@ export class FileWriter implements SinkWriter {
   }
 
   write(batch: Batch): void {
+    if (this.#options.partitionBy === undefined) {
+      this.#write(batch);
+      return;
+    }
+    const { uid, subtaskIndex } = this.#context;
+    callUser({ uid, subtaskIndex, what: "partitionBy" }, () => this.#write(batch));
+  }
+
+  #write(batch: Batch): void {
     const { encoder, partitionBy, rollBytes } = this.#options;
     const records = batch.records();
     let part = partitionBy === undefined ? this.#partOf("") : undefined;
