@@ -16,7 +16,12 @@ import type {
   Retention,
 } from "../graph/checkpoint-options.ts";
 import { parseDuration } from "../time/duration.ts";
-import { checkNumber, settingInvalid, settingNotSupported } from "./config-values.ts";
+import {
+  checkNumber,
+  refuseUnknownOptions,
+  settingInvalid,
+  settingNotSupported,
+} from "./config-values.ts";
 
 /** Validated settings: plain frozen data, echoed by status commands. */
 export interface CheckpointSettings {
@@ -46,6 +51,20 @@ export const MAX_RETAINED_CHECKPOINTS = 100_000;
 /** Flink's default of `execution.checkpointing.timeout`: 10 minutes. */
 const DEFAULT_TIMEOUT_MS = 600_000;
 
+const OPTIONS: readonly (keyof CheckpointOptions)[] = [
+  "interval",
+  "minPause",
+  "timeout",
+  "mode",
+  "maxConcurrent",
+  "tolerableFailures",
+  "incremental",
+  "retain",
+  "unaligned",
+  "alignedTimeout",
+];
+const RETAIN_OPTIONS: readonly (keyof RetainOptions)[] = ["count", "onCancellation", "onFailure"];
+
 const MODES: readonly CheckpointMode[] = ["exactly-once", "at-least-once"];
 const RETENTIONS: readonly Retention[] = ["keep", "delete"];
 
@@ -57,6 +76,7 @@ const RETENTIONS: readonly Retention[] = ["keep", "delete"];
  * checkpointSettings({ interval: "10s", minPause: "1s" }).timeoutMs; // 600_000
  */
 export function checkpointSettings(options: CheckpointOptions = {}): CheckpointSettings {
+  refuseUnknownOptions("checkpoint", options, OPTIONS);
   refuseUnaligned(options);
   return Object.freeze({
     intervalMs:
@@ -99,6 +119,7 @@ export function retentionOf({ retain }: CheckpointSettings): CheckpointRetention
 }
 
 function retainSettings(options: RetainOptions): Required<RetainOptions> {
+  refuseUnknownOptions("checkpoint.retain", options, RETAIN_OPTIONS);
   const { count = 1, onCancellation = "delete", onFailure = "keep" } = options;
   checkNumber("checkpoint.retain.count", count, {
     min: 1,

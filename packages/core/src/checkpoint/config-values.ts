@@ -8,6 +8,7 @@
 import { oxbowError } from "../errors.ts";
 import { parseDuration } from "../time/duration.ts";
 import type { DurationBounds } from "../time/duration.ts";
+import { unknownOption } from "../types/known-options.ts";
 import { nearestName } from "../types/nearest-name.ts";
 
 /** Configuration as it comes from the command line: key → text. */
@@ -104,6 +105,17 @@ export function settingInvalid(setting: string, value: string, expected: string)
     setting,
     value: shown,
   });
+}
+
+/** SETTING_INVALID for options of `setting` by names that do not exist. */
+export function refuseUnknownOptions(
+  setting: string,
+  options: object,
+  known: readonly string[],
+): void {
+  const problem = unknownOption(options, known);
+  if (problem === undefined) return;
+  throw oxbowError("SETTING_INVALID", `${setting} ${problem}`, { setting });
 }
 
 /** The error for a setting that exists in Flink and whose capability Oxbow does not have (yet). */

@@ -6,6 +6,7 @@ import { StreamEnvironment } from "../api/environment.ts";
 import type { DeclaredSettings, JobParameters } from "../api/environment.ts";
 import { isJob } from "../api/job.ts";
 import type { Job } from "../api/job.ts";
+import { restartSettings } from "../runtime/restart-strategy.ts";
 import { checkpointSettings } from "../checkpoint/checkpoint-settings.ts";
 import { onNothingLeft } from "../env/threads.ts";
 import { oxbowError } from "../errors.ts";
@@ -60,6 +61,7 @@ export function buildJob(job: Job, parameters: JobParameters): BuiltJob {
   validateGraph(graph);
   // Settings are checked before anything starts; what they come to is decided by the driver.
   if (declared.checkpoint !== undefined) checkpointSettings(declared.checkpoint);
+  if (declared.restart !== undefined) restartSettings(declared.restart);
   return { job: buildJobGraph(graph), declared, propertyGroups: [...propertyGroups] };
 }
 

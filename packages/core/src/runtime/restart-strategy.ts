@@ -9,7 +9,7 @@
  */
 import { assert } from "../assert.ts";
 import type { Range } from "../checkpoint/config-values.ts";
-import { checkNumber, settingInvalid } from "../checkpoint/config-values.ts";
+import { checkNumber, refuseUnknownOptions, settingInvalid } from "../checkpoint/config-values.ts";
 import type { Random } from "../env/env.ts";
 import { ERRORS, errorCode } from "../errors.ts";
 import type { ErrorKind } from "../errors.ts";
@@ -52,11 +52,32 @@ export const MAX_FAILURES_IN_INTERVAL = 10_000;
 export const RESTARTS_RANGE: Range = { min: 1, max: UNLIMITED_RESTARTS };
 const POSITIVE_MS = { minMs: 1 };
 
+/** Options of each kind. */
+const OPTIONS: Readonly<Record<RestartOptions["kind"], readonly string[]>> = {
+  none: [],
+  "fixed-delay": ["attempts", "delay"],
+  "failure-rate": ["maxFailuresPerInterval", "failureRateInterval", "delay"],
+  "exponential-delay": [
+    "initialBackoff",
+    "maxBackoff",
+    "backoffMultiplier",
+    "resetBackoffThreshold",
+    "jitterFactor",
+    "attempts",
+  ],
+};
+
 /**
  * Validates options, filling in Flink's defaults. Errors: `SETTING_INVALID`, `DURATION_INVALID`,
  * naming the field.
  */
 export function restartSettings(options: RestartOptions): RestartSettings {
+  const { kind } = options;
+  if (!Object.hasOwn(OPTIONS, kind)) {
+    const kinds = Object.keys(OPTIONS);
+    throw settingInvalid("restart.kind", String(kind), `one of ${kinds.join(", ")}`);
+  }
+  refuseUnknownOptions(`restart (${kind})`, options, ["kind", ...OPTIONS[kind]]);
   switch (options.kind) {
     case "none":
       return Object.freeze({ kind: "none" });
