@@ -13,11 +13,20 @@ import type { OperatorStateDescriptors } from "../state/operator-state.ts";
 import { watermarkStrategy } from "../time/watermark-strategy.ts";
 import type { WatermarkSettings } from "../time/watermark-strategy.ts";
 import { renderType } from "../types/schema.ts";
-import type { OptionalType, Type, TypeKind } from "../types/type.ts";
+import type { Type } from "../types/type.ts";
+import { checkWatermarks } from "./check-watermarks.ts";
 import { ConnectedStreams } from "./connected-streams.ts";
 import { KeyedStream } from "./keyed-stream.ts";
 import type { KeyField } from "./keyed-stream.ts";
-import { checkConnector, declaredField, draftNode, edgesFrom, refuse } from "./stream-base.ts";
+import {
+  callAfter,
+  checkConnector,
+  checkFunction,
+  declaredField,
+  draftNode,
+  edgesFrom,
+  refuse,
+} from "./stream-base.ts";
 import type { OperatorOptions, StreamPlace } from "./stream-base.ts";
 import { describeOperatorStates } from "./state-descriptions.ts";
 
@@ -29,15 +38,6 @@ const KINDS_WITH_SIDE_OUTPUTS: ReadonlySet<OperatorKind> = new Set([
   "coProcess",
   "keyedCoProcess",
   "window",
-]);
-
-/** Types whose values can be timestamps. */
-const TIMESTAMP_KINDS: ReadonlySet<TypeKind> = new Set([
-  "int32",
-  "int64",
-  "float64",
-  "timestamp",
-  "any",
 ]);
 
 /** See the file header. */
@@ -59,6 +59,7 @@ export class DataStream<out T> {
     fn: (record: T) => R,
     options: OperatorOptions & { readonly type?: Type<R> } = {},
   ): DataStream<R> {
+    checkFunction(callAfter(this.place, "map(…)"), fn);
     const node = this.place.builder.add(
       draftNode({
         uid: options.uid,
@@ -83,6 +84,7 @@ export class DataStream<out T> {
   filter<R extends T>(fn: (record: T) => record is R, options?: OperatorOptions): DataStream<R>;
   filter(fn: (record: T) => boolean, options?: OperatorOptions): DataStream<T>;
   filter(fn: (record: T) => boolean, options: OperatorOptions = {}): DataStream<T> {
+    checkFunction(callAfter(this.place, "filter(…)"), fn);
     const node = this.place.builder.add(
       draftNode({
         uid: options.uid,
@@ -112,6 +114,7 @@ export class DataStream<out T> {
     fn: (record: T) => Iterable<R>,
     options: OperatorOptions & { readonly type?: Type<R> } = {},
   ): DataStream<R> {
+    checkFunction(callAfter(this.place, "flatMap(…)"), fn);
     const node = this.place.builder.add(
       draftNode({
         uid: options.uid,
@@ -148,6 +151,7 @@ export class DataStream<out T> {
     definition: ProcessFunction<T, R, O>,
     options: Omit<OperatorOptions, "uid"> & { readonly type?: Type<R> } = {},
   ): DataStream<R> {
+    checkFunction(`process of "${uid}"`, (definition as Partial<typeof definition>).process);
     const operatorState: OperatorStateDescriptors = definition.operatorState ?? {};
     const functions = {
       operatorState,
@@ -182,6 +186,9 @@ export class DataStream<out T> {
   keyBy<F extends KeyField<T>>(field: F): KeyedStream<T, T[F]>;
   keyBy<K>(fn: (record: T) => K, type?: Type<K>): KeyedStream<T, K>;
   keyBy(by: string | ((record: T) => unknown), type?: Type<unknown>): KeyedStream<T, unknown> {
+    if (typeof by !== "string") {
+      checkFunction(callAfter(this.place, "keyBy(…), which names no field,"), by);
+    }
     const declared =
       typeof by === "string" ? declaredField(this.place, by, `keyBy("${by}")`) : type;
     const key: KeySpec = Object.freeze({ by: by, type: declared });
@@ -293,7 +300,7 @@ export class DataStream<out T> {
         { uid: name },
       );
     }
-    checkTimestampField(this.place, settings.timestamp);
+    checkWatermarks(this.place, settings);
     const node = this.place.builder.add(
       draftNode({
         uid: options.uid,
@@ -346,22 +353,6 @@ function commonType<T>(places: readonly StreamPlace<T>[]): Type<T> | undefined {
   return isCommon ? first : undefined;
 }
 
-/** GRAPH_INVALID for a field that is not there, or whose declared type holds no timestamps. */
-function checkTimestampField(place: StreamPlace<unknown>, timestamp: unknown): void {
-  if (typeof timestamp !== "string") return;
-  const what = `watermarks({ timestamp: "${timestamp}" })`;
-  const declared = declaredField(place, timestamp, what);
-  if (declared === undefined) return;
-  const type = declared.kind === "optional" ? (declared as OptionalType<unknown>).inner : declared;
-  if (TIMESTAMP_KINDS.has(type.kind)) return;
-  const { uid } = place.builder.node(place.node);
-  refuse(
-    `${what} after "${uid}": the field is of type ${renderType(declared)}. A timestamp is a ` +
-      `number of ms; give a function that makes one, such as (r) => Date.parse(r.${timestamp}).`,
-    { uid, field: timestamp, type: renderType(declared) },
-  );
-}
-
 function flatten<T>(place: StreamPlace<T>): StreamPlace<T>[] {
   const { others = [], ...first } = place;
   return [first, ...others];
@@ -384,7 +375,7 @@ export class SourceStream<out T> extends DataStream<T> {
     if (body.kind !== "source") refuse(`"${uid}" is no source.`, { uid });
     if (body.watermarks !== undefined)
       refuse(`The source "${uid}" has watermarks already.`, { uid });
-    checkTimestampField(this.place, settings.timestamp);
+    checkWatermarks(this.place, settings);
     builder.replace(node, { body: { ...body, watermarks: watermarkStrategy(settings, uid) } });
     return new DataStream<U>(this.place);
   }

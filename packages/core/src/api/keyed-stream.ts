@@ -8,6 +8,7 @@ import { KeyedProcessLogic } from "../operators/keyed-process-operator.ts";
 import type { KeyedProcessFunctions } from "../operators/keyed-process-operator.ts";
 import type { KeyedProcessFunction } from "../operators/process-function.ts";
 import type { StateDescriptors } from "../state/descriptors.ts";
+import { show } from "../types/codec.ts";
 import { t } from "../types/t.ts";
 import type { StructType, Type } from "../types/type.ts";
 import { aggregatePlan } from "../window/aggregate-plan.ts";
@@ -17,7 +18,7 @@ import type { WindowAssigner } from "../window/assigner.ts";
 import { ConnectedKeyedStreams } from "./connected-streams.ts";
 import { DataStream } from "./data-stream.ts";
 import { describeKeyedStates, describePlan } from "./state-descriptions.ts";
-import { draftNode, edgesFrom } from "./stream-base.ts";
+import { callAfter, checkFunction, draftNode, edgesFrom, refuse } from "./stream-base.ts";
 import type { OperatorOptions, StreamPlace } from "./stream-base.ts";
 import { WindowedStream } from "./windowed-stream.ts";
 
@@ -63,6 +64,7 @@ export class KeyedStream<out T, out K> {
     definition: KeyedProcessFunction<K, T, R, S>,
     options: Omit<OperatorOptions, "uid"> & { readonly type?: Type<R> } = {},
   ): DataStream<R> {
+    checkFunction(`process of "${uid}"`, (definition as Partial<typeof definition>).process);
     const states: StateDescriptors = definition.state ?? {};
     const functions = {
       process: [definition.process.bind(definition)],
@@ -133,6 +135,14 @@ export class KeyedStream<out T, out K> {
    * clicks.keyBy("user").window(session("30m")).aggregate("visits", { clicks: count() });
    */
   window(assigner: WindowAssigner<T>): WindowedStream<T, K> {
+    const { kind } = assigner as { readonly kind?: unknown };
+    if (typeof kind !== "string") {
+      refuse(
+        `${callAfter(this.place, "window(…)")} is given ${show(assigner)} instead of a window; ` +
+          'use tumbling("1h"), sliding("1h", "10m"), session("30m") or global().',
+        { given: show(assigner) },
+      );
+    }
     return new WindowedStream<T, K>({ place: this.place, key: this.key, assigner });
   }
 

@@ -9,6 +9,7 @@ import { checkAliases, type StateEvolution } from "../state/state-evolution.ts";
 import { t } from "../types/t.ts";
 import { schemaOf } from "../types/schema.ts";
 import type { Type } from "../types/type.ts";
+import { refuse } from "./stream-base.ts";
 import type { AggregatePlan, PlannedOutput } from "../window/aggregate-plan.ts";
 import { describeWindows } from "../window/window-description.ts";
 import type { WindowPlan } from "../window/window-plan.ts";
@@ -18,6 +19,7 @@ const WINDOWS = "$windows";
 
 /** Keyed states in the order of declaration. INVALID_ARGUMENT for aliases that clash. */
 export function describeKeyedStates(uid: string, states: StateDescriptors): StateDescription[] {
+  checkDeclared(uid, states, "valueState(…), listState(…), mapState(…) or the like");
   checkAliases(uid, states);
   return Object.entries(states).map(([name, descriptor]) => ({
     name,
@@ -32,6 +34,7 @@ export function describeOperatorStates(
   uid: string,
   states: OperatorStateDescriptors,
 ): StateDescription[] {
+  checkDeclared(uid, states, "operatorListState(…) or unionListState(…)");
   checkAliases(uid, states);
   return Object.entries(states).map(([name, descriptor]) => ({
     name,
@@ -39,6 +42,18 @@ export function describeOperatorStates(
     schema: schemaOf(descriptor.type),
     ...evolutionOf(descriptor),
   }));
+}
+
+/** GRAPH_INVALID for what is no declaration of a state, such as a bare type. */
+function checkDeclared(uid: string, states: object, instead: string): void {
+  for (const [name, given] of Object.entries(states)) {
+    const { aliases } = (given ?? {}) as { readonly aliases?: unknown };
+    if (Array.isArray(aliases)) continue;
+    refuse(`Operator "${uid}": its state "${name}" is no declared state; use ${instead}.`, {
+      uid,
+      state: name,
+    });
+  }
 }
 
 /** With the type of the keys, where a state has keys of its own. */

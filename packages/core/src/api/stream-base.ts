@@ -91,6 +91,17 @@ export function declaredField(
   return refuse(`${what} after "${uid}": ${missing}`, { uid, field });
 }
 
+/** GRAPH_INVALID unless `fn` is a function; `what` is for the message: `map(…) after "orders"`. */
+export function checkFunction(what: string, fn: unknown): void {
+  if (typeof fn === "function") return;
+  refuse(`${what} needs a function, but is given ${show(fn)}.`, { given: show(fn) });
+}
+
+/** `map(…) after "orders"`, for messages. */
+export function callAfter(place: StreamPlace<unknown>, call: string): string {
+  return `${call} after "${place.builder.node(place.node).uid}"`;
+}
+
 /** GRAPH_INVALID for what is no source or sink; programs run without their types checked too. */
 export function checkConnector(kind: "source" | "sink", uid: string, given: unknown): void {
   const { connector } = (given ?? {}) as { readonly connector?: unknown };

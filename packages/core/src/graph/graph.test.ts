@@ -126,6 +126,45 @@ const REFUSED: readonly [what: string, build: (env: StreamEnvironment) => void, 
       /Watermark alignment of "middle" cannot be: only a source can be held back/,
     ],
     [
+      "a map without its function",
+      (env) => flights(env).map("x" as never),
+      /map\(…\) after "flights" needs a function, but is given the string "x"\./,
+    ],
+    [
+      "a key that is neither field nor function",
+      (env) => flights(env).keyBy(undefined as never),
+      /keyBy\(…\), which names no field, after "flights" needs a function, but is given undefined/,
+    ],
+    [
+      "a process function without process",
+      (env) =>
+        flights(env)
+          .keyBy("origin")
+          .process("p", {} as never),
+      /process of "p" needs a function/,
+    ],
+    [
+      "a window that is only its size",
+      (env) =>
+        flights(env)
+          .keyBy("origin")
+          .window("1h" as never),
+      /window\(…\) after "flights" is given the string "1h" instead of a window; use tumbling\(/,
+    ],
+    [
+      "a state that is only a type",
+      (env) =>
+        flights(env)
+          .keyBy("origin")
+          .process("p", { state: { seen: t.bool as never }, process: () => undefined }),
+      /Operator "p": its state "seen" is no declared state; use valueState\(…\)/,
+    ],
+    [
+      "an option of watermarks that does not exist",
+      (env) => flights(env).watermarks({ timestamp: "at", outOfOrdernes: "5s" } as never),
+      /watermarks\(…\) after "flights" has no option "outOfOrdernes"; .* mean "outOfOrderness"\?/,
+    ],
+    [
       "a source that is none",
       (env) => env.source("lines", undefined as never),
       /source\("lines", …\) is given undefined instead of a source\. Give one, such as source\(/,
@@ -194,6 +233,42 @@ test("an aggregated field that the records do not have, or not as a number, is r
     code: "AGGREGATE_INVALID",
     message: /"mean", output "value": avg\(origin\) cannot take values of type string\. .*function/,
   });
+});
+
+test("aggregates that are left out are refused with the operator", () => {
+  assert.throws(
+    () =>
+      graphOf((env) =>
+        flights(env)
+          .keyBy("origin")
+          .aggregate("mean", undefined as never),
+      ),
+    { code: "AGGREGATE_INVALID", message: /^Operator "mean" is given no aggregates; give some/ },
+  );
+});
+
+test("options of checkpoints and restarts that do not exist are refused", () => {
+  for (const [build, message] of [
+    [
+      (env: StreamEnvironment) => env.checkpoint({ intervall: "5s" } as never),
+      /^checkpoint has no option "intervall"; there are interval, .* Did you mean "interval"\?$/,
+    ],
+    [
+      (env: StreamEnvironment) => env.checkpoint({ retain: { cout: 2 } } as never),
+      /^checkpoint\.retain has no option "cout"; .* Did you mean "count"\?$/,
+    ],
+    [
+      (env: StreamEnvironment) => env.restart({ kind: "fixd-delay" } as never),
+      /^restart\.kind is "fixd-delay"; expected one of none, fixed-delay, /,
+    ],
+    [
+      (env: StreamEnvironment) => env.restart({ kind: "fixed-delay", attemps: 3 } as never),
+      /^restart \(fixed-delay\) has no option "attemps"; .* Did you mean "attempts"\?$/,
+    ],
+  ] as const) {
+    const whole = (env: StreamEnvironment): void => flights(build(env)).sink("out", discard());
+    assert.throws(() => graphOf(whole), { code: "SETTING_INVALID", message });
+  }
 });
 
 test("fields of records whose type is not known are left to the records", () => {

@@ -70,6 +70,10 @@ export function aggregatePlan(
   spec: Aggregate<never, unknown> | AggregateSpec<never>,
   { uid, recordType }: { readonly uid: string; readonly recordType: Type<unknown> | undefined },
 ): AggregatePlan {
+  if (typeof spec !== "object" || spec === null) {
+    const message = `Operator "${uid}" is given no aggregates; give some, as { n: count() }.`;
+    throw oxbowError("AGGREGATE_INVALID", message, { uid });
+  }
   const isSingle = isAggregate(spec);
   const named = isSingle ? { value: spec } : spec;
   const names = Object.keys(named);
