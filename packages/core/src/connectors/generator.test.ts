@@ -142,6 +142,11 @@ test("a generator refuses settings that cannot work", () => {
   for (const wrong of [{ count: -1 }, { count: 1.5 }, { ratePerSecond: 0 }, { splits: 0 }]) {
     assert.throws(() => generator({ make, ...wrong }), { code: "CONNECTOR_INVALID" });
   }
+  assert.throws(() => generator({ make, rate: 5 } as never), { message: /has no option "rate"/ });
+  assert.throws(() => generator({ count: 5 } as never), {
+    code: "CONNECTOR_INVALID",
+    message: /give make, a function of the index/,
+  });
 });
 
 test("few records keep the rate, however many readers could share them", async () => {

@@ -16,6 +16,7 @@ import { BATCH_COUNT, Batch, type ColumnSet } from "../columns/batch.ts";
 import { oxbowError } from "../errors.ts";
 import { callUser } from "../operators/user-function.ts";
 import type { Type } from "../types/type.ts";
+import { checkOptions } from "./check-options.ts";
 import { checkSplitsCount } from "./collection.ts";
 import { CursorReader, type SplitCursor } from "./cursor-reader.ts";
 import type { ReaderContext, ReaderOutput, Source, Split } from "./source.ts";
@@ -33,6 +34,8 @@ export interface GeneratorSplit extends Split {
   readonly splitsCount: number;
   readonly position: number;
 }
+
+const OPTIONS = ["count", "ratePerSecond", "splits", "type", "make", "makeBatch"];
 
 interface GeneratorBase<T> {
   /** Records in all; undefined or Infinity: endless. */
@@ -60,6 +63,7 @@ export type GeneratorOptions<T> = GeneratorBase<T> &
  * generator({ count: 1_000, make: (index) => ({ id: index, value: index * 2 }) });
  */
 export function generator<T>(options: GeneratorOptions<T>): Source<T, GeneratorSplit> {
+  checkOptions("Source generator", options, OPTIONS);
   const count = options.count ?? Infinity;
   const rate = options.ratePerSecond;
   if (options.splits !== undefined) checkSplitsCount(options.splits, "generator");

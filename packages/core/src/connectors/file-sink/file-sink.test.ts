@@ -347,6 +347,10 @@ test("settings that cannot work are refused when the sink is made", () => {
     assert.throws(() => sinkOf(options), { code: "CONNECTOR_INVALID" });
   }
   assert.throws(() => sinkOf({}, csv()), { code: "CONNECTOR_INVALID" });
+  assert.throws(() => sinkOf({ rolBytes: 1 } as never), { message: /mean "rollBytes"\?$/ });
+  assert.throws(() => sinkOf({ compression: "gz" as never }), {
+    message: /^File sink: compression must be one of none, gzip, zstd, but is the string "gz"\.$/,
+  });
 });
 
 test("a record that the format cannot write fails with the reason", async () => {

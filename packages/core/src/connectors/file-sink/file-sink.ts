@@ -8,6 +8,7 @@ import { oxbowError } from "../../errors.ts";
 import type { Compression } from "../files/decompressor.ts";
 import type { Format } from "../formats/format.ts";
 import type { Sink } from "../sink.ts";
+import { checkChoice, checkFormat, checkOptions } from "../check-options.ts";
 import { FileCommitter } from "./file-committer.ts";
 import { FileWriter } from "./file-writer.ts";
 
@@ -25,6 +26,14 @@ export interface FileSinkOptions<T> {
   readonly compression?: Compression;
 }
 
+const CONNECTOR = "File sink";
+const OPTIONS: readonly (keyof FileSinkOptions<unknown>)[] = [
+  "rollBytes",
+  "partitionBy",
+  "prefix",
+  "suffix",
+  "compression",
+];
 const ROLL_BYTES = 128 * 1024 * 1024;
 const EXTENSIONS: Readonly<Record<Compression, string>> = { none: "", gzip: ".gz", zstd: ".zst" };
 
@@ -43,7 +52,10 @@ export function fileSink<T>(
   format: Format<T>,
   options: FileSinkOptions<T> = {},
 ): Sink<T> {
+  checkOptions(CONNECTOR, options, OPTIONS);
+  checkFormat(CONNECTOR, format);
   const { rollBytes = ROLL_BYTES, prefix = "part", compression = "none" } = options;
+  checkChoice(CONNECTOR, "compression", compression, Object.keys(EXTENSIONS));
   const suffix = options.suffix ?? format.extension + EXTENSIONS[compression];
   if (!(rollBytes >= 1)) throw invalid(`rollBytes must be above 0, but is ${rollBytes}`);
   checkNamePart("prefix", prefix);

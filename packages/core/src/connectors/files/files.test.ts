@@ -280,6 +280,33 @@ test("a path that is not there and a pattern without a match fail the source", a
 
 test("settings that cannot work are refused when the source is made", () => {
   assert.throws(() => files([], json()), { code: "CONNECTOR_INVALID" });
+  for (const [make, message] of [
+    [
+      () => files("/d", undefined as never),
+      "Source files needs a format, such as json() or csv(), but is given undefined.",
+    ],
+    [
+      () => files("/d", json(), { malformd: "skip" } as never),
+      'Source files has no option "malformd"; there are watch, malformed, splitBytes, ' +
+        'compression, recordBytesLimit. Did you mean "malformed"?',
+    ],
+    [
+      () => files("/d", json(), { malformed: "ignore" as never }),
+      "Source files: malformed must be one of fail, skip, side-output, but is the string " +
+        '"ignore".',
+    ],
+    [
+      () => csv({ delimeter: ";" } as never),
+      'Format csv has no option "delimeter"; there are type, columns, header, delimiter, quote, ' +
+        'splittable. Did you mean "delimiter"?',
+    ],
+    [
+      () => json({ id: t.int32 } as never),
+      "Format json takes a type such as t.struct({ … }), but is given an object of class Object.",
+    ],
+  ] as const) {
+    assert.throws(make, { code: "CONNECTOR_INVALID", message });
+  }
   assert.throws(() => files("/d", json(), { splitBytes: 0 }), { code: "CONNECTOR_INVALID" });
   assert.throws(() => files("/d/{", json()), { code: "CONNECTOR_INVALID" });
   assert.throws(() => files("/d", json(), { watch: "soon" }), { code: "DURATION_INVALID" });

@@ -12,6 +12,7 @@ import type { Source } from "../source.ts";
 import { type Compression, compressionOf } from "./decompressor.ts";
 import { FileCursor, type MalformedPolicy } from "./file-cursor.ts";
 import { FileEnumerator } from "./file-enumerator.ts";
+import { checkChoice, checkFormat, checkOptions } from "../check-options.ts";
 import type { FileSplit } from "./file-split.ts";
 import { compileGlob } from "./glob.ts";
 
@@ -34,6 +35,16 @@ export interface FilesOptions {
   readonly recordBytesLimit?: number;
 }
 
+const CONNECTOR = "Source files";
+const OPTIONS: readonly (keyof FilesOptions)[] = [
+  "watch",
+  "malformed",
+  "splitBytes",
+  "compression",
+  "recordBytesLimit",
+];
+const MALFORMED_POLICIES: readonly MalformedPolicy[] = ["fail", "skip", "side-output"];
+const COMPRESSIONS: readonly (Compression | "auto")[] = ["auto", "none", "gzip", "zstd"];
 const SPLIT_BYTES = 32 * 1024 * 1024;
 const RECORD_BYTES_LIMIT = 16 * 1024 * 1024;
 
@@ -52,6 +63,11 @@ export function files<T>(
   format: Format<T>,
   options: FilesOptions = {},
 ): Source<T, FileSplit> {
+  checkOptions(CONNECTOR, options, OPTIONS);
+  checkFormat(CONNECTOR, format);
+  const { malformed = "fail", compression = "auto" } = options;
+  checkChoice(CONNECTOR, "malformed", malformed, MALFORMED_POLICIES);
+  checkChoice(CONNECTOR, "compression", compression, COMPRESSIONS);
   const list = typeof paths === "string" ? [paths] : paths;
   const recordBytesLimit = options.recordBytesLimit ?? RECORD_BYTES_LIMIT;
   const watchMs =
@@ -60,7 +76,6 @@ export function files<T>(
   checkLimit("recordBytesLimit", recordBytesLimit);
   if (list.length === 0) throw invalid("give at least one path");
   for (const path of list) compileGlob(path);
-  const { compression = "auto" } = options;
   return {
     kind: "source",
     connector: "files",
@@ -84,7 +99,7 @@ export function files<T>(
           new FileCursor(split, {
             context,
             format: format,
-            malformed: options.malformed ?? "fail",
+            malformed,
             recordBytesLimit,
           }),
       }),

@@ -3,6 +3,7 @@
  */
 import { oxbowError } from "../../errors.ts";
 import { t } from "../../types/t.ts";
+import { checkOptions } from "../check-options.ts";
 import type { StructType, Type } from "../../types/type.ts";
 
 /** Settings of `csv`. */
@@ -35,8 +36,18 @@ export interface CsvLayout {
   readonly typeOf: (name: string) => Type<unknown>;
 }
 
+const OPTIONS: readonly (keyof CsvOptions<unknown>)[] = [
+  "type",
+  "columns",
+  "header",
+  "delimiter",
+  "quote",
+  "splittable",
+];
+
 /** Checks the settings; CONNECTOR_INVALID. */
 export function csvLayout(options: CsvOptions<unknown>): CsvLayout {
+  checkOptions("Format csv", options, OPTIONS);
   const { type } = options;
   if (type !== undefined && type.kind !== "struct") {
     throw invalid(`type must be a t.struct, but is a ${type.kind}`);

@@ -7,6 +7,8 @@
  */
 import { isUtf8 } from "node:buffer";
 import { Batch } from "../../columns/batch.ts";
+import { oxbowError } from "../../errors.ts";
+import { show } from "../../types/codec.ts";
 import type { Type } from "../../types/type.ts";
 import type { ByteWindow } from "./byte-window.ts";
 import { CoercionError, compileCoercion, type Coerce } from "./coerce.ts";
@@ -18,7 +20,7 @@ const CARRIAGE_RETURN = 13;
 
 /**
  * JSON lines. With a type, records have exactly the declared fields; without one, they are what
- * `JSON.parse` gives.
+ * `JSON.parse` gives. Error: `CONNECTOR_INVALID` for what is no type.
  *
  * @example
  * files("data/flights/*.jsonl", json(t.struct({ origin: t.string, departedAt: t.timestamp })));
@@ -26,6 +28,11 @@ const CARRIAGE_RETURN = 13;
 export function json(): Format<unknown>;
 export function json<T>(type: Type<T>): Format<T>;
 export function json<T>(type?: Type<T>): Format<T> {
+  if (type !== undefined && typeof (type as Partial<Type<T>> | null)?.kind !== "string") {
+    const given = show(type);
+    const message = `Format json takes a type such as t.struct({ … }), but is given ${given}.`;
+    throw oxbowError("CONNECTOR_INVALID", message, { format: "json" });
+  }
   return {
     kind: "format",
     name: "json",
