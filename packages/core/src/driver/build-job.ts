@@ -31,12 +31,15 @@ export function buildJob(job: Job, parameters: JobParameters): BuiltJob {
     restart: undefined,
     parallelism: undefined,
     maxParallelism: undefined,
+    aliases: new Map(),
   };
   const finish = (): ReturnType<GraphBuilder["build"]> =>
     builder.build({
       jobName: job.name,
       parallelism: parameters.parallelism ?? declared.parallelism ?? 1,
       maxParallelism: declared.maxParallelism,
+      adoptedMaxParallelisms: new Map(Object.entries(parameters.maxParallelisms ?? {})),
+      aliases: new Map(declared.aliases),
     });
   const propertyGroups = new Set<string>();
   const environment = new StreamEnvironment({

@@ -45,6 +45,25 @@ const REFUSED: readonly [what: string, build: (env: StreamEnvironment) => void, 
     ],
     ["an empty uid", (env) => flights(env, ""), /The uid "" of a source cannot be used/],
     ["a uid with a slash", (env) => flights(env, "a/b"), /"a\/b" .*without "\/"/],
+    [
+      "an alias for a uid that no operator has",
+      (env) => flights(env.aliases("old", "new")).sink("out", discard()),
+      /env.aliases\("old", …\): the job has no operator with the uid "old"\. The new/,
+    ],
+    [
+      "an alias that is the uid of an operator",
+      (env) => flights(env.aliases("out", "flights")).sink("out", discard()),
+      /env.aliases\("out", "flights"\): "flights" is the uid of an operator of the job/,
+    ],
+    [
+      "an alias that is given twice",
+      (env) =>
+        flights(env.aliases("out", "old").aliases("flights", "older", "old")).sink(
+          "out",
+          discard(),
+        ),
+      /The alias "old" is given twice, to "out" and to "flights"/,
+    ],
     ["a graph without sources", () => undefined, /The job "graph" has no source/],
     [
       "a stream that leads nowhere",
@@ -480,5 +499,28 @@ test("a union keeps a declared type only if all its streams declare it", () => {
   assert.equal(
     keyType((env) => sums(untyped(env).union(flights(env)))),
     undefined,
+  );
+});
+
+test("aliases are in the graph and change neither operator ids nor its hash", () => {
+  const build = (env: StreamEnvironment): void => flights(env).sink("out", discard());
+  const named = graphOf((env) => build(env.aliases("out", "older").aliases("out", "old")));
+  assert.deepEqual([...named.graph.aliases], [["out", ["older", "old"]]]);
+  assert.equal(graphHash(named), graphHash(graphOf(build)));
+});
+
+test("an adopted max parallelism goes before the derived one, a declared one before both", () => {
+  const maxOf = (build: (env: StreamEnvironment) => void): number[] => {
+    const parameters = { args: [], configuration: {}, parallelism: 2 };
+    const maxParallelisms = { out: 64 };
+    return buildJob(job("graph", build), { ...parameters, maxParallelisms }).job.vertices.map(
+      ({ maxParallelism }) => maxParallelism,
+    );
+  };
+  const build = (env: StreamEnvironment): void => flights(env).rebalance().sink("out", discard());
+  assert.deepEqual(maxOf(build), [128, 64]);
+  assert.deepEqual(
+    maxOf((env) => build(env.maxParallelism(32))),
+    [32, 32],
   );
 });
