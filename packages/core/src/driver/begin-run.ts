@@ -12,7 +12,7 @@ import { errorCode, oxbowError } from "../errors.ts";
 import type { StartPoint } from "../runtime/attempt.ts";
 import type { JobEvent } from "../runtime/job-event.ts";
 import type { HeldRun } from "../runtime/master-checkpoints.ts";
-import { checkRestore } from "../runtime/restore-plan.ts";
+import { checkPlan, planRestore } from "../runtime/restore-plan.ts";
 import { checkpointDirectoryName } from "../snapshot/checkpoint-inventory.ts";
 import { recoverCheckpointStore } from "../snapshot/checkpoint-store.ts";
 import type { CheckpointStore } from "../snapshot/checkpoint-store.ts";
@@ -116,7 +116,8 @@ async function chooseSnapshot(
 ): Promise<ChosenSnapshot> {
   const found = await findSnapshot(env.files, restore.path);
   const { metadata, directory } = found;
-  checkRestore(built.job, metadata);
+  const { allowNonRestoredState = false } = restore;
+  checkPlan(planRestore(built.job, metadata, { allowNonRestoredState }));
   if (restore.claimMode === "CLAIM") await checkClaimable(env, found);
   const { committing, discarding } = decideSinks({
     job: built.job,
@@ -234,11 +235,12 @@ function claim(env: Env, store: CheckpointStore, found: FoundSnapshot): void {
 
 /** The run's own newest checkpoint; another run may have begun from it meanwhile. */
 async function checkOwn(
-  { env, built }: RunBeginning,
+  { env, built, restore }: RunBeginning,
   run: RunDirectory,
   latest: CheckpointMetadata,
 ): Promise<void> {
-  checkRestore(built.job, latest);
+  const allowNonRestoredState = restore?.allowNonRestoredState ?? false;
+  checkPlan(planRestore(built.job, latest, { allowNonRestoredState }));
   const location = `${run.directory}/${checkpointDirectoryName(latest.checkpointId)}`;
   const notes = await restoreNotes(env.files, location);
   const other = notes.find(({ committingSinks }) => committingSinks.length > 0);

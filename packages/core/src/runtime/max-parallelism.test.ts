@@ -55,13 +55,13 @@ test("a max parallelism that is not declared is adopted from the snapshot", () =
     [64, 256, 128],
   );
   assert.deepEqual(planRestore(adopting, snapshot, REFUSE), plan);
-  checkRestore(adopting, snapshot);
+  checkRestore(adopting, snapshot, REFUSE);
 });
 
 test("a job that was not built with what it adopts is not run", () => {
   const snapshot = checkpointOf(keyed("first", 64));
   assert.throws(
-    () => checkRestore(graphOf(program()), snapshot),
+    () => checkRestore(graphOf(program()), snapshot, REFUSE),
     (error: Error) =>
       errorCode(error) === "RESTORE_MISMATCH" &&
       /"first" has max parallelism 64 in checkpoint 7, but the job has 128/.test(error.message),
@@ -76,7 +76,7 @@ test("a declared max parallelism that differs is refused with both numbers", () 
   assert.equal(problems.length, 1);
   assert.match(problems[0].message, /"first" has max parallelism 64 .* the job has 32/);
   assert.match(problems[0].remedy, /env.maxParallelism\(64\)/);
-  checkRestore(graphOf(program({ maxParallelism: 64 })), snapshot);
+  checkRestore(graphOf(program({ maxParallelism: 64 })), snapshot, REFUSE);
 });
 
 test("more subtasks than key groups are refused", () => {

@@ -226,11 +226,15 @@ export function checkPlan(plan: RestorePlan): void {
 }
 
 /**
- * Throws RESTORE_MISMATCH unless all state of the snapshot finds its place in the job as it was
- * built.
+ * Throws RESTORE_MISMATCH unless the snapshot can be restored into the job as it is built, with the
+ * max parallelisms that it adopts.
  */
-export function checkRestore(job: JobGraph, snapshot: CheckpointMetadata): void {
-  const plan = planRestore(job, snapshot, { allowNonRestoredState: false });
+export function checkRestore(
+  job: JobGraph,
+  snapshot: CheckpointMetadata,
+  options: { readonly allowNonRestoredState: AllowNonRestoredState },
+): void {
+  const plan = planRestore(job, snapshot, options);
   const problems = plan.isPossible ? unadoptedProblems(job, snapshot) : plan.problems;
   checkPlan({ ...plan, problems, isPossible: problems.length === 0 });
 }
