@@ -200,12 +200,28 @@ async function take(
     claim(env, store, found);
   }
   return {
-    metadata,
+    metadata: metadata.stop === "drain" ? reopened(metadata) : metadata,
     location: directory,
     segmentsDirectory,
     isOwn: false,
     discardingSinks: origin.discardingSinks,
   };
+}
+
+/**
+ * A drained job that goes on: that its input had ended, and event time with it, was not so. Its
+ * windows have fired and its timers are gone all the same.
+ */
+function reopened(metadata: CheckpointMetadata): CheckpointMetadata {
+  const operators = metadata.operators.map((operator) => ({
+    ...operator,
+    subtasks: operator.subtasks.map((subtask) => ({
+      ...subtask,
+      watermark: undefined,
+      hasEnded: false,
+    })),
+  }));
+  return { ...metadata, operators };
 }
 
 /** A run that goes on from its own checkpoint still has to delete what it had claimed. */
