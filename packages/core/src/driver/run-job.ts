@@ -31,6 +31,7 @@ import { oxbowError } from "../errors.ts";
 import type { RunDirectory } from "../snapshot/run-directory.ts";
 import { adoptSnapshot, buildJob, loadJob } from "./build-job.ts";
 import type { BuiltJob } from "./build-job.ts";
+import type { JobParameters } from "../api/environment.ts";
 import {
   DIRECTORY_KEY,
   jobParameters,
@@ -189,10 +190,7 @@ export async function startJob(
   const { built, parameters } = adoptSnapshot(definition, first, snapshot);
   const runId = run?.held.directory.jobId ?? drawRunId(env);
   const metrics = new JobMetrics(built.job);
-  const launcher: WorkerLauncher & { close?: () => Promise<void> } =
-    module === undefined
-      ? localLauncher({ env, job: built.job, chaos: undefined, encodesLocalChannels: env.verify })
-      : threadLauncher({ module, parameters, verify: env.verify });
+  const launcher = launcherOf({ env, built, module, parameters });
   const master = new JobMaster({
     env,
     job: built.job,
@@ -311,6 +309,20 @@ function drawRunId(env: Env): string {
       .toString(16)
       .padStart(8, "0"),
   ).join("");
+}
+
+function launcherOf(from: {
+  readonly env: Env;
+  readonly built: BuiltJob;
+  /** Undefined: the job runs on this thread. */
+  readonly module: string | undefined;
+  readonly parameters: JobParameters;
+}): WorkerLauncher & { close?: () => Promise<void> } {
+  const { env, built, module, parameters } = from;
+  const { verify } = env;
+  return module === undefined
+    ? localLauncher({ env, job: built.job, chaos: undefined, encodesLocalChannels: verify })
+    : threadLauncher({ module, parameters, verify });
 }
 
 /** Where savepoints go that name no place; undefined where nothing is kept. */
