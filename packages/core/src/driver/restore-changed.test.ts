@@ -125,7 +125,7 @@ test("another run goes on from a savepoint at any parallelism", async () => {
   });
 });
 
-test("a run keeps its max parallelism where another is derived from its new parallelism", async () => {
+test("a run keeps its max parallelism where its new parallelism would give another", async () => {
   const bench = new JobBench();
   const out = collect<number>();
   const build = counting(out, { hasExtra: false });
@@ -144,7 +144,7 @@ test("a run keeps its max parallelism where another is derived from its new para
   }
 });
 
-test("state that the program no longer has is refused, all of it at once, or left behind", async () => {
+test("state that the program has no more is refused, all at once, or left behind", async () => {
   const { bench, out, restore } = await stopped();
   const build = counting(out, { states: { count: STATES.count }, hasExtra: false });
   const error = await bench.refused(build, { ...KEPT, newRun: true, restore });
