@@ -12,7 +12,7 @@ import { errorCode, oxbowError } from "../errors.ts";
 import type { StartPoint } from "../runtime/attempt.ts";
 import type { JobEvent } from "../runtime/job-event.ts";
 import type { HeldRun } from "../runtime/master-checkpoints.ts";
-import { checkPlan, planRestore } from "../runtime/restore-plan.ts";
+import { checkRestore } from "../runtime/restore-plan.ts";
 import { checkpointDirectoryName } from "../snapshot/checkpoint-inventory.ts";
 import { recoverCheckpointStore } from "../snapshot/checkpoint-store.ts";
 import type { CheckpointStore } from "../snapshot/checkpoint-store.ts";
@@ -21,7 +21,7 @@ import type { CheckpointMetadata } from "../snapshot/metadata.ts";
 import { openRun } from "../snapshot/run-directory.ts";
 import type { RunDirectory } from "../snapshot/run-directory.ts";
 import type { RestoreOrigin, RunRecord } from "../snapshot/run-record.ts";
-import { discardClaimed, findSnapshot } from "../snapshot/savepoint-directory.ts";
+import { discardClaimed, findSnapshot, verifySnapshot } from "../snapshot/savepoint-directory.ts";
 import type { FoundSnapshot } from "../snapshot/savepoint-directory.ts";
 import {
   checkClaimable,
@@ -116,8 +116,9 @@ async function chooseSnapshot(
 ): Promise<ChosenSnapshot> {
   const found = await findSnapshot(env.files, restore.path);
   const { metadata, directory } = found;
-  const { allowNonRestoredState = false } = restore;
-  checkPlan(planRestore(built.job, metadata, { allowNonRestoredState }));
+  checkRestore(built.job, metadata);
+  // Before anything is begun: what a task would find only when it has been.
+  await verifySnapshot(env.files, found);
   if (restore.claimMode === "CLAIM") await checkClaimable(env, found);
   const { committing, discarding } = decideSinks({
     job: built.job,
@@ -140,7 +141,10 @@ async function doubtAbout(
   found: FoundSnapshot,
   ownJobId: string | undefined,
 ): Promise<string | undefined> {
-  const notes = await restoreNotes(env.files, found.directory);
+  const notes = await restoreNotes(env.files, {
+    directory: found.directory,
+    checkpointId: found.metadata.checkpointId,
+  });
   const other = notes.find(
     ({ jobId, committingSinks }) => jobId !== ownJobId && committingSinks.length > 0,
   );
@@ -188,6 +192,7 @@ async function take(
   const note = {
     jobId: run.jobId,
     jobName: built.job.graph.jobName,
+    checkpointId: metadata.checkpointId,
     restoredAt: env.clock.now(),
     committingSinks,
   };
@@ -200,28 +205,12 @@ async function take(
     claim(env, store, found);
   }
   return {
-    metadata: metadata.stop === "drain" ? reopened(metadata) : metadata,
+    metadata,
     location: directory,
     segmentsDirectory,
     isOwn: false,
     discardingSinks: origin.discardingSinks,
   };
-}
-
-/**
- * A drained job that goes on: that its input had ended, and event time with it, was not so. Its
- * windows have fired and its timers are gone all the same.
- */
-function reopened(metadata: CheckpointMetadata): CheckpointMetadata {
-  const operators = metadata.operators.map((operator) => ({
-    ...operator,
-    subtasks: operator.subtasks.map((subtask) => ({
-      ...subtask,
-      watermark: undefined,
-      hasEnded: false,
-    })),
-  }));
-  return { ...metadata, operators };
 }
 
 /** A run that goes on from its own checkpoint still has to delete what it had claimed. */
@@ -251,14 +240,16 @@ function claim(env: Env, store: CheckpointStore, found: FoundSnapshot): void {
 
 /** The run's own newest checkpoint; another run may have begun from it meanwhile. */
 async function checkOwn(
-  { env, built, restore }: RunBeginning,
+  { env, built }: RunBeginning,
   run: RunDirectory,
   latest: CheckpointMetadata,
 ): Promise<void> {
-  const allowNonRestoredState = restore?.allowNonRestoredState ?? false;
-  checkPlan(planRestore(built.job, latest, { allowNonRestoredState }));
+  checkRestore(built.job, latest);
   const location = `${run.directory}/${checkpointDirectoryName(latest.checkpointId)}`;
-  const notes = await restoreNotes(env.files, location);
+  const notes = await restoreNotes(env.files, {
+    directory: location,
+    checkpointId: latest.checkpointId,
+  });
   const other = notes.find(({ committingSinks }) => committingSinks.length > 0);
   if (other === undefined) return;
   throw oxbowError(

@@ -239,8 +239,7 @@ export class JobMaster {
     this.#hasRun = false;
     const start = this.#startPoint();
     try {
-      const { allowNonRestoredState = false } = this.#options;
-      if (start !== undefined) checkRestore(job, start.metadata, { allowNonRestoredState });
+      if (start !== undefined) checkRestore(job, start.metadata);
       const isOn = this.#checkpoints !== undefined;
       this.#attempt = new Attempt({
         env,

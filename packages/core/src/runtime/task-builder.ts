@@ -27,7 +27,7 @@ import { InputGate } from "./input-gate.ts";
 import type { DoorbellPanel } from "./doorbells.ts";
 import type { DeployMessage, SubtaskId, SubtaskRestore, WorkerMessage } from "./messages.ts";
 import { SinkOperator } from "./sink-operator.ts";
-import { SourceHead, SPLITS_STATE } from "./source-head.ts";
+import { SourceHead } from "./source-head.ts";
 import type { SplitSnapshot } from "./source-head.ts";
 import { restoreKeyed } from "./state-restore.ts";
 import { SubtaskMetrics } from "./subtask-metrics.ts";
@@ -61,6 +61,9 @@ export interface TaskBuilderOptions {
 
 /** The tag under which a source emits records that it could not read. */
 export const MALFORMED_TAG = "malformed";
+
+/** Name of the operator state that holds a source's splits. */
+const SPLITS_STATE = "splits";
 
 /** Builds and restores all tasks of this worker. Rejects if state cannot be restored. */
 export async function buildTasks(options: TaskBuilderOptions): Promise<HostedTask[]> {
@@ -153,9 +156,9 @@ class SubtaskBuilder {
 
   #restoredPoint(): { restoredWatermark: number | undefined; hadEnded: boolean } {
     const parts = this.#vertex.nodes.flatMap((node) => this.#restore.operators[node.uid] ?? []);
-    const lowest = Math.min(...parts.map(({ watermark }) => watermark ?? NO_WATERMARK));
+    const watermarks = parts.flatMap(({ watermark }) => watermark ?? []);
     return {
-      restoredWatermark: parts.length === 0 || lowest === NO_WATERMARK ? undefined : lowest,
+      restoredWatermark: watermarks.length === 0 ? undefined : Math.min(...watermarks),
       hadEnded: parts.length > 0 && parts.every(({ hasEnded }) => hasEnded),
     };
   }
@@ -376,15 +379,15 @@ class SubtaskBuilder {
       const restored = this.#restore.operators[uid];
       if (restored === undefined || restored.segments.length === 0) continue;
       assert(operator !== undefined, "only operators have keyed state");
-      const baseId = start.isOwn && restored.isBase ? start.checkpointId : undefined;
       await restoreKeyed({
         files: env.files,
         directory: start.segmentsDirectory,
         operator,
-        restore: restored,
-        restoredId: baseId,
+        segments: restored.segments,
+        isVerified: !start.isOwn,
+        restoredId: start.isOwn ? start.checkpointId : undefined,
       });
-      if (baseId !== undefined) snapshots.restored(baseId, uid, restored.segments);
+      if (start.isOwn) snapshots.restored(start.checkpointId, uid, restored.segments);
     }
   }
 

@@ -11,6 +11,7 @@
 import type { Files } from "../env/files.ts";
 import { errorCode, oxbowError, type OxbowError } from "../errors.ts";
 import type { CheckpointId } from "../state/barrier.ts";
+import { corrupted } from "./checked-text.ts";
 import { METADATA_NAME, readMetadata } from "./metadata-file.ts";
 import type { CheckpointMetadata, SegmentHandle } from "./metadata.ts";
 
@@ -108,11 +109,7 @@ async function inspect(
   let metadata: CheckpointMetadata | undefined;
   try {
     metadata = await readMetadata(files, `${runDirectory}/${directory}`);
-    if (metadata.checkpointId !== id) {
-      const message = `${runDirectory}/${directory} holds checkpoint ${metadata.checkpointId}.`;
-      const file = `${runDirectory}/${directory}/${METADATA_NAME}`;
-      throw oxbowError("METADATA_CORRUPTED", message, { file, offset: 0 });
-    }
+    checkPlace(`${runDirectory}/${directory}`, metadata);
     await checkSegments(files, runDirectory, metadata);
     return { id, directory, metadata, fault: undefined };
   } catch (error) {
@@ -128,6 +125,18 @@ const FAULTS = new Set<string>([
   "METADATA_VERSION_UNSUPPORTED",
   "SEGMENT_CORRUPTED",
 ]);
+
+/**
+ * METADATA_CORRUPTED where the `_metadata` in a directory `chk-<n>` is that of another snapshot:
+ * somebody has put it there.
+ */
+export function checkPlace(directory: string, metadata: CheckpointMetadata): void {
+  const { kind, checkpointId } = metadata;
+  const name = directory.slice(directory.lastIndexOf("/") + 1);
+  if (!DIRECTORY_NAME.test(name)) return;
+  if (kind === "checkpoint" && name === checkpointDirectoryName(checkpointId)) return;
+  throw corrupted(`${directory}/${METADATA_NAME}`, 0, `it is that of ${kind} ${checkpointId}`);
+}
 
 /**
  * SEGMENT_CORRUPTED where a segment of a snapshot is missing or has another size. `directory`: what

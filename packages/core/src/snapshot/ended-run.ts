@@ -79,7 +79,8 @@ async function isWanted(
   { complete }: CheckpointInventory,
 ): Promise<boolean> {
   for (const { id, fault } of complete) {
-    const notes = await restoreNotes(files, `${directory}/${checkpointDirectoryName(id)}`);
+    const snapshot = { directory: `${directory}/${checkpointDirectoryName(id)}`, checkpointId: id };
+    const notes = await restoreNotes(files, snapshot);
     if (fault !== undefined || notes.length > 0) return true;
   }
   return false;

@@ -10,11 +10,12 @@
 import { assert } from "../assert.ts";
 import type { Files } from "../env/files.ts";
 import { oxbowError } from "../errors.ts";
-import { checkSegments, segmentsOf, takeInventory } from "./checkpoint-inventory.ts";
+import { checkPlace, checkSegments, segmentsOf, takeInventory } from "./checkpoint-inventory.ts";
 import { parentOf } from "./durable-file.ts";
 import { METADATA_NAME, readMetadata, writeMetadata } from "./metadata-file.ts";
 import type { CheckpointMetadata } from "./metadata.ts";
 import { RUN_RECORD_NAME } from "./run-record.ts";
+import { openSegment } from "./segment-reader.ts";
 
 /** Name of a savepoint's directory. `random`: 12 hex digits. */
 export function savepointName(jobId: string, random: string): string {
@@ -65,9 +66,28 @@ export interface FoundSnapshot {
 export async function findSnapshot(files: Files, path: string): Promise<FoundSnapshot> {
   const directory = await directoryOf(files, path);
   const metadata = await readMetadata(files, directory);
+  checkPlace(directory, metadata);
   const segmentsDirectory = segmentsDirectoryOf(directory, metadata);
   await checkSegments(files, segmentsDirectory, metadata);
   return { metadata, directory, segmentsDirectory };
+}
+
+/**
+ * Reads all segments of a snapshot and compares them with what it says of them: bytes, operator,
+ * key groups. SEGMENT_CORRUPTED, SEGMENT_VERSION_UNSUPPORTED, FILE_IO.
+ */
+export async function verifySnapshot(files: Files, snapshot: FoundSnapshot): Promise<void> {
+  const { metadata, segmentsDirectory: directory } = snapshot;
+  for (const { uid, subtasks } of metadata.operators) {
+    for (const handle of subtasks.flatMap(({ segments }) => segments)) {
+      const segment = await openSegment(files, { directory, handle, uid });
+      try {
+        await segment.verify(handle.checksum);
+      } finally {
+        await segment.close();
+      }
+    }
+  }
 }
 
 function segmentsDirectoryOf(directory: string, metadata: CheckpointMetadata): string {

@@ -5,6 +5,8 @@
  * I1. Bytes that are not what was written are SEGMENT_CORRUPTED with file and offset, before a row
  *     of the damaged part is given out.
  * I2. All tombstones come before all puts, as they must be applied.
+ * I3. A segment that a snapshot names is the one that it means: what both say of it is compared
+ *     (`openSegment`); `verify` compares all bytes.
  */
 import { crc32 } from "node:zlib";
 import { assert } from "../assert.ts";
@@ -45,13 +47,24 @@ export interface KeyGroups {
 export interface SegmentSource {
   /** What `handle.file` is relative to. */
   readonly directory: string;
-  /** What the snapshot says of the segment; the size is compared when it is opened. */
+  /** What the snapshot says of the segment. */
   readonly handle: SegmentHandle;
+  /** The operator that the snapshot says it is of; undefined: not compared. */
+  readonly uid?: string | undefined;
 }
 
-/** Opens a segment that a snapshot names; see `openSegmentFile`. */
-export function openSegment(files: Files, source: SegmentSource): Promise<SegmentReader> {
-  return openSegmentFile(files, `${source.directory}/${source.handle.file}`, source.handle);
+/** Opens a segment that a snapshot names, and compares what both say of it. */
+export async function openSegment(files: Files, source: SegmentSource): Promise<SegmentReader> {
+  const { directory, handle } = source;
+  const path = `${directory}/${handle.file}`;
+  const segment = await openSegmentFile(files, path, handle);
+  try {
+    checkIdentity(path, segment.footer, source);
+    return segment;
+  } catch (error) {
+    await segment.close();
+    throw error;
+  }
 }
 
 /**
@@ -122,8 +135,8 @@ export class SegmentReader {
 
   /**
    * The rows of some key groups (default: all), a block at a time, in the order in which they
-   * apply. `dropped` rows come always; they speak for the segment's key groups only
-   * (`droppedRange`), which matters to who combines segments of several subtasks.
+   * apply. `dropped` rows come always; they speak for the segment's key groups only (`footer`),
+   * which matters to who combines segments of several subtasks.
    */
   async *rows(keyGroups?: KeyGroups): AsyncGenerator<RowColumns> {
     const { keyGroupStart, keyGroupEnd } = this.footer;
@@ -172,10 +185,7 @@ export class SegmentReader {
       const block = decodeBlock(bytes.subarray(0, size), origin);
       if (block.rowCount !== entry.rows) throw new RangeError("it has another number of rows");
       if (table === undefined) throw new RangeError("its table is not in the footer");
-      const rows = rowsOfBlock(block, table, { kind, ...partOf(block, wanted) });
-      if (kind !== "dropped") return rows;
-      const { keyGroupStart, keyGroupEnd } = this.footer;
-      return { ...rows, droppedRange: { start: keyGroupStart, end: keyGroupEnd } };
+      return rowsOfBlock(block, table, { kind, ...partOf(block, wanted) });
     } catch (error) {
       throw damagedBy(error, this.#path, offset);
     }
@@ -232,6 +242,25 @@ function readFooter(path: string, bytes: Uint8Array, offset: number): SegmentFoo
   } catch (error) {
     if (errorCode(error) === "METADATA_VERSION_UNSUPPORTED") throw error;
     throw damagedBy(error, path, offset, "the footer: ");
+  }
+}
+
+/** A whole segment in the place of another is SEGMENT_CORRUPTED too. */
+function checkIdentity(path: string, footer: SegmentFooter, source: SegmentSource): void {
+  const { handle, uid = footer.uid } = source;
+  const members: readonly [what: string, found: unknown, wanted: unknown][] = [
+    ["operator", footer.uid, uid],
+    ["checkpoint", footer.checkpointId, handle.createdBy],
+    ["kind", footer.kind, handle.kind],
+    ["first key group", footer.keyGroupStart, handle.keyGroupStart],
+    ["end of key groups", footer.keyGroupEnd, handle.keyGroupEnd],
+    ["rows", footer.rowsCount, handle.rowsCount],
+    ["tombstones", footer.tombstonesCount, handle.tombstonesCount],
+  ];
+  for (const [what, found, wanted] of members) {
+    if (found === wanted) continue;
+    const both = `${what}: ${String(found)}, the snapshot says ${String(wanted)}`;
+    throw segmentCorrupted(path, 0, `it is another segment; ${both}`);
   }
 }
 

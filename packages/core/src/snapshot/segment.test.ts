@@ -264,6 +264,30 @@ describe("damage to a segment", () => {
       assert.equal((await outcomeOf(process)).code, "SEGMENT_CORRUPTED");
     }));
 
+  it("by exchange with another segment is found by what both say of it", () =>
+    withProcess(async (process) => {
+      const handle = await write(process, SOME_ROWS);
+      assert.ok(handle !== undefined);
+      const others: (Partial<SegmentHandle> & { readonly uid?: string })[] = [
+        { uid: "other" },
+        { createdBy: 8 },
+        { kind: "full" },
+        { keyGroupStart: 1 },
+        { keyGroupEnd: 64 },
+        { rowsCount: handle.rowsCount + 1 },
+        { tombstonesCount: handle.tombstonesCount + 1 },
+      ];
+      for (const { uid = "count", ...other } of others) {
+        const source = { directory: "/run", handle: { ...handle, ...other }, uid };
+        await assert.rejects(openSegment(process.env.files, source), {
+          code: "SEGMENT_CORRUPTED",
+          message: /a\.seg is damaged at byte 0: it is another segment; .* the snapshot says /,
+        });
+      }
+      const right = { directory: "/run", handle, uid: "count" };
+      await (await openSegment(process.env.files, right)).close();
+    }));
+
   it("by exchange with another valid segment is found by verify", () =>
     withProcess(async (process) => {
       const handle = await write(process, SOME_ROWS);

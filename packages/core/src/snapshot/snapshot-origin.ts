@@ -8,6 +8,7 @@
 import type { Env } from "../env/env.ts";
 import type { Files } from "../env/files.ts";
 import { oxbowError } from "../errors.ts";
+import type { CheckpointId } from "../state/barrier.ts";
 import { checkpointDirectoryName, takeInventory } from "./checkpoint-inventory.ts";
 import {
   corrupted,
@@ -29,6 +30,8 @@ const FORMAT: CheckedTextFormat = { magic: "oxbow-restored", version: 1 };
 export interface RestoreNote {
   readonly jobId: string;
   readonly jobName: string;
+  /** Of the snapshot. */
+  readonly checkpointId: CheckpointId;
   /** Processing time, ms. */
   readonly restoredAt: number;
   /** Sinks whose transactions it commits, by uid. */
@@ -51,8 +54,11 @@ export async function wentOn(env: Env, snapshot: FoundSnapshot): Promise<string 
   return `its run went on to ${checkpointDirectoryName(newest)}`;
 }
 
-/** Runs that began from the snapshot in `directory`. */
-export async function restoreNotes(files: Files, directory: string): Promise<RestoreNote[]> {
+/** Runs that began from a snapshot. METADATA_CORRUPTED, METADATA_VERSION_UNSUPPORTED. */
+export async function restoreNotes(
+  files: Files,
+  { directory, checkpointId }: { readonly directory: string; readonly checkpointId: CheckpointId },
+): Promise<RestoreNote[]> {
   const notes = `${directory}/${RESTORED_NAME}`;
   if ((await files.status(notes)) === undefined) return [];
   const found: RestoreNote[] = [];
@@ -61,6 +67,9 @@ export async function restoreNotes(files: Files, directory: string): Promise<Res
     const path = `${notes}/${name}`;
     const { value } = decodeCheckedText(FORMAT, path, await readAll(files, path));
     if (!isNote(value)) throw corrupted(path, 0, "it does not say which run began from it");
+    if (value.jobId !== name || value.checkpointId !== checkpointId) {
+      throw corrupted(path, 0, `it says that run ${value.jobId} began from ${value.checkpointId}`);
+    }
     found.push(value);
   }
   return found;
@@ -120,6 +129,7 @@ function isNote(value: unknown): value is RestoreNote {
     typeof note === "object" &&
     typeof note?.jobId === "string" &&
     typeof note.jobName === "string" &&
+    typeof note.checkpointId === "number" &&
     typeof note.restoredAt === "number" &&
     Array.isArray(note.committingSinks)
   );
