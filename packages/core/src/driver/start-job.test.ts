@@ -7,6 +7,8 @@ import { collect } from "../connectors/collect.ts";
 import { collection } from "../connectors/collection.ts";
 import { errorCode } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
+import { t } from "../types/t.ts";
+import { count } from "../window/aggregates.ts";
 import { buildJob } from "./build-job.ts";
 import { JobBench, endless } from "./job.fixture.ts";
 import { runJob, startJob } from "./run-job.ts";
@@ -223,15 +225,25 @@ test("a canceled run that kept nothing says that it was canceled", async () => {
   assert.equal(end.status, "CANCELED");
 });
 
-test("a run whose parallelism has changed is refused with the operator's uid", async () => {
+test("a run goes on at another parallelism, but not at one above its max parallelism", async () => {
   const bench = new JobBench();
   const build = (env: StreamEnvironment): void =>
-    plain(env.checkpoint({ interval: 100 }).restart({ kind: "none" }));
-  await bench.running(build, KEPT);
+    env
+      .checkpoint({ interval: 100 })
+      .source("numbers", endless())
+      .keyBy((n) => n % 10, t.int32)
+      .aggregate("sums", { count: count() })
+      .sink("out", collect<unknown>());
+  const declaring = (env: StreamEnvironment): void => build(env.maxParallelism(4));
+  await bench.running(declaring, KEPT);
   await bench.until(() => bench.count("checkpoint") > 1);
   bench.restart();
-  const error = await bench.refused(build, { ...KEPT, parallelism: 2 });
-  assert.match(error.message, /operator "(numbers|out)" ran with parallelism 1/);
+  const error = await bench.refused(build, { ...KEPT, parallelism: 5 });
+  assert.match(error.message, /operator "sums" has a parallelism of 5, .* in 4 key groups/);
+  const handle = await bench.running(build, { ...KEPT, parallelism: 4 });
+  await bench.advance(500);
+  assert.equal(handle.status, "RUNNING");
+  await bench.world.scheduler.runUntil(handle.cancel());
 });
 
 test("a relative checkpoint directory needs a working directory", async () => {
