@@ -20,6 +20,8 @@ export interface JobParameters {
   readonly configuration: Readonly<Record<string, string>>;
   /** Undefined: what the program declares, or 1. */
   readonly parallelism: number | undefined;
+  /** By uid, the max parallelism that the snapshot restored from has; a declared one goes first. */
+  readonly maxParallelisms?: Readonly<Record<string, number>>;
 }
 
 /** Settings that a program may give itself; what it was started with goes first. */
@@ -28,6 +30,8 @@ export interface DeclaredSettings {
   restart: RestartOptions | undefined;
   parallelism: number | undefined;
   maxParallelism: number | undefined;
+  /** Old uids by new uid. */
+  readonly aliases: Map<string, readonly string[]>;
 }
 
 /** See the file header. */
@@ -114,6 +118,25 @@ export class StreamEnvironment {
    */
   maxParallelism(maxParallelism: number): this {
     this.#settings.maxParallelism = maxParallelism;
+    return this;
+  }
+
+  /**
+   * Gives an operator the state that it had under other uids: after a change of its uid to `uid`,
+   * it goes on from the state of the first of `oldUids` that the snapshot has. State under `uid`
+   * itself goes first, so the call may stay for good. Semantics: `docs/semantics/savepoints.md`,
+   * "Matching".
+   *
+   * Errors: GRAPH_INVALID when the job is started, if no operator has the uid, or an old uid is
+   * that of an operator of the job, or is given twice.
+   *
+   * @example
+   * env.aliases("totals-by-customer", "totals");
+   * orders.keyBy("customer").aggregate("totals-by-customer", { amount: sum("amount") });
+   */
+  aliases(uid: string, ...oldUids: [string, ...string[]]): this {
+    const { aliases } = this.#settings;
+    aliases.set(uid, Object.freeze([...(aliases.get(uid) ?? []), ...oldUids]));
     return this;
   }
 

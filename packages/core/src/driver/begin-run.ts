@@ -12,7 +12,7 @@ import { errorCode, oxbowError } from "../errors.ts";
 import type { StartPoint } from "../runtime/attempt.ts";
 import type { JobEvent } from "../runtime/job-event.ts";
 import type { HeldRun } from "../runtime/master-checkpoints.ts";
-import { checkRestore } from "../runtime/restore-plan.ts";
+import { checkPlan, planRestore } from "../runtime/restore-plan.ts";
 import { checkpointDirectoryName } from "../snapshot/checkpoint-inventory.ts";
 import { recoverCheckpointStore } from "../snapshot/checkpoint-store.ts";
 import type { CheckpointStore } from "../snapshot/checkpoint-store.ts";
@@ -116,7 +116,8 @@ async function chooseSnapshot(
 ): Promise<ChosenSnapshot> {
   const found = await findSnapshot(env.files, restore.path);
   const { metadata, directory } = found;
-  checkRestore(built.job, metadata);
+  const { allowNonRestoredState = false } = restore;
+  checkPlan(planRestore(built.job, metadata, { allowNonRestoredState }));
   // Before anything is begun: what a task would find only when it has been.
   await verifySnapshot(env.files, found);
   if (restore.claimMode === "CLAIM") await checkClaimable(env, found);
@@ -205,12 +206,28 @@ async function take(
     claim(env, store, found);
   }
   return {
-    metadata,
+    metadata: metadata.stop === "drain" ? reopened(metadata) : metadata,
     location: directory,
     segmentsDirectory,
     isOwn: false,
     discardingSinks: origin.discardingSinks,
   };
+}
+
+/**
+ * A drained job that goes on: that its input had ended, and event time with it, was not so. Its
+ * windows have fired and its timers are gone all the same.
+ */
+function reopened(metadata: CheckpointMetadata): CheckpointMetadata {
+  const operators = metadata.operators.map((operator) => ({
+    ...operator,
+    subtasks: operator.subtasks.map((subtask) => ({
+      ...subtask,
+      watermark: undefined,
+      hasEnded: false,
+    })),
+  }));
+  return { ...metadata, operators };
 }
 
 /** A run that goes on from its own checkpoint still has to delete what it had claimed. */
@@ -240,11 +257,12 @@ function claim(env: Env, store: CheckpointStore, found: FoundSnapshot): void {
 
 /** The run's own newest checkpoint; another run may have begun from it meanwhile. */
 async function checkOwn(
-  { env, built }: RunBeginning,
+  { env, built, restore }: RunBeginning,
   run: RunDirectory,
   latest: CheckpointMetadata,
 ): Promise<void> {
-  checkRestore(built.job, latest);
+  const allowNonRestoredState = restore?.allowNonRestoredState ?? false;
+  checkPlan(planRestore(built.job, latest, { allowNonRestoredState }));
   const location = `${run.directory}/${checkpointDirectoryName(latest.checkpointId)}`;
   const notes = await restoreNotes(env.files, {
     directory: location,

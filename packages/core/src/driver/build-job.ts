@@ -14,6 +14,8 @@ import { GraphBuilder } from "../graph/graph-builder.ts";
 import { buildJobGraph } from "../graph/job-graph.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
 import { validateGraph } from "../graph/validate.ts";
+import { adoptedMaxParallelisms } from "../runtime/max-parallelism.ts";
+import type { CheckpointMetadata } from "../snapshot/metadata.ts";
 
 /** A job whose program has run. */
 export interface BuiltJob {
@@ -31,12 +33,15 @@ export function buildJob(job: Job, parameters: JobParameters): BuiltJob {
     restart: undefined,
     parallelism: undefined,
     maxParallelism: undefined,
+    aliases: new Map(),
   };
   const finish = (): ReturnType<GraphBuilder["build"]> =>
     builder.build({
       jobName: job.name,
       parallelism: parameters.parallelism ?? declared.parallelism ?? 1,
       maxParallelism: declared.maxParallelism,
+      adoptedMaxParallelisms: new Map(Object.entries(parameters.maxParallelisms ?? {})),
+      aliases: new Map(declared.aliases),
     });
   const propertyGroups = new Set<string>();
   const environment = new StreamEnvironment({
@@ -63,6 +68,32 @@ export function buildJob(job: Job, parameters: JobParameters): BuiltJob {
   if (declared.checkpoint !== undefined) checkpointSettings(declared.checkpoint);
   if (declared.restart !== undefined) restartSettings(declared.restart);
   return { job: buildJobGraph(graph), declared, propertyGroups: [...propertyGroups] };
+}
+
+/** A program that has run, and what it was run with. */
+export interface BuiltWith {
+  readonly built: BuiltJob;
+  readonly parameters: JobParameters;
+}
+
+/**
+ * The job that goes on from a snapshot: with the max parallelisms that its state has there, where
+ * the program declares none. Runs the program once more if these are others.
+ */
+export function adoptSnapshot(
+  job: Job,
+  first: BuiltWith,
+  snapshot: CheckpointMetadata | undefined,
+): BuiltWith {
+  if (snapshot === undefined) return first;
+  const maxParallelisms = adoptedMaxParallelisms(first.built.job, snapshot);
+  const adopted = new Map(Object.entries(maxParallelisms));
+  const differs = first.built.job.vertices.some(({ nodes, maxParallelism }) =>
+    nodes.some(({ uid }) => (adopted.get(uid) ?? maxParallelism) !== maxParallelism),
+  );
+  if (!differs) return first;
+  const parameters = { ...first.parameters, maxParallelisms };
+  return { built: buildJob(job, parameters), parameters };
 }
 
 /** What Node refuses a module with before any of its code has run. */

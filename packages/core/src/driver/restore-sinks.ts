@@ -4,6 +4,7 @@
  */
 import { oxbowError } from "../errors.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
+import { matchOperators } from "../runtime/operator-match.ts";
 import type { CheckpointMetadata } from "../snapshot/metadata.ts";
 import type { SinkRestore } from "./restore-options.ts";
 
@@ -45,13 +46,12 @@ export function decideSinks(situation: SinkSituation): SinkDecision {
 }
 
 function restoredSinks({ job, metadata }: SinkSituation): string[] {
-  const inSnapshot = new Set(
-    metadata.operators.filter(({ kind }) => kind === "sink").map(({ uid }) => uid),
-  );
-  return job.graph.nodes
-    .filter(({ body }) => body.kind === "sink" && body.sink.guarantee === "exactly-once")
-    .map(({ uid }) => uid)
-    .filter((uid) => inSnapshot.has(uid));
+  return matchOperators(job, metadata)
+    .filter(({ node, stored }) => {
+      const { body } = node;
+      return body.kind === "sink" && body.sink.guarantee === "exactly-once" && stored !== undefined;
+    })
+    .map(({ node }) => node.uid);
 }
 
 function checkNames(named: Readonly<Record<string, SinkRestore>>, uids: readonly string[]): void {

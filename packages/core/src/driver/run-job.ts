@@ -29,8 +29,9 @@ import type { Env } from "../env/env.ts";
 import { nodeEnv } from "../env/node-env.ts";
 import { oxbowError } from "../errors.ts";
 import type { RunDirectory } from "../snapshot/run-directory.ts";
-import { buildJob, loadJob } from "./build-job.ts";
+import { adoptSnapshot, buildJob, loadJob } from "./build-job.ts";
 import type { BuiltJob } from "./build-job.ts";
+import type { JobParameters } from "../api/environment.ts";
 import {
   DIRECTORY_KEY,
   jobParameters,
@@ -156,23 +157,23 @@ export async function startJob(
 ): Promise<JobStart> {
   if (isJobWorker()) throw startedByWorker();
   const env = options.env ?? nodeEnv();
-  const parameters = jobParameters(options);
-  const { configuration } = parameters;
+  const given = jobParameters(options);
+  const { configuration } = given;
   const module = options.module ?? (isJob(job) ? undefined : String(job));
   const definition = isJob(job) ? job : await loadJob(String(job));
-  const built = buildJob(definition, parameters);
-  const workersCount = workersOf(built);
+  const first = { built: buildJob(definition, given), parameters: given };
+  const workersCount = workersOf(first.built);
   const directory = options.checkpointDirectory ?? configuration[DIRECTORY_KEY];
-  const settings = jobSettings(built, configuration, directory !== undefined);
+  const settings = jobSettings(first.built, configuration, directory !== undefined);
   const onEvent = options.onEvent ?? (() => undefined);
-  const unread = unreadProperties(configuration, built.propertyGroups);
+  const unread = unreadProperties(configuration, first.built.propertyGroups);
   if (unread !== undefined) onEvent({ kind: "warning", error: unread });
   const run =
     directory === undefined
       ? undefined
       : await beginRun({
           env,
-          built,
+          built: first.built,
           checkpoint: settings.checkpoint,
           directory: absolute(env, directory),
           jobId: options.jobId,
@@ -185,12 +186,11 @@ export async function startJob(
   if (run === undefined && settings.checkpoint.intervalMs !== undefined) {
     onEvent({ kind: "warning", error: checkpointsWithoutPlace() });
   }
+  const snapshot = run?.held.store.latest ?? run?.held.begunFrom?.metadata;
+  const { built, parameters } = adoptSnapshot(definition, first, snapshot);
   const runId = run?.held.directory.jobId ?? drawRunId(env);
   const metrics = new JobMetrics(built.job);
-  const launcher: WorkerLauncher & { close?: () => Promise<void> } =
-    module === undefined
-      ? localLauncher({ env, job: built.job, chaos: undefined, encodesLocalChannels: env.verify })
-      : threadLauncher({ module, parameters, verify: env.verify });
+  const launcher = launcherOf({ env, built, module, parameters });
   const master = new JobMaster({
     env,
     job: built.job,
@@ -309,6 +309,20 @@ function drawRunId(env: Env): string {
       .toString(16)
       .padStart(8, "0"),
   ).join("");
+}
+
+function launcherOf(from: {
+  readonly env: Env;
+  readonly built: BuiltJob;
+  /** Undefined: the job runs on this thread. */
+  readonly module: string | undefined;
+  readonly parameters: JobParameters;
+}): WorkerLauncher & { close?: () => Promise<void> } {
+  const { env, built, module, parameters } = from;
+  const { verify } = env;
+  return module === undefined
+    ? localLauncher({ env, job: built.job, chaos: undefined, encodesLocalChannels: verify })
+    : threadLauncher({ module, parameters, verify });
 }
 
 /** Where savepoints go that name no place; undefined where nothing is kept. */

@@ -113,6 +113,21 @@ test("a drained job has fired all windows, and its savepoint says so", async () 
   assert.deepEqual([metadata.kind, metadata.stop], ["savepoint", "drain"]);
 });
 
+test("a drained job that goes on reads what it had not read, in event time", async () => {
+  const bench = new JobBench();
+  const out = sinks();
+  const { location } = await stop(bench, await half(bench, out), true);
+  const seen = out.running.records().length;
+  const build = counting(out.running, out.windows);
+  await bench.run(build, { ...KEPT, restore: { path: location } });
+  const expected = await straight();
+  assert.deepEqual(contents(out).running, expected.running);
+  // The window that was cut by the end of time is there in two parts; all others are whole.
+  const cut = Math.floor(seen / 100) * 1_000;
+  const others = (texts: string[]): string[] => texts.filter((text) => !text.includes(`:${cut},`));
+  assert.deepEqual(others(contents(out).windows), others(expected.windows));
+});
+
 test("savepoints change nothing for the job, and several jobs begin from one", async () => {
   const bench = new JobBench();
   const [first, left, right] = [sinks(), sinks(), sinks()];

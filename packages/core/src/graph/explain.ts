@@ -110,7 +110,8 @@ export function explainText(job: JobGraph): string {
   return `${lines.join("\n")}\n`;
 }
 
-function renderState({ kind, schema, version, windows }: StateDescription): string {
+/** A state in words: `value int32, version 2`. SCHEMA_UNREADABLE where it is not. */
+export function renderState({ kind, schema, version, windows }: StoredState): string {
   if (windows !== undefined) return windowsText(windows);
   const ofVersion = version === undefined ? "" : `, version ${version}`;
   return `${kind} ${renderSchema(schema)}${ofVersion}`;

@@ -1,21 +1,16 @@
 // Graphs: what is refused and how it is said, chaining, partitioners, explain and its hash.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { DataStream } from "../api/data-stream.ts";
 import type { StreamEnvironment } from "../api/environment.ts";
 import { job } from "../api/job.ts";
-import { collect } from "../connectors/collect.ts";
 import { collection } from "../connectors/collection.ts";
 import { discard } from "../connectors/for-each.ts";
 import { buildJob } from "../driver/build-job.ts";
 import { errorCode } from "../errors.ts";
 import { sideOutput } from "../operators/process-function.ts";
-import { listState, valueState } from "../state/descriptors.ts";
 import { t } from "../types/t.ts";
-import { operatorId } from "../types/operator-id.ts";
 import { avg, count } from "../window/aggregates.ts";
 import { session, tumbling } from "../window/assigner.ts";
-import { explain, explainText, graphHash } from "./explain.ts";
 import type { JobGraph } from "./job-graph.ts";
 
 const Flight = t.struct({ origin: t.string, at: t.timestamp, delay: t.int32 });
@@ -45,6 +40,25 @@ const REFUSED: readonly [what: string, build: (env: StreamEnvironment) => void, 
     ],
     ["an empty uid", (env) => flights(env, ""), /The uid "" of a source cannot be used/],
     ["a uid with a slash", (env) => flights(env, "a/b"), /"a\/b" .*without "\/"/],
+    [
+      "an alias for a uid that no operator has",
+      (env) => flights(env.aliases("old", "new")).sink("out", discard()),
+      /env.aliases\("old", …\): the job has no operator with the uid "old"\. The new/,
+    ],
+    [
+      "an alias that is the uid of an operator",
+      (env) => flights(env.aliases("out", "flights")).sink("out", discard()),
+      /env.aliases\("out", "flights"\): "flights" is the uid of an operator of the job/,
+    ],
+    [
+      "an alias that is given twice",
+      (env) =>
+        flights(env.aliases("out", "old").aliases("flights", "older", "old")).sink(
+          "out",
+          discard(),
+        ),
+      /The alias "old" is given twice, to "out" and to "flights"/,
+    ],
     ["a graph without sources", () => undefined, /The job "graph" has no source/],
     [
       "a stream that leads nowhere",
@@ -376,109 +390,5 @@ test("one stream feeds several consumers, chained or not, and its side outputs o
       ["split:late -> late", true],
       ["split:late -> spread", false],
     ],
-  );
-});
-
-test("operators without a uid have a path below the nearest uid above them", () => {
-  const uids = (build: (env: StreamEnvironment) => void): string[] =>
-    graphOf(build).graph.nodes.map(({ uid }) => uid);
-  const base = (env: StreamEnvironment): void =>
-    flights(env)
-      .map((f) => f)
-      .filter(() => true)
-      .sink("out", discard());
-  assert.deepEqual(uids(base), ["flights", "flights/map.0", "flights/map.0/filter.0", "out"]);
-  const more = (env: StreamEnvironment): void => {
-    flights(env, "before").sink("nothing", discard());
-    base(env);
-  };
-  assert.deepEqual(uids(more).slice(2), uids(base));
-});
-
-test("a program can look at its graph while it builds it", () => {
-  graphOf((env) => {
-    const stream = flights(env).keyBy("origin");
-    stream
-      .process("state", { state: { all: listState(t.string) }, process() {} })
-      .sink("out", discard());
-    const { text, operators } = env.explain();
-    assert.deepEqual(
-      operators.map(({ uid }) => uid),
-      ["flights", "state", "out"],
-    );
-    assert.deepEqual(
-      operators[1].states.map(({ name, kind }) => [name, kind]),
-      [["all", "list"]],
-    );
-    assert.match(text, /state all: list string/);
-  });
-});
-
-test("explain tells everything that two threads and a snapshot must agree on", () => {
-  const build = (env: StreamEnvironment): void =>
-    flights(env)
-      .watermarks({ timestamp: "at" })
-      .keyBy("origin")
-      .window(tumbling("1h"))
-      .aggregate("hours", { count: count(), delay: avg("delay") })
-      .sink("out", discard());
-  const graph = graphOf(build, 3);
-  const { operators, edges, jobName } = explain(graph);
-  assert.equal(jobName, "graph");
-  const [source, hours] = operators;
-  assert.equal(source.operatorId, operatorId("flights"));
-  assert.deepEqual([hours.kind, hours.key, hours.vertex], ["window", "origin", 1]);
-  assert.deepEqual([hours.parallelism, hours.maxParallelism], [3, 128]);
-  assert.match(hours.detail, /tumbling/);
-  assert.ok(hours.states.length > 0);
-  assert.deepEqual(
-    edges.map(({ name, partitioner }) => [name, partitioner]),
-    [
-      ["flights -> hours", "hash(origin)"],
-      ["hours -> out", "forward"],
-    ],
-  );
-  const text = explainText(graph);
-  assert.match(
-    text,
-    /^job "graph"\n\nvertex 0, parallelism 3 of at most 128\n {2}flights \(source/,
-  );
-  assert.match(text, /<- flights \[hash\(origin\)\]/);
-});
-
-test("equal programs have equal hashes, and what matters changes them", () => {
-  const build =
-    (uid: string, isInteger = true) =>
-    (env: StreamEnvironment): void =>
-      flights(env)
-        .keyBy("origin")
-        .process(uid, { state: { last: valueState(isInteger ? t.int32 : t.int64) }, process() {} })
-        .sink("out", discard());
-  const hash = (make: (env: StreamEnvironment) => void, parallelism = 1): string =>
-    graphHash(graphOf(make, parallelism));
-  assert.match(hash(build("a")), /^[0-9a-f]{32}$/);
-  assert.equal(hash(build("a")), hash(build("a")));
-  const others = [hash(build("b")), hash(build("a", false)), hash(build("a"), 2)];
-  assert.equal(new Set([hash(build("a")), ...others]).size, 4);
-});
-
-test("a union keeps a declared type only if all its streams declare it", () => {
-  const keyType = (build: (env: StreamEnvironment) => void): string | undefined =>
-    graphOf(build).graph.nodes.find(({ key }) => key !== undefined)?.key?.type?.kind;
-  const untyped = (env: StreamEnvironment) =>
-    env.source("untyped", collection<{ origin: string; at: number; delay: number }>([]));
-  const sums = (stream: DataStream<{ origin: string; at: number; delay: number }>): void =>
-    stream.keyBy("delay").aggregate("sums", { count: count() }).sink("out", collect());
-  assert.equal(
-    keyType((env) => sums(flights(env).union(flights(env, "more")))),
-    "int32",
-  );
-  assert.equal(
-    keyType((env) => sums(flights(env).union(untyped(env)))),
-    undefined,
-  );
-  assert.equal(
-    keyType((env) => sums(untyped(env).union(flights(env)))),
-    undefined,
   );
 });

@@ -89,12 +89,24 @@ function buildVertex(from: {
     index,
     name: nodes.map((node) => node.uid).join(" -> "),
     parallelism,
-    maxParallelism: graph.maxParallelism ?? defaultMaxParallelism(parallelism),
+    maxParallelism: maxParallelismOf(graph, nodes, parallelism),
     nodes: Object.freeze([...nodes]),
     inputs: edges.filter((edge) => edge.toVertex === index && !edge.isChained),
     outputs: edges.filter((edge) => edge.fromVertex === index && !edge.isChained),
     chained: edges.filter((edge) => edge.fromVertex === index && edge.isChained),
   });
+}
+
+/** Declared, or what the state of one of the operators has in snapshots, or derived. */
+function maxParallelismOf(
+  graph: StreamGraph,
+  nodes: readonly GraphNode[],
+  parallelism: number,
+): number {
+  if (graph.maxParallelism !== undefined) return graph.maxParallelism;
+  const adopted = new Set(nodes.flatMap(({ uid }) => graph.adoptedMaxParallelisms.get(uid) ?? []));
+  assert(adopted.size <= 1, () => `the operators of ${nodes[0].uid} adopt one max parallelism`);
+  return [...adopted][0] ?? defaultMaxParallelism(parallelism);
 }
 
 /** Parallelism of a node: its own, or the job's. */

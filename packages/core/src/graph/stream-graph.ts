@@ -123,6 +123,10 @@ export interface StreamGraph {
   readonly parallelism: number;
   /** Undefined: derived per operator from its parallelism, as Flink does. */
   readonly maxParallelism: number | undefined;
+  /** Where it is derived: by uid, what snapshots have it as; the same within a vertex. */
+  readonly adoptedMaxParallelisms: ReadonlyMap<string, number>;
+  /** By uid, the uids under which snapshots may have the operator's state; own ones go first. */
+  readonly aliases: ReadonlyMap<string, readonly string[]>;
   readonly nodes: readonly GraphNode[];
 }
 

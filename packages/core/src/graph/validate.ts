@@ -14,6 +14,7 @@ export const PARALLELISM_MAX = 32_768;
 export function validateGraph(graph: StreamGraph): void {
   checkParallelism(graph);
   checkEnds(graph);
+  checkAliases(graph);
   for (const node of graph.nodes) {
     checkForward(graph, node);
     checkEventTime(graph, node);
@@ -57,6 +58,39 @@ function checkEnds(graph: StreamGraph): void {
         `End every stream in .sink(uid, …); discard() is a sink that throws records away.`,
       { uid: node.uid, kind: node.kind },
     );
+  }
+}
+
+/** State must not be given to nobody, or to two operators. */
+function checkAliases(graph: StreamGraph): void {
+  const uids = new Set(graph.nodes.map((node) => node.uid));
+  const owners = new Map<string, string>();
+  for (const [uid, aliases] of graph.aliases) {
+    if (!uids.has(uid)) {
+      invalid(
+        `env.aliases("${uid}", …): the job has no operator with the uid "${uid}". ` +
+          `The new uid comes first, then the old ones.`,
+        { uid, aliases },
+      );
+    }
+    for (const alias of aliases) {
+      if (uids.has(alias)) {
+        invalid(
+          `env.aliases("${uid}", "${alias}"): "${alias}" is the uid of an operator of the job, ` +
+            `which has that state itself. An alias is a uid that no operator has any more.`,
+          { uid, alias },
+        );
+      }
+      const owner = owners.get(alias);
+      if (owner !== undefined) {
+        invalid(
+          `The alias "${alias}" is given twice, to "${owner}" and to "${uid}". ` +
+            `State goes to one operator: give the alias once.`,
+          { alias, uids: [owner, uid] },
+        );
+      }
+      owners.set(alias, uid);
+    }
   }
 }
 

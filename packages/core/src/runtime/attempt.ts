@@ -22,8 +22,9 @@ import type { Barrier, CheckpointId } from "../state/barrier.ts";
 import { AlignmentGroups } from "../time/watermark-alignment.ts";
 import type { ChannelGrant, MasterMessage, SubtaskId, WorkerMessage } from "./messages.ts";
 import { channelsOf, subtasksOf, workerOf } from "./placement.ts";
-import { retainedTransactions, subtaskRestores } from "./restore-plan.ts";
+import { storedOperator } from "./operator-match.ts";
 import { SourceCoordinator } from "./source-coordinator.ts";
+import { retainedTransactions, subtaskRestores } from "./subtask-restores.ts";
 import type { WorkerConnection, WorkerLauncher } from "./worker-connection.ts";
 
 /** The snapshot that an attempt starts from. */
@@ -185,7 +186,7 @@ export class Attempt {
       uid,
       source: body.source,
       parallelism: vertex.parallelism,
-      restored: start?.metadata.operators.find((operator) => operator.uid === uid)?.enumerator,
+      restored: start && storedOperator(job, start.metadata, uid)?.enumerator,
       send: (subtask, message) => {
         this.#post({ ...message, attempt, vertex: vertexIndex, subtask });
       },
@@ -233,7 +234,7 @@ export class Attempt {
       ),
       doorbells: shared.doorbells,
       metrics,
-      retainedTransactions: retainedTransactions(retained),
+      retainedTransactions: retainedTransactions(job, retained),
       restored: start && {
         checkpointId: start.metadata.checkpointId,
         segmentsDirectory: start.segmentsDirectory,

@@ -239,7 +239,8 @@ export class JobMaster {
     this.#hasRun = false;
     const start = this.#startPoint();
     try {
-      if (start !== undefined) checkRestore(job, start.metadata);
+      const { allowNonRestoredState = false } = this.#options;
+      if (start !== undefined) checkRestore(job, start.metadata, { allowNonRestoredState });
       const isOn = this.#checkpoints !== undefined;
       this.#attempt = new Attempt({
         env,

@@ -19,9 +19,20 @@ export interface SubtaskId {
   readonly subtask: number;
 }
 
+/** What one operator's subtask starts from: its share of a snapshot. */
+export interface OperatorRestore extends OperatorSubtaskSnapshot {
+  /**
+   * Whether the next checkpoint may build on these segments: they are exactly this subtask's, as it
+   * would write them itself. Not after a change of parallelism, name or states.
+   */
+  readonly isBase: boolean;
+  /** States in the segments that the operator has no more; their rows are passed over. */
+  readonly leftBehind: readonly string[];
+}
+
 /** What a subtask starts from, per uid of its chain. Empty for a fresh start. */
 export interface SubtaskRestore extends SubtaskId {
-  readonly operators: Readonly<Record<string, OperatorSubtaskSnapshot>>;
+  readonly operators: Readonly<Record<string, OperatorRestore>>;
 }
 
 /** One cross-thread channel. */

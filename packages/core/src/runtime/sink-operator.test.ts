@@ -59,7 +59,7 @@ function ledgerSink(ledger: Ledger): Sink<unknown> {
   };
 }
 
-function sinkBench(from?: SinkOperator) {
+function sinkBench(...from: readonly SinkOperator[]) {
   const ledger: Ledger = { log: [], waiting: [], isCommitting: false };
   const { env } = new SimWorld({ seed: "sink" }).startProcess();
   const operator = new SinkOperator({
@@ -70,7 +70,17 @@ function sinkBench(from?: SinkOperator) {
     retained: [],
     isDiscarding: false,
   });
-  if (from !== undefined) operator.states.restore(from.states.snapshot());
+  const snapshots = from.map(({ states }) => states.snapshot());
+  // As after a change of parallelism: the lists of the old subtasks, one behind the other.
+  operator.states.restore(
+    (snapshots[0] ?? []).map((part) => ({
+      ...part,
+      elements: snapshots
+        .flat()
+        .filter(({ name }) => name === part.name)
+        .flatMap(({ elements }) => elements),
+    })),
+  );
   operator.open();
   const write = (record: unknown): void => operator.processBatch(Batch.ofRecords([record]));
   const letGo = async (): Promise<void> => {
@@ -92,6 +102,26 @@ test("what is committed is every record once, in every mode of the harness", asy
     expect: numbers,
     orderedBy: () => "all",
   });
+});
+
+test("transactions of several old subtasks are committed checkpoint by checkpoint", async () => {
+  const old = ["a", "b"].map((name) => {
+    const { operator, write } = sinkBench();
+    for (const checkpointId of [1, 2]) {
+      write(name);
+      operator.prepareBarrier(checkpointId, false);
+    }
+    return operator;
+  });
+  const { operator, ledger, letGo } = sinkBench(...old);
+  const committed = operator.completed(2);
+  await drainPromises();
+  await letGo();
+  await committed;
+  assert.deepEqual(ledger.log, [
+    'writer ["state 2","state 2"] a@1,b@1,a@2,b@2',
+    "commit a@1, b@1, a@2, b@2",
+  ]);
 });
 
 test("a transaction is kept from its barrier until its checkpoint is complete", async () => {

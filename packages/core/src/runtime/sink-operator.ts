@@ -73,7 +73,9 @@ export class SinkOperator extends StatelessOperator {
     const { env, uid, subtaskIndex, parallelism } = this.#context;
     const identity: SinkIdentity = { ...run, env, uid, subtaskIndex, parallelism };
     const restored = this.states.handles[PENDING_STATE].get() as readonly Pending[];
-    this.#pending = isDiscarding ? [] : [...restored];
+    // Those of several old subtasks come one subtask after the other (I2).
+    const inOrder = restored.toSorted((a, b) => a.checkpointId - b.checkpointId);
+    this.#pending = isDiscarding ? [] : inOrder;
     this.#committer = sink.createCommitter?.(identity);
     this.#writer = sink.createWriter({
       ...identity,

@@ -36,6 +36,9 @@ import type { ChainOutput } from "./chain.ts";
  */
 const WATERMARK_BATCHES = 4;
 
+/** Name of the operator state that holds a source's splits. */
+export const SPLITS_STATE = "splits";
+
 /** A split and the state of its watermark generator: what a source snapshots per split. */
 export interface SplitSnapshot {
   readonly split: Split;

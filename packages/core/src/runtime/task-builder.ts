@@ -27,7 +27,7 @@ import { InputGate } from "./input-gate.ts";
 import type { DoorbellPanel } from "./doorbells.ts";
 import type { DeployMessage, SubtaskId, SubtaskRestore, WorkerMessage } from "./messages.ts";
 import { SinkOperator } from "./sink-operator.ts";
-import { SourceHead } from "./source-head.ts";
+import { SourceHead, SPLITS_STATE } from "./source-head.ts";
 import type { SplitSnapshot } from "./source-head.ts";
 import { restoreKeyed } from "./state-restore.ts";
 import { SubtaskMetrics } from "./subtask-metrics.ts";
@@ -61,9 +61,6 @@ export interface TaskBuilderOptions {
 
 /** The tag under which a source emits records that it could not read. */
 export const MALFORMED_TAG = "malformed";
-
-/** Name of the operator state that holds a source's splits. */
-const SPLITS_STATE = "splits";
 
 /** Builds and restores all tasks of this worker. Rejects if state cannot be restored. */
 export async function buildTasks(options: TaskBuilderOptions): Promise<HostedTask[]> {
@@ -156,9 +153,9 @@ class SubtaskBuilder {
 
   #restoredPoint(): { restoredWatermark: number | undefined; hadEnded: boolean } {
     const parts = this.#vertex.nodes.flatMap((node) => this.#restore.operators[node.uid] ?? []);
-    const watermarks = parts.flatMap(({ watermark }) => watermark ?? []);
+    const lowest = Math.min(...parts.map(({ watermark }) => watermark ?? NO_WATERMARK));
     return {
-      restoredWatermark: watermarks.length === 0 ? undefined : Math.min(...watermarks),
+      restoredWatermark: parts.length === 0 || lowest === NO_WATERMARK ? undefined : lowest,
       hadEnded: parts.length > 0 && parts.every(({ hasEnded }) => hasEnded),
     };
   }
@@ -379,15 +376,16 @@ class SubtaskBuilder {
       const restored = this.#restore.operators[uid];
       if (restored === undefined || restored.segments.length === 0) continue;
       assert(operator !== undefined, "only operators have keyed state");
+      const baseId = start.isOwn && restored.isBase ? start.checkpointId : undefined;
       await restoreKeyed({
         files: env.files,
         directory: start.segmentsDirectory,
         operator,
-        segments: restored.segments,
+        restore: restored,
         isVerified: !start.isOwn,
-        restoredId: start.isOwn ? start.checkpointId : undefined,
+        restoredId: baseId,
       });
-      if (start.isOwn) snapshots.restored(start.checkpointId, uid, restored.segments);
+      if (baseId !== undefined) snapshots.restored(baseId, uid, restored.segments);
     }
   }
 

@@ -135,8 +135,8 @@ export class SegmentReader {
 
   /**
    * The rows of some key groups (default: all), a block at a time, in the order in which they
-   * apply. `dropped` rows come always; they speak for the segment's key groups only (`footer`),
-   * which matters to who combines segments of several subtasks.
+   * apply. `dropped` rows come always; they speak for the segment's key groups only
+   * (`droppedRange`), which matters to who combines segments of several subtasks.
    */
   async *rows(keyGroups?: KeyGroups): AsyncGenerator<RowColumns> {
     const { keyGroupStart, keyGroupEnd } = this.footer;
@@ -185,7 +185,10 @@ export class SegmentReader {
       const block = decodeBlock(bytes.subarray(0, size), origin);
       if (block.rowCount !== entry.rows) throw new RangeError("it has another number of rows");
       if (table === undefined) throw new RangeError("its table is not in the footer");
-      return rowsOfBlock(block, table, { kind, ...partOf(block, wanted) });
+      const rows = rowsOfBlock(block, table, { kind, ...partOf(block, wanted) });
+      if (kind !== "dropped") return rows;
+      const { keyGroupStart, keyGroupEnd } = this.footer;
+      return { ...rows, droppedRange: { start: keyGroupStart, end: keyGroupEnd } };
     } catch (error) {
       throw damagedBy(error, this.#path, offset);
     }

@@ -5,13 +5,14 @@
 import assert from "node:assert/strict";
 import { t } from "../types/t.ts";
 import type { Type } from "../types/type.ts";
-import type { ChildValues } from "./child-source.ts";
+import { childValues, type ChildValues } from "./child-source.ts";
 import { listState, mapState, valueState } from "./descriptors.ts";
-import type { HashMapBackend } from "./hashmap-backend.ts";
-import type { KeyProbe } from "./key-probe.ts";
+import { HashMapBackend } from "./hashmap-backend.ts";
+import { KeyProbe } from "./key-probe.ts";
 import type { Pane, PaneFamily } from "./keyed-backend.ts";
-import type { Namespace } from "./row-chunk.ts";
+import type { ChunkPool, Namespace } from "./row-chunk.ts";
 import type { Table } from "./table.ts";
+import { valueColumns } from "./value-source.ts";
 
 /** Keys to use. */
 export interface KeySet {
@@ -20,7 +21,7 @@ export interface KeySet {
 }
 
 const STATS = t.struct({ count: t.int32, label: t.string, rate: t.optional(t.float64) });
-export const ACCUMULATOR = t.struct({ count: t.int64, label: t.string });
+const ACCUMULATOR = t.struct({ count: t.int64, label: t.string });
 export const STATES = {
   value: valueState(t.int32),
   stats: valueState(STATS, { default: { count: 0, label: "none" } }),
@@ -59,6 +60,47 @@ export interface Instance {
   readonly paneValues: ChildValues;
   readonly itemValues: ChildValues;
   readonly probe: KeyProbe;
+}
+
+/** An empty backend for some key groups; default: all. */
+export function freshInstance(
+  keySet: KeySet,
+  pool: ChunkPool,
+  range = { start: 0, end: MAX_PARALLELISM },
+): Instance {
+  const backend = new HashMapBackend({
+    uid: "model",
+    keyType: keySet.type,
+    maxParallelism: MAX_PARALLELISM,
+    keyGroupStart: range.start,
+    keyGroupEnd: range.end,
+    states: STATES,
+    clockNow: () => 0,
+    pool,
+    verify: true,
+  });
+  const family = backend.family({
+    name: "panes",
+    columns: valueColumns("value", ACCUMULATOR, { marked: false, hasTtl: false }),
+    children: [
+      {
+        name: "items",
+        keyType: undefined,
+        columns: valueColumns("value", t.string, { marked: false, hasTtl: false }),
+      },
+    ],
+  });
+  const pane = family.open({ start: 1, end: 1 });
+  const itemLayout = pane.children[0].layout;
+  family.drop({ start: 1, end: 1 });
+  const shared = { uid: "model", ttl: undefined, verify: true };
+  return {
+    backend,
+    family,
+    paneValues: childValues({ ...shared, layout: family.layout, type: ACCUMULATOR }),
+    itemValues: childValues({ ...shared, layout: itemLayout, type: t.string }),
+    probe: new KeyProbe(keySet.type, "model"),
+  };
 }
 
 export function emptyModel(): Model {

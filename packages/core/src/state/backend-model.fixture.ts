@@ -4,13 +4,12 @@
  * fresh backend and compared with the model as it was at the freeze.
  */
 import assert from "node:assert/strict";
-import { t } from "../types/t.ts";
 import {
-  ACCUMULATOR,
   assertEqual,
   cloneModel,
   dump,
   emptyModel,
+  freshInstance,
   type Instance,
   isEmpty,
   type KeySet,
@@ -20,17 +19,12 @@ import {
   type ModelPaneKey,
   NAMESPACES,
   readKey,
-  STATES,
   tablesOf,
   timerName,
 } from "./backend-dump.fixture.ts";
 import { chunkReader } from "./chunk-reader.ts";
-import { childValues } from "./child-source.ts";
-import { HashMapBackend } from "./hashmap-backend.ts";
-import { KeyProbe } from "./key-probe.ts";
 import type { BackendSnapshot } from "./keyed-backend.ts";
 import { ChunkPool, type RowChunk, type RowColumns } from "./row-chunk.ts";
-import { valueColumns } from "./value-source.ts";
 
 /** One step; `do` says which, the others are its arguments. */
 export interface Command {
@@ -94,39 +88,7 @@ class Run {
   }
 
   #fresh(): Instance {
-    const backend = new HashMapBackend({
-      uid: "model",
-      keyType: this.#keySet.type,
-      maxParallelism: MAX_PARALLELISM,
-      keyGroupStart: 0,
-      keyGroupEnd: MAX_PARALLELISM,
-      states: STATES,
-      clockNow: () => 0,
-      pool: this.#pool,
-      verify: true,
-    });
-    const family = backend.family({
-      name: "panes",
-      columns: valueColumns("value", ACCUMULATOR, { marked: false, hasTtl: false }),
-      children: [
-        {
-          name: "items",
-          keyType: undefined,
-          columns: valueColumns("value", t.string, { marked: false, hasTtl: false }),
-        },
-      ],
-    });
-    const pane = family.open({ start: 1, end: 1 });
-    const itemLayout = pane.children[0].layout;
-    family.drop({ start: 1, end: 1 });
-    const shared = { uid: "model", ttl: undefined, verify: true };
-    return {
-      backend,
-      family,
-      paneValues: childValues({ ...shared, layout: family.layout, type: ACCUMULATOR }),
-      itemValues: childValues({ ...shared, layout: itemLayout, type: t.string }),
-      probe: new KeyProbe(this.#keySet.type, "model"),
-    };
+    return freshInstance(this.#keySet, this.#pool);
   }
 
   step(command: Command): void {

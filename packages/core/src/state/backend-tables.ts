@@ -10,6 +10,7 @@ import { oxbowError } from "../errors.ts";
 import { schemaOf } from "../types/schema.ts";
 import { Changes } from "./changes.ts";
 import type { StateDescriptors } from "./descriptors.ts";
+import { dropPanes } from "./dropped-panes.ts";
 import { HeapFamily } from "./heap-family.ts";
 import type { HeapTimers, TimerKeys } from "./heap-timers.ts";
 import { KeyProbe } from "./key-probe.ts";
@@ -309,15 +310,11 @@ export class BackendTables {
     return children.get(name);
   }
 
-  /** Applies range tombstones of panes. */
-  dropPanes(rows: RowColumns): void {
+  /** Applies range tombstones of panes; `probe` holds keys of the operator. */
+  dropPanes(rows: RowColumns, probe: KeyProbe): void {
     const family = this.families.find((candidate) => candidate.name === rows.table);
     if (family === undefined) throw this.#unknownTable(rows.table);
-    const { namespaces } = rows;
-    assert(namespaces !== undefined, "dropped panes without namespaces");
-    for (let index = 0; index < rows.count; index++) {
-      family.drop({ start: namespaces.starts[index], end: namespaces.ends[index] });
-    }
+    dropPanes({ ...this.#options, family, probe }, rows);
   }
 
   #unknownTable(table: string): Error {

@@ -239,7 +239,7 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
   load(rows: RowColumns): void {
     this.#forgetKey();
     if (rows.kind === "dropped") {
-      this.#tables.dropPanes(rows);
+      this.#tables.dropPanes(rows, this.#probe);
       return;
     }
     const place = this.#tables.loadPlace(rows);

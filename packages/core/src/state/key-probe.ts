@@ -5,7 +5,7 @@
 import { KeyColumn } from "../columns/key-column.ts";
 import { ByteReader } from "../types/byte-reader.ts";
 import { ByteWriter } from "../types/byte-writer.ts";
-import { keyCodecOf, refuseKey, type KeyCodec } from "../types/key.ts";
+import { keyCodecOf, keyGroupOf, refuseKey, type KeyCodec } from "../types/key.ts";
 import type { EnumType, Type } from "../types/type.ts";
 import { offsetOf, slabOf } from "./arena.ts";
 import type { Table } from "./table.ts";
@@ -107,6 +107,11 @@ export class KeyProbe {
       this.#values[0] = this.codec.decode(this.#reader);
     }
     return this.keys.valueAt(0);
+  }
+
+  /** Key group of the key held. */
+  keyGroup(maxParallelism: number): number {
+    return keyGroupOf(this.codec.hashCode(this.value()), maxParallelism);
   }
 
   #setNumber(key: unknown, numberHash: KeyCodec["numberHash"]): void {

@@ -14,6 +14,8 @@
  * Semantics: docs/semantics/state.md.
  */
 
+import type { KeyGroupRange } from "../types/key.ts";
+
 /**
  * A pane's identity: for time windows `[start, end)` in ms; operators may use the pair as they
  * like.
@@ -68,6 +70,8 @@ export interface RowColumns {
   readonly count: number;
   /** Key group per row; zeros for `dropped`. */
   readonly keyGroups: Uint16Array;
+  /** `dropped` only: the key groups that the rows speak for; undefined: all. */
+  readonly droppedRange?: KeyGroupRange | undefined;
   /** Keys in the encoding of `types/key.ts`; empty for `dropped`. */
   readonly keys: ByteSlices;
   /** Undefined for tables without namespaces. */

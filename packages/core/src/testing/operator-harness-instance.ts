@@ -14,6 +14,7 @@ import type { GraphNode } from "../graph/stream-graph.ts";
 import type { Operator, OperatorContext } from "../operators/operator.ts";
 import { Chain, ChainOutput } from "../runtime/chain.ts";
 import { SinkOperator } from "../runtime/sink-operator.ts";
+import type { OperatorRestore } from "../runtime/messages.ts";
 import { restoreKeyed } from "../runtime/state-restore.ts";
 import { TaskSnapshots } from "../runtime/task-snapshots.ts";
 import type { SnapshotResult } from "../runtime/task-snapshots.ts";
@@ -53,9 +54,7 @@ export interface InstanceOptions {
 /** What an instance starts from. */
 export interface InstanceRestore {
   readonly checkpointId: CheckpointId;
-  readonly part: OperatorSubtaskSnapshot;
-  /** Whether the next checkpoint may be a delta on the restored one. */
-  readonly isBase: boolean;
+  readonly part: OperatorRestore;
 }
 
 /** See the file header. */
@@ -93,7 +92,7 @@ export class OperatorInstance {
   async open(): Promise<void> {
     const { restore } = this.#options;
     if (restore !== undefined) {
-      const { checkpointId, part, isBase } = restore;
+      const { checkpointId, part } = restore;
       const { uid } = this.#options.node;
       this.#operator.states?.restore(part.states);
       if (part.segments.length > 0) {
@@ -101,11 +100,10 @@ export class OperatorInstance {
           files: this.#options.env.files,
           directory: this.#options.directory,
           operator: this.#operator,
-          segments: part.segments,
-          isVerified: false,
-          restoredId: checkpointId,
+          restore: part,
+          restoredId: part.isBase ? checkpointId : undefined,
         });
-        if (isBase) this.#snapshots.restored(checkpointId, uid, part.segments);
+        if (part.isBase) this.#snapshots.restored(checkpointId, uid, part.segments);
       }
       this.#watermark = part.watermark ?? NO_WATERMARK;
     }

@@ -6,7 +6,9 @@ import type { Batch } from "../columns/batch.ts";
 import type { Env } from "../env/env.ts";
 import { HashPartitioner } from "../exchange/partitioner.ts";
 import type { GraphNode } from "../graph/stream-graph.ts";
-import type { OperatorSubtaskSnapshot } from "../snapshot/metadata.ts";
+import type { OperatorRestore } from "../runtime/messages.ts";
+import { operatorRestores } from "../runtime/subtask-restores.ts";
+import type { OperatorSnapshot, OperatorSubtaskSnapshot } from "../snapshot/metadata.ts";
 import { inlineSegmentWriter } from "../snapshot/segment-writer-client.ts";
 import type { SegmentWriterClient } from "../snapshot/segment-writer-client.ts";
 import type { Barrier, CheckpointId } from "../state/barrier.ts";
@@ -15,8 +17,8 @@ import type { EmittedRecord } from "./operator-harness-compare.ts";
 import { batchOf, feedsOf } from "./operator-harness-input.ts";
 import type { Feed, OperatorStep } from "./operator-harness-input.ts";
 import { HARNESS_MAX_PARALLELISM, OperatorInstance } from "./operator-harness-instance.ts";
-import type { InstanceRestore } from "./operator-harness-instance.ts";
 import type { HarnessMode } from "./operator-harness-modes.ts";
+import { operatorId } from "../types/operator-id.ts";
 import { SimWorld } from "./sim-env.ts";
 
 /** Directory of the simulated run. */
@@ -169,8 +171,8 @@ class HarnessRun {
   async #start(point: Point | undefined): Promise<void> {
     const { mode, node } = this.#options;
     const parallelism = mode.parallelisms[this.#attempt++ % mode.parallelisms.length];
-    const isRescaled = point !== undefined && point.parts.length !== parallelism;
-    if (isRescaled) this.#base = undefined;
+    const restores = point === undefined ? undefined : restoresOf(node, point, parallelism);
+    if (restores?.some(({ isBase }) => !isBase) === true) this.#base = undefined;
     this.#partitioners = partitionersOf(node, parallelism);
     this.#instances = [];
     for (let subtaskIndex = 0; subtaskIndex < parallelism; subtaskIndex++) {
@@ -183,7 +185,10 @@ class HarnessRun {
         subtaskIndex,
         parallelism,
         attempt: this.#attempt,
-        restore: restoreOf(point, { subtaskIndex, parallelism, isRescaled }),
+        restore:
+          point === undefined || restores === undefined
+            ? undefined
+            : { checkpointId: point.checkpointId, part: restores[subtaskIndex] },
         countLate: (count) => (this.#lateCount += count),
         letWork: () => new Promise((resolve) => this.#env.clock.soon(resolve)),
       });
@@ -255,22 +260,21 @@ function lengthsOf(
   return new Map([...emitted].map(([tag, records]) => [tag, records.length]));
 }
 
-/** All segments go to every instance, which takes the rows of its key groups. */
-function restoreOf(
-  point: Point | undefined,
-  to: { subtaskIndex: number; parallelism: number; isRescaled: boolean },
-): InstanceRestore | undefined {
-  if (point === undefined) return undefined;
-  const { checkpointId, parts } = point;
-  if (!to.isRescaled) return { checkpointId, part: parts[to.subtaskIndex], isBase: true };
-  const segments = parts.flatMap((part) => part.segments);
-  const watermarks = parts.map(({ watermark }) => watermark ?? -Infinity);
-  const least = Math.min(...watermarks);
-  const part: OperatorSubtaskSnapshot = {
-    segments,
-    states: [],
-    watermark: least === -Infinity ? undefined : least,
-    hasEnded: false,
+/** As the runtime deals the parts of a checkpoint out among subtasks. */
+function restoresOf(node: GraphNode, point: Point, parallelism: number): OperatorRestore[] {
+  const { parts } = point;
+  const stored: OperatorSnapshot = {
+    operatorId: operatorId(node.uid),
+    uid: node.uid,
+    kind: node.kind,
+    parallelism: parts.length,
+    maxParallelism: HARNESS_MAX_PARALLELISM,
+    stateSchemas: Object.fromEntries(
+      node.states.map(({ name, declared: _, ...state }) => [name, state]),
+    ),
+    enumerator: undefined,
+    subtasks: parts,
   };
-  return { checkpointId, part, isBase: false };
+  const vertex = { parallelism, maxParallelism: HARNESS_MAX_PARALLELISM };
+  return operatorRestores({ node, vertex }, stored);
 }

@@ -121,6 +121,8 @@ function buildNode<A, B, R>({ build, types }: OperatorCase<A, B, R>): BuiltNode 
     jobName: "harness",
     parallelism: 1,
     maxParallelism: undefined,
+    adoptedMaxParallelisms: new Map(),
+    aliases: new Map(),
   });
   const operators = nodes.filter(({ body }) => body.kind !== "source");
   const [node] = operators;
