@@ -16,7 +16,7 @@
  */
 import { assert } from "../assert.ts";
 import type { Clock } from "../env/env.ts";
-import { errorCode } from "../errors.ts";
+import { errorCode, fromWire } from "../errors.ts";
 import type { CheckpointId } from "../state/barrier.ts";
 import type { CheckpointSettings } from "./checkpoint-settings.ts";
 import type { CheckpointStatistics } from "./checkpoint-statistics.ts";
@@ -160,7 +160,7 @@ export class PendingCheckpoints {
     const pending = this.#pending.get(checkpointId);
     if (pending === undefined) this.#reportLate(decline);
     if (pending?.attempt !== attempt || pending.phase === "finalizing") return false;
-    this.abort(pending, { reason, cause: error });
+    this.abort(pending, { reason, cause: error && fromWire(error) });
     return true;
   }
 

@@ -189,6 +189,19 @@ test("a savepoint that fails leaves no directory, and the job running", async ()
   assert.deepEqual(contents(out), await straight());
 });
 
+test("who asked for a savepoint is told why a task could not write its part", async () => {
+  const bench = new JobBench();
+  const handle = await half(bench, sinks());
+  bench.process.env.files.inject({ kind: "io", operation: "write", path: /savepoint-.*\.seg/ });
+  await assert.rejects(
+    bench.world.scheduler.runUntil(handle.savepoint()),
+    (error: Error) =>
+      errorCode(error) === "SAVEPOINT_FAILED" &&
+      errorCode(error.cause) === "FILE_IO" &&
+      /savepoint-[^/]+\/.*\.seg/.test(error.message),
+  );
+});
+
 test("a job is stopped once at a time, and not when it is over", async () => {
   const bench = new JobBench();
   const handle = await half(bench, sinks());
