@@ -20,9 +20,9 @@ import { buildWindow } from "./job-windows.ts";
 import { pacedSource } from "./sim-source.ts";
 import type { InputRef, NodeSpec, Scenario, SimRecord, SourceSpec } from "./scenario.ts";
 
-/** Directory of a sink's files. */
-export function sinkDirectory(uid: string): string {
-  return `/out/${uid}`;
+/** Directory of a sink's files. `target`: several runs may write into the same. */
+export function sinkDirectory(target: number, uid: string): string {
+  return `/out/${target}/${uid}`;
 }
 
 /** File of a `files` source. */
@@ -31,17 +31,21 @@ export function sourceFile(uid: string): string {
 }
 
 /** The job; building it twice gives the same graph. */
-export function scenarioJob(scenario: Scenario, hooks: JobHooks): Job {
+export function scenarioJob(scenario: Scenario, hooks: JobHooks, target: number): Job {
   return job("simulated", (env) => {
     env.maxParallelism(scenario.maxParallelism);
     const streams = new Map<string, Records>();
-    for (const node of scenario.nodes) new NodeBuilder(env, { node, hooks, streams }).build();
+    for (const node of scenario.nodes) {
+      new NodeBuilder(env, { node, hooks, target, streams }).build();
+    }
   });
 }
 
 interface NodeParts {
   readonly node: NodeSpec;
   readonly hooks: JobHooks;
+  /** Of sinks. */
+  readonly target: number;
   /** By uid and tag. */
   readonly streams: Map<string, Records>;
 }
@@ -149,8 +153,9 @@ class NodeBuilder {
   }
 
   #buildSink(rollBytes: number | undefined, isPartitioned: boolean): void {
-    const { uid, parallelism } = this.#parts.node;
-    const sink = fileSink<unknown>(sinkDirectory(uid), json(), {
+    const { node, target } = this.#parts;
+    const { uid, parallelism } = node;
+    const sink = fileSink<unknown>(sinkDirectory(target, uid), json(), {
       ...(rollBytes === undefined ? {} : { rollBytes }),
       ...(isPartitioned
         ? { partitionBy: (record) => `p=${functions.digest([(record as SimRecord).key]) % 3}` }

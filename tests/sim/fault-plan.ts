@@ -79,9 +79,22 @@ const LABELS = [
   "syncDirectory /out",
   "chk-",
   "lock",
+  "savepoint-",
+  "_restored",
+  "user",
 ];
 
-const PATHS = ["", "shared/", "_metadata", ".pending", "/out", "run.json", "chk-"];
+const PATHS = [
+  "",
+  "shared/",
+  "_metadata",
+  ".pending",
+  "/out",
+  "run.json",
+  "chk-",
+  "savepoint-",
+  "_restored",
+];
 
 const OPERATIONS: readonly (FileOperation | undefined)[] = [
   undefined,
@@ -156,7 +169,7 @@ function makeDecline(random: Random): StorageFault {
   return {
     kind: "io",
     operation: pick(random, ["create", "write", "sync"]),
-    path: "shared/",
+    path: pick(random, ["shared/", "shared/", "savepoint-"]),
     afterCount: random.int(pick(random, [5, 50])),
     count: 1,
     delayMs: 0,

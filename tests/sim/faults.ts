@@ -76,6 +76,12 @@ export class Faults {
     this.#undo = this.areOver ? [] : this.#plan.storage.map((fault) => inject(process, fault));
   }
 
+  /** No process of the job lives; what users do meanwhile is not disturbed. */
+  detach(): void {
+    this.#process = undefined;
+    this.#armed = undefined;
+  }
+
   /** A function of the job sees a record. */
   seen(uid: string): void {
     const count = this.#seenCounts.get(uid) ?? 0;

@@ -5,12 +5,14 @@
 import { errorCode } from "../../packages/core/src/errors.ts";
 import { openRun } from "../../packages/core/src/snapshot/run-directory.ts";
 import type { SimProcess, SimWorld } from "../../packages/core/src/testing/sim-env.ts";
+import type { RunCommand } from "./sim-process.ts";
 
 /** What an intruder is told of. */
 export interface IntruderParts {
   readonly world: SimWorld;
   readonly checkpointDirectory: string;
   readonly jobName: string;
+  readonly command: RunCommand;
   /** Whether the process that it met holds the run at this moment. */
   readonly isHeld: () => boolean;
   readonly violation: (text: string) => void;
@@ -18,9 +20,15 @@ export interface IntruderParts {
 
 /** Starts a process that tries. The caller may kill it at any time. */
 export function intrude(parts: IntruderParts): SimProcess {
-  const { world, checkpointDirectory, jobName, isHeld, violation } = parts;
+  const { world, checkpointDirectory, jobName, command, isHeld, violation } = parts;
   const intruder = world.startProcess();
-  openRun(intruder.env, { checkpointDirectory, jobName }).then(
+  const { jobId, restore } = command;
+  const restoreFrom = restore && {
+    path: restore.path,
+    claimMode: restore.claimMode ?? "NO_CLAIM",
+    discardingSinks: [],
+  };
+  openRun(intruder.env, { checkpointDirectory, jobName, jobId, restoreFrom }).then(
     (opening) => {
       if (opening.kind === "open" && isHeld()) violation("a second process took the run over");
       intruder.kill();

@@ -3,19 +3,17 @@
  * exactly once. Results that hang on the order between channels are judged by what holds in every
  * order.
  */
+import type { Contents } from "./contents.ts";
 import { judgeLateWindow } from "./judge-late-window.ts";
 import { groups } from "./reference.ts";
 import type { Expected } from "./reference.ts";
 import type { NodeSpec, Scenario, SimRecord, StreamRef } from "./scenario.ts";
 
-/** Records by the uid of their sink, as read from the final files. */
-export type Committed = ReadonlyMap<string, readonly unknown[]>;
-
 /** Most differences that are told of one sink. */
 const TOLD_MAX = 5;
 
 /** What is wrong, in words; empty if nothing is. */
-export function judge(scenario: Scenario, expected: Expected, committed: Committed): string[] {
+export function judge(scenario: Scenario, expected: Expected, committed: Contents): string[] {
   return scenario.nodes
     .filter(({ operator }) => operator.kind === "sink")
     .flatMap((sink) => {
@@ -27,7 +25,7 @@ export function judge(scenario: Scenario, expected: Expected, committed: Committ
 interface SinkCase {
   readonly scenario: Scenario;
   readonly expected: Expected;
-  readonly committed: Committed;
+  readonly committed: Contents;
   readonly sink: NodeSpec;
 }
 

@@ -7,8 +7,8 @@ import { reportOf } from "./report.ts";
 import { runScenario } from "./run-scenario.ts";
 import type { Outcome } from "./run-scenario.ts";
 import { makeScenario } from "./make-scenario.ts";
-import { noCounts } from "./sim-process.ts";
-import type { Counts } from "./sim-process.ts";
+import { addCounts, noCounts } from "./counts.ts";
+import type { Counts } from "./counts.ts";
 
 /** Every so many seeds one is run twice. */
 const TWICE_EVERY = 20;
@@ -34,17 +34,16 @@ process.exitCode = await run(first, count);
 async function run(firstSeed: number, seedsCount: number): Promise<number> {
   const startedMs = performance.now();
   const failed: number[] = [];
-  const totals = { events: 0, virtualMs: 0, processes: 0 };
+  const totals = { events: 0, virtualMs: 0, runs: 0, processes: 0 };
   const counts = noCounts();
   for (let index = 0; index < seedsCount; index++) {
     const seed = firstSeed + index;
     const outcome = await runSeed(seed, seedsCount === 1 || index % TWICE_EVERY === 0);
     totals.events += outcome.eventsCount;
     totals.virtualMs += outcome.virtualMs;
+    totals.runs += outcome.runsCount;
     totals.processes += outcome.processesCount;
-    for (const name of Object.keys(counts) as (keyof Counts)[]) {
-      counts[name] += outcome.counts[name];
-    }
+    addCounts(counts, outcome.counts);
     if (outcome.problems.length > 0) {
       failed.push(seed);
       if (failed.length <= REPORTS_MAX) console.log(`${reportOf(makeScenario(seed), outcome)}\n`);
@@ -59,16 +58,26 @@ async function run(firstSeed: number, seedsCount: number): Promise<number> {
   console.log(
     `${seedsCount} seeds from ${firstSeed}: ${seedsCount - failed.length} passed, ` +
       `${failed.length} failed, in ${seconds} s (${totals.events} events, ` +
-      `${(totals.virtualMs / 1000).toFixed(0)} virtual s, ${totals.processes} processes, ` +
-      `${counts.restarts} restarts)`,
+      `${(totals.virtualMs / 1000).toFixed(0)} virtual s, ${totals.runs} runs, ` +
+      `${totals.processes} processes, ${counts.restarts} restarts)`,
   );
-  console.log(
+  for (const line of describeCounts(counts)) console.log(line);
+  if (failed.length > 0) console.log(`failed seeds: ${failed.join(" ")}`);
+  return failed.length === 0 ? 0 : 1;
+}
+
+function describeCounts(counts: Counts): string[] {
+  return [
     `checkpoints: ${counts.checkpoints} completed, ${counts.overlapped} of them begun while ` +
       `another was in flight; ${counts.failedCheckpoints} failed, ${counts.expired} of them ` +
       `expired, ${counts.declined} declined; ${counts.lostCompletions} notices lost`,
-  );
-  if (failed.length > 0) console.log(`failed seeds: ${failed.join(" ")}`);
-  return failed.length === 0 ? 0 : 1;
+    `savepoints: ${counts.savepoints} completed, ${counts.failedSavepoints} refused or failed; ` +
+      `${counts.suspended} runs suspended, ${counts.drained} drained, ${counts.incompleteStops} ` +
+      `of them not to the end; ${counts.left} given up`,
+    `runs begun from stops ${counts.fromStops}, other savepoints ${counts.fromSavepoints}, ` +
+      `checkpoints ${counts.fromCheckpoints}; ${counts.claimed} claimed, ${counts.discarding} ` +
+      `discarding, ${counts.moved} moved before, ${counts.deleted} deleted after`,
+  ];
 }
 
 async function runSeed(seed: number, isTwice: boolean): Promise<Outcome> {

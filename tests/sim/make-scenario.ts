@@ -4,7 +4,9 @@ import { pick } from "./draws.ts";
 import { makeFaults } from "./fault-plan.ts";
 import { makeGraph } from "./scenario-graph.ts";
 import { LONG_TIMEOUT_MS } from "./scenario.ts";
-import type { Scenario } from "./scenario.ts";
+import { sourceSinkOf } from "./judge-drained.ts";
+import type { NodeSpec, Scenario } from "./scenario.ts";
+import { makeStory } from "./story.ts";
 
 /** Half of the scenarios have one. */
 const LONG_TIMEOUTS_MS = [LONG_TIMEOUT_MS, LONG_TIMEOUT_MS];
@@ -12,7 +14,10 @@ const LONG_TIMEOUTS_MS = [LONG_TIMEOUT_MS, LONG_TIMEOUT_MS];
 /** The scenario of a seed. */
 export function makeScenario(seed: number): Scenario {
   const random = seededRandom(seed).fork("scenario");
-  const nodes = makeGraph(random.fork("graph"));
+  const runs = makeStory(random.fork("story"));
+  const isDrained = runs.some(({ acts }) => acts.some(({ kind }) => kind === "drain"));
+  const graph = makeGraph(random.fork("graph"));
+  const nodes = isDrained ? withSourceSinks(graph) : graph;
   const messageDelayMs = pick(random, [0, 0, 1, 5]);
   const slicesPutOffRate = pick(random, [0, 0.5, 0.9, 0.98]);
   const maps = nodes.filter(({ operator }) => operator.kind === "map").map(({ uid }) => uid);
@@ -42,5 +47,26 @@ export function makeScenario(seed: number): Scenario {
     },
     restartDelayMs: pick(random, [1, 5, 20]),
     faults,
+    runs,
   };
+}
+
+/**
+ * Every source has a sink of its own, so that it is known which records it had given when it was
+ * drained.
+ */
+function withSourceSinks(nodes: readonly NodeSpec[]): NodeSpec[] {
+  const missing = nodes.filter(
+    ({ uid, operator }) =>
+      operator.kind === "source" && !nodes.some((node) => node.uid === sourceSinkOf(uid)),
+  );
+  return [
+    ...nodes,
+    ...missing.map((source): NodeSpec => ({
+      ...source,
+      uid: sourceSinkOf(source.uid),
+      inputs: [{ streams: [{ uid: source.uid, tag: "main" }], partitioner: "auto" }],
+      operator: { kind: "sink", rollBytes: undefined, isPartitioned: false },
+    })),
+  ];
 }

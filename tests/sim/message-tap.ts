@@ -5,9 +5,11 @@
  */
 import type { MasterMessage, WorkerMessage } from "../../packages/core/src/runtime/messages.ts";
 import type { Clock, Random } from "../../packages/core/src/env/env.ts";
+import type { Barrier } from "../../packages/core/src/state/barrier.ts";
 import type { WorkerLauncher } from "../../packages/core/src/runtime/worker-connection.ts";
+import type { Checkers } from "./checkers.ts";
+import type { Counts } from "./counts.ts";
 import type { Faults } from "./faults.ts";
-import type { Counts } from "./sim-process.ts";
 import type { Trace } from "./trace.ts";
 
 /** Wraps `launcher`. `subtasksCount`: of the whole job. */
@@ -17,6 +19,7 @@ export function tapped(
     readonly trace: Trace;
     readonly faults: Faults;
     readonly counts: Counts;
+    readonly checkers: Checkers;
     readonly subtasksCount: number;
     readonly delay: MessageDelay;
   },
@@ -33,6 +36,7 @@ export function tapped(
           if (message.kind === "ended") {
             endedCounts.set(message.attempt, (endedCounts.get(message.attempt) ?? 0) + 1);
           }
+          tap.checkers.onWorkerMessage(message);
           toMaster.send(() => events.onMessage(message));
         },
       });
@@ -44,10 +48,11 @@ export function tapped(
         },
         post: (message) => {
           const haveAllEnded = endedCounts.get(message.attempt) === tap.subtasksCount;
-          const isLost =
-            message.kind === "completed" && !haveAllEnded && tap.faults.losesCompletion();
+          const isLast = haveAllEnded || tap.checkers.isStopping;
+          const isLost = message.kind === "completed" && !isLast && tap.faults.losesCompletion();
           const text = `master → worker ${worker.workerIndex}: ${describe(message)}`;
           if (worker.workerIndex === 0) inFlight.see(message);
+          tap.checkers.onMasterMessage(message);
           if (isLost) tap.counts.lostCompletions++;
           tap.trace.say(isLost ? `FAULT lost: ${text}` : text);
           if (!isLost) toWorker.send(() => connection.post(message));
@@ -116,12 +121,17 @@ class InFlight {
   }
 }
 
+function describeBarrier({ id, base, kind, stop }: Barrier): string {
+  const what = kind === "savepoint" ? `savepoint ${id}` : `${id} (base ${base ?? "none"})`;
+  return stop === undefined ? what : `${what}, ${stop}`;
+}
+
 function describe(message: MasterMessage | WorkerMessage): string {
   const place = "vertex" in message ? ` ${message.vertex}/${message.subtask}` : "";
   const head = `${message.kind}${place}`;
   switch (message.kind) {
     case "trigger":
-      return `${head} ${message.barrier.id} (base ${message.barrier.base ?? "none"})`;
+      return `${head} ${describeBarrier(message.barrier)}`;
     case "completed":
     case "aborted":
     case "ack":

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PLANTS } from "./plants.ts";
-import type { Plant } from "./plants.ts";
+import type { Plant } from "./plant.ts";
 import { runScenario } from "./run-scenario.ts";
 import { makeScenario } from "./make-scenario.ts";
 
@@ -25,7 +25,9 @@ async function findSeed(
   const repair = plant.install();
   try {
     for (let seed = 1; seed <= SEEDS_MAX; seed++) {
-      const { problems } = await runScenario(makeScenario(seed));
+      const scenario = makeScenario(seed);
+      if (plant.needs?.(scenario) === false) continue;
+      const { problems } = await runScenario(scenario);
       if (problems.length > 0) return { seed, problem: problems[0] };
     }
   } finally {

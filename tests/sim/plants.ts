@@ -9,17 +9,12 @@ import { CheckpointStore } from "../../packages/core/src/snapshot/checkpoint-sto
 import { Changes } from "../../packages/core/src/state/changes.ts";
 import type { CopySet } from "../../packages/core/src/state/copy-set.ts";
 import { HeapFamily } from "../../packages/core/src/state/heap-family.ts";
+import { replace } from "./plant.ts";
+import type { Plant } from "./plant.ts";
+import { SAVEPOINT_PLANTS } from "./savepoint-plants.ts";
 import { Table } from "../../packages/core/src/state/table.ts";
 
-/** A mistake. */
-export interface Plant {
-  /** What is broken. */
-  readonly name: string;
-  /** Breaks it; the function returned repairs it. */
-  install(): () => void;
-}
-
-export const PLANTS: readonly Plant[] = [
+const CHECKPOINT_PLANTS: readonly Plant[] = [
   {
     name: "the barrier alignment: records behind a barrier are processed before its snapshot",
     install: () =>
@@ -99,6 +94,8 @@ export const PLANTS: readonly Plant[] = [
   },
 ];
 
+export const PLANTS: readonly Plant[] = [...CHECKPOINT_PLANTS, ...SAVEPOINT_PLANTS];
+
 /** Leaves out the copy of touched rows, or of removed ones. */
 function plantInCopies(isLeftOut: (isRemoving: boolean) => boolean): () => void {
   let isRemoving = false;
@@ -134,21 +131,4 @@ function empty(copySet: CopySet): void {
   copySet.copySlice = () => 0;
   copySet.copyTouched = () => undefined;
   Object.defineProperty(copySet, "isDone", { get: () => true });
-}
-
-type Method<T, A extends unknown[], R> = (this: T, ...args: A) => R;
-
-/** Replaces a method by what `make` makes of it; the function returned puts it back. */
-function replace<T extends object, K extends keyof T>(
-  prototype: T,
-  name: K,
-  make: (
-    original: T[K] extends (...args: infer A) => infer R ? Method<T, A, R> : never,
-  ) => T[K] extends (...args: infer A) => infer R ? Method<T, A, R> : never,
-): () => void {
-  const original = prototype[name];
-  prototype[name] = make(original as never) as T[K];
-  return () => {
-    prototype[name] = original;
-  };
 }

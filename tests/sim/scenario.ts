@@ -1,7 +1,7 @@
 /*
- * Scenario: one simulated job with everything that happens to it, as plain data:
- * records, graph, settings, faults. The same data drives the engine (`build-job.ts`) and the
- * reference interpreter (`reference.ts`).
+ * Scenario: one simulated job with everything that happens to it, as plain data: records, graph,
+ * settings, faults, and what its user does. The same data drives the engine (`build-job.ts`) and
+ * the reference interpreter (`reference.ts`).
  *
  * Workloads have a well-defined outcome whatever the order between channels. Each stream has a
  * *regime* that says what may be done with it:
@@ -11,6 +11,7 @@
  * How a sink's content is judged follows from the operator before it (`judge.ts`).
  */
 import type { FaultPlan } from "./fault-plan.ts";
+import type { RunSpec } from "./story.ts";
 
 /** What all streams carry. `n` counts records where they are combined. */
 export interface SimRecord {
@@ -146,4 +147,6 @@ export interface Scenario {
   };
   readonly restartDelayMs: number;
   readonly faults: FaultPlan;
+  /** At least one, which begins from nothing. */
+  readonly runs: readonly RunSpec[];
 }

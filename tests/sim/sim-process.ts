@@ -1,25 +1,28 @@
 /*
- * One life of a simulated process: it takes the run over, recovers the checkpoints, and runs the
- * job to its end, as the library's driver does (`driver/run-job.ts`), but on many workers and with
- * an ear on everything.
+ * One life of a simulated process: it begins or resumes the run as the library's driver does
+ * (`driver/begin-run.ts`), and runs the job to its end, but on many workers and with an ear on
+ * everything.
  */
-import {
-  checkpointSettings,
-  retentionOf,
-} from "../../packages/core/src/checkpoint/checkpoint-settings.ts";
+import { checkpointSettings } from "../../packages/core/src/checkpoint/checkpoint-settings.ts";
+import { beginRun } from "../../packages/core/src/driver/begin-run.ts";
+import type { BuiltJob } from "../../packages/core/src/driver/build-job.ts";
+import type { RestoreOptions } from "../../packages/core/src/driver/restore-options.ts";
 import { errorCode } from "../../packages/core/src/errors.ts";
-import type { JobGraph } from "../../packages/core/src/graph/job-graph.ts";
+import type { OxbowError } from "../../packages/core/src/errors.ts";
 import { JobMaster } from "../../packages/core/src/runtime/job-master.ts";
 import type { JobEvent } from "../../packages/core/src/runtime/job-event.ts";
 import type { JobEnd } from "../../packages/core/src/runtime/job-master.ts";
 import { JobMetrics } from "../../packages/core/src/runtime/job-metrics.ts";
 import { localLauncher } from "../../packages/core/src/runtime/local-launcher.ts";
+import type { HeldRun } from "../../packages/core/src/runtime/master-checkpoints.ts";
+
 import { restartSettings } from "../../packages/core/src/runtime/restart-strategy.ts";
-import { recoverCheckpointStore } from "../../packages/core/src/snapshot/checkpoint-store.ts";
-import type { CheckpointStore } from "../../packages/core/src/snapshot/checkpoint-store.ts";
-import { openRun } from "../../packages/core/src/snapshot/run-directory.ts";
+import type { CheckpointMetadata } from "../../packages/core/src/snapshot/metadata.ts";
+import type { RunRecord } from "../../packages/core/src/snapshot/run-record.ts";
+import type { WorkerLauncher } from "../../packages/core/src/runtime/worker-connection.ts";
 import type { SimEnv } from "../../packages/core/src/testing/sim-env.ts";
 import type { Checkers } from "./checkers.ts";
+import type { Counts } from "./counts.ts";
 import { THROWN } from "./faults.ts";
 import type { Faults } from "./faults.ts";
 import { tapped } from "./message-tap.ts";
@@ -28,10 +31,17 @@ import type { Trace } from "./trace.ts";
 
 export const CHECKPOINT_DIRECTORY = "/run";
 
+/** How a run is started, each time anew. */
+export interface RunCommand {
+  readonly jobId: string | undefined;
+  readonly restore: RestoreOptions | undefined;
+}
+
 /** What a process works with. */
 export interface ProcessParts {
   readonly scenario: Scenario;
-  readonly job: JobGraph;
+  readonly built: BuiltJob;
+  readonly command: RunCommand;
   readonly env: SimEnv;
   readonly faults: Faults;
   readonly checkers: Checkers;
@@ -39,79 +49,61 @@ export interface ProcessParts {
   readonly counts: Counts;
   /** Of checkpoints. */
   readonly timeoutMs: number;
-  /** The process has taken the run, or is about to let it go. */
-  readonly onHeld: (isHeld: boolean) => void;
+  readonly tell: ProcessTell;
 }
 
-/** What happened, over all processes. */
-export interface Counts {
-  checkpoints: number;
-  failedCheckpoints: number;
-  /** Of the failed ones, those that timed out, and those that a task declined. */
-  expired: number;
-  declined: number;
-  /** Completed checkpoints that were triggered while another was in flight. */
-  overlapped: number;
-  lostCompletions: number;
-  restarts: number;
-  warnings: number;
-}
-
-export function noCounts(): Counts {
-  return {
-    checkpoints: 0,
-    failedCheckpoints: 0,
-    expired: 0,
-    declined: 0,
-    overlapped: 0,
-    lostCompletions: 0,
-    restarts: 0,
-    warnings: 0,
-  };
+/** Who hears of what happens in a process. */
+export interface ProcessTell {
+  /** The process has taken the run. */
+  readonly held: (held: HeldRun) => void;
+  /** The job is about to be started. */
+  readonly master: (master: JobMaster) => void;
+  /** The run is about to be let go. */
+  readonly released: () => void;
+  /** A snapshot is complete. */
+  readonly snapshot: (event: Extract<JobEvent, { kind: "checkpoint" | "savepoint" }>) => void;
 }
 
 export type ProcessEnd =
-  | { readonly kind: "over"; readonly runDirectory: string }
-  | { readonly kind: "ended"; readonly end: JobEnd; readonly runDirectory: string };
+  | { readonly kind: "over"; readonly runDirectory: string; readonly record: RunRecord }
+  | {
+      readonly kind: "ended";
+      readonly end: JobEnd;
+      readonly runDirectory: string;
+      readonly record: RunRecord;
+    };
 
 /** Runs the job in a process; rejects if the process cannot start. */
 export async function runProcess(parts: ProcessParts): Promise<ProcessEnd> {
-  const { scenario, job, env, checkers, trace, counts } = parts;
-  const opening = await openRun(env, {
-    checkpointDirectory: CHECKPOINT_DIRECTORY,
-    jobName: job.graph.jobName,
-  });
-  if (opening.kind === "ended") return { kind: "over", runDirectory: opening.directory };
-  const { run } = opening;
-  parts.onHeld(true);
+  const { scenario, built, command, env, checkers, trace, counts, tell } = parts;
   const checkpoint = checkpointSettings(settingsOf(scenario, parts.timeoutMs));
   let warningsCount = 0;
-  let onDeleted = (): void => undefined;
-  const { store, decision } = await recoverCheckpointStore({
-    files: env.files,
-    directory: run.directory,
-    epoch: run.epoch,
-    retainedCount: checkpoint.retain.count,
-    retention: retentionOf(checkpoint),
-    onDeleted: () => onDeleted(),
-    warn: () => {
+  const begun = await beginRun({
+    env,
+    built,
+    checkpoint,
+    directory: CHECKPOINT_DIRECTORY,
+    ...command,
+    newRun: undefined,
+    restorePrevious: undefined,
+    onEvent: (event) => {
       warningsCount++;
       counts.warnings++;
+      if (event.kind === "warning") trace.say(`warning: ${messageOf(event.error)}`);
     },
   });
-  if (decision.kind === "refuse") throw decision.error;
-  trace.say(`epoch ${run.epoch} begins from ${store.latest?.checkpointId ?? "nothing"}`);
-  checkers.recovered(store, run.directory, () => warningsCount > 0);
-  const launcher = localLauncher({
-    env,
-    job,
-    chaos: scenario.isChaotic ? env.random.fork("chaos") : undefined,
-    encodesLocalChannels: scenario.encodesLocalChannels,
-  });
-  const subtasksCount = job.vertices.reduce((sum, { parallelism }) => sum + parallelism, 0);
+  if (begun.kind === "over") {
+    return { kind: "over", runDirectory: begun.directory, record: begun.record };
+  }
+  const { held } = begun;
+  const { directory, store } = held;
+  tell.held(held);
+  const from = store.latest ?? held.begunFrom?.metadata;
+  trace.say(`run ${directory.jobId}: epoch ${directory.epoch} begins from ${nameOf(from)}`);
+  checkers.recovered({ ...held, directory: directory.directory }, () => warningsCount > 0);
   const master = new JobMaster({
     env,
-    job,
+    job: built.job,
     workersCount: scenario.workersCount,
     checkpoint,
     restart: restartSettings({
@@ -119,32 +111,40 @@ export async function runProcess(parts: ProcessParts): Promise<ProcessEnd> {
       attempts: 1_000_000,
       delay: scenario.restartDelayMs,
     }),
-    run: {
-      directory: run,
-      store,
-      begunFrom: undefined,
-      onDeleted: (listener) => (onDeleted = listener),
-    },
-    runId: run.jobId,
-    launcher: tapped(launcher, {
-      trace,
-      faults: parts.faults,
-      counts,
-      subtasksCount,
-      delay: {
-        clock: env.clock,
-        random: env.random.fork("messages"),
-        delayMsMax: scenario.messageDelayMs,
-      },
-    }),
-    metrics: new JobMetrics(job),
-    onEvent: (event) => onEvent(parts, store, event),
+    run: held,
+    runId: directory.jobId,
+    launcher: launcherOf(parts),
+    metrics: new JobMetrics(built.job),
+    onEvent: (event) => onEvent(parts, held, event),
   });
+  tell.master(master);
   master.start();
   const end = await master.ended;
-  parts.onHeld(false);
-  await run.close();
-  return { kind: "ended", end, runDirectory: run.directory };
+  tell.released();
+  await directory.close();
+  const { record } = directory;
+  return { kind: "ended", end, runDirectory: directory.directory, record };
+}
+
+function launcherOf({ scenario, built, env, ...parts }: ProcessParts): WorkerLauncher {
+  const launcher = localLauncher({
+    env,
+    job: built.job,
+    chaos: scenario.isChaotic ? env.random.fork("chaos") : undefined,
+    encodesLocalChannels: scenario.encodesLocalChannels,
+  });
+  return tapped(launcher, {
+    trace: parts.trace,
+    faults: parts.faults,
+    counts: parts.counts,
+    checkers: parts.checkers,
+    subtasksCount: built.job.vertices.reduce((sum, { parallelism }) => sum + parallelism, 0),
+    delay: {
+      clock: env.clock,
+      random: env.random.fork("messages"),
+      delayMsMax: scenario.messageDelayMs,
+    },
+  });
 }
 
 function settingsOf(
@@ -162,15 +162,16 @@ function settingsOf(
   };
 }
 
-function onEvent(parts: ProcessParts, store: CheckpointStore, event: JobEvent): void {
-  const { trace, checkers, counts } = parts;
+function onEvent(parts: ProcessParts, held: HeldRun, event: JobEvent): void {
+  const { trace, checkers, counts, tell } = parts;
+  const { store } = held;
   switch (event.kind) {
     case "status":
       trace.say(`job ${event.status}`);
       break;
     case "attempt":
       trace.say(`attempt ${event.attempt} from ${event.restoredId ?? "nothing"}`);
-      checkers.attemptStarts(store.latest);
+      checkers.attemptStarts(store.latest ?? held.begunFrom?.metadata);
       break;
     case "restarting":
       counts.restarts++;
@@ -184,9 +185,12 @@ function onEvent(parts: ProcessParts, store: CheckpointStore, event: JobEvent): 
       trace.say(`checkpoint ${event.id} is complete`);
       if (store.latest?.checkpointId === event.id) checkers.completed(store.latest);
       else checkers.violation(`checkpoint ${event.id} counts, but the store does not have it`);
+      tell.snapshot(event);
       break;
     case "savepoint":
-      trace.say(`savepoint ${event.id} is complete`);
+      counts.savepoints++;
+      trace.say(`savepoint ${event.id} is complete: ${event.location}`);
+      tell.snapshot(event);
       break;
     case "checkpoint-failed":
       counts.failedCheckpoints++;
@@ -208,8 +212,15 @@ export function isExpected(error: unknown): boolean {
     if (code === "FILE_IO" || code === "CHECKPOINT_UNCERTAIN" || cause.message === THROWN) {
       return true;
     }
+    const { reason } = (cause as Partial<OxbowError>).details ?? {};
+    // A savepoint of a drained job that took too long: the attempt is over.
+    if (code === "SAVEPOINT_FAILED" && reason === "CHECKPOINT_EXPIRED") return true;
   }
   return false;
+}
+
+function nameOf(snapshot: CheckpointMetadata | undefined): string {
+  return snapshot === undefined ? "nothing" : `${snapshot.kind} ${snapshot.checkpointId}`;
 }
 
 function messageOf(error: unknown): string {

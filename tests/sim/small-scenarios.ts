@@ -8,6 +8,7 @@ import type {
   SourceSpec,
   StreamRef,
 } from "./scenario.ts";
+import { LONE_RUN } from "./story.ts";
 
 /** Nothing goes wrong. */
 export const CALM: FaultPlan = {
@@ -42,6 +43,7 @@ export function scenario(nodes: readonly NodeSpec[], more: Partial<Scenario> = {
     },
     restartDelayMs: 1,
     faults: CALM,
+    runs: [LONE_RUN],
     ...more,
   };
 }

@@ -1,0 +1,323 @@
+/*
+ * RunLife: one run of a story, from its first process on: process after process until the job has
+ * ended, was stopped, or its user gives it up.
+ */
+import { buildJob } from "../../packages/core/src/driver/build-job.ts";
+import type { BuiltJob } from "../../packages/core/src/driver/build-job.ts";
+import type { JobMaster } from "../../packages/core/src/runtime/job-master.ts";
+import type { CheckpointMetadata } from "../../packages/core/src/snapshot/metadata.ts";
+import type { RunRecord } from "../../packages/core/src/snapshot/run-record.ts";
+import type { SimProcess, SimWorld } from "../../packages/core/src/testing/sim-env.ts";
+import { scenarioJob } from "./build-job.ts";
+import type { Checkers } from "./checkers.ts";
+import type { ContentsReader } from "./contents.ts";
+import type { Counts } from "./counts.ts";
+import type { Faults } from "./faults.ts";
+import { intrude } from "./intruder.ts";
+import type { KnownSnapshot, NextRun, RunStart } from "./next-run.ts";
+import { LONG_TIMEOUT_MS } from "./scenario.ts";
+import type { Scenario } from "./scenario.ts";
+import { CHECKPOINT_DIRECTORY, isExpected, runProcess, stackOf } from "./sim-process.ts";
+import type { ProcessEnd } from "./sim-process.ts";
+import type { RunSpec } from "./story.ts";
+import type { Trace } from "./trace.ts";
+import { User } from "./user.ts";
+
+/** How a run ended. */
+export type RunEnd =
+  | { readonly kind: "finished" }
+  /** With a savepoint; `isClean`: the sinks have committed all that it holds. */
+  | {
+      readonly kind: "suspended" | "drained";
+      readonly snapshot: KnownSnapshot;
+      readonly isClean: boolean;
+    }
+  /** Given up by its user; the newest checkpoint. */
+  | { readonly kind: "left"; readonly snapshot: KnownSnapshot };
+
+export interface RunLifeParts {
+  readonly scenario: Scenario;
+  readonly spec: RunSpec;
+  readonly start: RunStart;
+  readonly name: string;
+  readonly world: SimWorld;
+  readonly trace: Trace;
+  readonly checkers: Checkers;
+  readonly faults: Faults;
+  readonly contents: ContentsReader;
+  readonly nextRun: NextRun;
+  readonly counts: Counts;
+}
+
+/** Events within which a run must end when nothing goes wrong any more. */
+const EVENTS_AFTER_FAULTS_MAX = 400_000;
+/** Events without a fault after which the user raises a short timeout of checkpoints. */
+const PATIENCE_EVENTS = 60_000;
+/** Virtual ms between the end of a process and the start of the next. */
+const PAUSE_MS = 15;
+/** Processes after which a run is given up. */
+const PROCESSES_MAX = 500;
+
+/** See the file header. */
+export class RunLife {
+  readonly problems: string[] = [];
+  processesCount = 0;
+  readonly #parts: RunLifeParts;
+  readonly #built: BuiltJob;
+  readonly #user: User;
+  #timeoutMs: number;
+  #eventsAfterFaults = 0;
+  #directory: string | undefined;
+  /** The process that holds the run, as far as it lives, and its job. */
+  #holder: SimProcess | undefined;
+  #master: JobMaster | undefined;
+  /** The process that the user would kill. */
+  #process: SimProcess | undefined;
+  #isLeft = false;
+  #intruders: SimProcess[] = [];
+
+  constructor(parts: RunLifeParts) {
+    this.#parts = parts;
+    const { scenario, start, faults, checkers, world, trace, counts, name } = parts;
+    this.#timeoutMs = scenario.checkpoint.timeoutMs;
+    const hooks = {
+      seen: (uid: string) => faults.seen(uid),
+      watermark: (uid: string, subtask: number, watermark: number) =>
+        checkers.watermark(uid, subtask, watermark),
+      violation: (text: string) => checkers.violation(text),
+    };
+    const job = scenarioJob(scenario, hooks, start.target);
+    this.#built = buildJob(job, { args: [], configuration: {}, parallelism: undefined });
+    const { deaths, storage, fullDisks, throws } = scenario.faults;
+    const faultsCount = deaths.length + storage.length + fullDisks.length + throws.length;
+    const master = (): JobMaster | undefined =>
+      this.#holder?.isAlive === true ? this.#master : undefined;
+    const kill = (): void => this.#onUserKill();
+    const mayFail = faultsCount > 0 || this.#timeoutMs < LONG_TIMEOUT_MS;
+    this.#user = new User({ world, trace, counts, checkers, master, kill, mayFail }, name);
+  }
+
+  /** Undefined where the run did not come to an end; `problems` says why. */
+  async run(): Promise<RunEnd | undefined> {
+    const { scenario, spec, start, checkers } = this.#parts;
+    const { origin, command } = start;
+    checkers.runBegins(
+      scenario.nodes,
+      origin && {
+        directory: origin.directory,
+        metadata: origin.metadata,
+        isClaimed: command.restore?.claimMode === "CLAIM",
+        isDeletedByUser: () => origin.isGone && command.restore?.claimMode !== "CLAIM",
+      },
+    );
+    this.#user.begin(spec.acts);
+    try {
+      return await this.#runProcesses();
+    } finally {
+      this.#user.end();
+      checkers.runEnds();
+      for (const intruder of this.#intruders) intruder.kill();
+    }
+  }
+
+  /** The time for a second process has come. */
+  intrude(): void {
+    const holder = this.#holder;
+    if (holder?.isAlive !== true) return;
+    const { trace, world, checkers, start } = this.#parts;
+    trace.say("FAULT a second process tries to take the run over");
+    const intruder = intrude({
+      world,
+      checkpointDirectory: CHECKPOINT_DIRECTORY,
+      jobName: this.#built.job.graph.jobName,
+      command: start.command,
+      isHeld: () => holder.isAlive && this.#holder === holder,
+      violation: (text) => checkers.violation(text),
+    });
+    this.#intruders.push(intruder);
+  }
+
+  async #runProcesses(): Promise<RunEnd | undefined> {
+    const { world, faults, checkers, spec } = this.#parts;
+    const { scheduler } = world;
+    while (this.processesCount++ < PROCESSES_MAX) {
+      for (const intruder of this.#intruders.splice(0)) intruder.kill();
+      const process = world.startProcess();
+      this.#process = process;
+      faults.attach(process);
+      const end = await this.#live(process);
+      const hasDied = !process.isAlive;
+      process.kill();
+      if (this.problems.length + checkers.violations.length > 0) return undefined;
+      const over = end && this.#overOf(end);
+      if (over !== undefined) return over;
+      if (hasDied && (this.#isLeft || spec.isLeftAtDeath)) {
+        const left = this.#leave();
+        if (left !== undefined) return left;
+      }
+      await scheduler.advanceTo(scheduler.nowMs + PAUSE_MS);
+    }
+    this.problems.push(`the run is not over after ${PROCESSES_MAX} processes`);
+    return undefined;
+  }
+
+  /** Until the process ends or dies; undefined if it died or could not start. */
+  async #live(process: SimProcess): Promise<ProcessEnd | undefined> {
+    const work = this.#runProcess(process);
+    let end: ProcessEnd | undefined;
+    let failure: { readonly error: unknown } | undefined;
+    work.then(
+      (result) => (end = result),
+      (error: unknown) => (failure = { error }),
+    );
+    while (end === undefined && failure === undefined && process.isAlive) {
+      if (!(await this.#step(process))) return undefined;
+    }
+    if (failure !== undefined) this.#onFailure(failure.error);
+    if (end?.kind === "ended" && end.end.status === "FAILED") this.#onFailure(end.end.error);
+    return end;
+  }
+
+  #runProcess(process: SimProcess): Promise<ProcessEnd> {
+    const { scenario, start, faults, checkers, trace, counts } = this.#parts;
+    return runProcess({
+      scenario,
+      built: this.#built,
+      command: start.command,
+      env: process.env,
+      faults,
+      checkers,
+      trace,
+      counts,
+      timeoutMs: this.#timeoutMs,
+      tell: {
+        held: ({ directory, store }) => {
+          this.#holder = process;
+          this.#directory = directory.directory;
+          for (const metadata of store.completed) this.#parts.contents.note(metadata);
+        },
+        master: (master) => (this.#master = master),
+        released: () => {
+          this.#holder = undefined;
+          this.#master = undefined;
+        },
+        snapshot: ({ kind, location }) => this.#onSnapshot(kind, location),
+      },
+    });
+  }
+
+  /** One event; false if the simulation is given up. */
+  async #step(process: SimProcess): Promise<boolean> {
+    const { world, faults, checkers } = this.#parts;
+    const progressed = await world.scheduler.runNext();
+    if (!progressed) this.problems.push("nothing will happen any more, and the job is not over");
+    if (faults.areOver) this.#eventsAfterFaults += 1;
+    if (this.#eventsAfterFaults === PATIENCE_EVENTS) this.#onImpatience(process);
+    const isEndless = this.#eventsAfterFaults > EVENTS_AFTER_FAULTS_MAX;
+    if (isEndless) {
+      this.problems.push(
+        `the job is not over ${EVENTS_AFTER_FAULTS_MAX} events after the last fault`,
+      );
+    }
+    return progressed && !isEndless && checkers.violations.length === 0;
+  }
+
+  /** A timeout that is too short for every checkpoint is the user's mistake, not the engine's. */
+  #onImpatience(process: SimProcess): void {
+    if (this.#parts.scenario.checkpoint.timeoutMs >= LONG_TIMEOUT_MS) return;
+    this.#parts.trace.say("the user stops the process and raises the timeout of checkpoints");
+    this.#timeoutMs = LONG_TIMEOUT_MS;
+    process.kill();
+  }
+
+  #onFailure(error: unknown): void {
+    const text = error instanceof Error ? error.message : String(error);
+    this.#parts.trace.say(`the process ends: ${text}`);
+    if (!isExpected(error)) this.problems.push(`a process failed by itself: ${stackOf(error)}`);
+  }
+
+  #onUserKill(): void {
+    if (this.#process?.isAlive !== true) return;
+    this.#parts.trace.say("the user kills the process");
+    this.#isLeft = true;
+    this.#process.kill();
+  }
+
+  #onSnapshot(kind: "checkpoint" | "savepoint", location: string): void {
+    const { spec, start, checkers, nextRun, contents } = this.#parts;
+    if (kind === "savepoint") {
+      const { metadata } = this.#know(location);
+      checkers.savepointCompleted(metadata, location);
+      return;
+    }
+    contents.note(checkers.view.snapshot(location)!);
+    const { origin, command } = start;
+    const { claimMode } = command.restore ?? {};
+    if (origin === undefined || origin.isGone || claimMode === "CLAIM") return;
+    if (spec.beginning?.isDeleted === true) nextRun.delete(origin);
+  }
+
+  /** How the run ended; undefined: it goes on in another process. */
+  #overOf(end: ProcessEnd): RunEnd | undefined {
+    const { record, runDirectory } = end;
+    const isFinished = end.kind === "over" || end.end.status === "FINISHED";
+    if (!isFinished) return undefined;
+    const { checkers, counts } = this.#parts;
+    const { stoppedWith, status } = record;
+    const isClean = status === "finished";
+    const mayHaveCheckpoints = end.kind === "over" || counts.warnings > 0;
+    if (isClean) checkers.finished(runDirectory, mayHaveCheckpoints);
+    return stoppedWith === null ? { kind: "finished" } : this.#stoppedEnd(stoppedWith, isClean);
+  }
+
+  #stoppedEnd(
+    { path, isDrained }: NonNullable<RunRecord["stoppedWith"]>,
+    isClean: boolean,
+  ): RunEnd {
+    const { counts } = this.#parts;
+    if (isDrained) counts.drained++;
+    else counts.suspended++;
+    if (!isClean) counts.incompleteStops++;
+    return { kind: isDrained ? "drained" : "suspended", snapshot: this.#know(path), isClean };
+  }
+
+  /** The user gives the run up; undefined if there is nothing to go on from. */
+  #leave(): RunEnd | undefined {
+    const { checkers, trace, counts, contents } = this.#parts;
+    const directory = this.#directory;
+    if (directory === undefined) return undefined;
+    const { view } = checkers;
+    const stoppedWith = view.runRecord(directory)?.stoppedWith;
+    if (stoppedWith) return this.#stoppedEnd(stoppedWith, false);
+    const ids = view
+      .names(directory)
+      .filter((name) => name.startsWith("chk-") && view.has(`${directory}/${name}/_metadata`))
+      .map((name) => Number(name.slice(4)))
+      .sort((left, right) => left - right);
+    if (ids.length === 0) return undefined;
+    for (const id of ids) contents.note(view.snapshot(`${directory}/chk-${id}`)!);
+    const [newest] = ids.map((id) => this.#know(`${directory}/chk-${id}`)).reverse();
+    trace.say(`the user gives the run up, whose newest checkpoint is ${newest.directory}`);
+    counts.left++;
+    return { kind: "left", snapshot: newest };
+  }
+
+  /** A snapshot of this run, with what had been given when it was taken. */
+  #know(directory: string): KnownSnapshot {
+    const { nextRun, checkers, contents, start } = this.#parts;
+    const known = nextRun.find(directory);
+    if (known !== undefined) return known;
+    const metadata = checkers.view.snapshot(directory) as CheckpointMetadata;
+    const snapshot: KnownSnapshot = {
+      directory,
+      metadata,
+      history: start.history,
+      runDirectory: this.#directory!,
+      contents: contents.before(start.history, metadata),
+      isGone: false,
+      isCommitted: false,
+    };
+    nextRun.add(snapshot);
+    return snapshot;
+  }
+}

@@ -1,0 +1,50 @@
+/*
+ * SubtaskWatermarks: the watermarks of all subtasks of a job, which only go forward, from those of
+ * a snapshot on. At another parallelism a subtask begins anywhere from the lowest on.
+ */
+import type { CheckpointMetadata } from "../../packages/core/src/snapshot/metadata.ts";
+
+/** See the file header. */
+export class SubtaskWatermarks {
+  /** By uid and subtask. */
+  readonly #known = new Map<string, number>();
+  /** Of the snapshot, by uid. */
+  readonly #restored = new Map<string, readonly number[]>();
+  readonly #parallelisms: ReadonlyMap<string, number>;
+
+  /** `parallelisms`: of the job, by uid. */
+  constructor(parallelisms: ReadonlyMap<string, number>, restored: CheckpointMetadata | undefined) {
+    this.#parallelisms = parallelisms;
+    for (const { uid, subtasks } of restored?.operators ?? []) {
+      this.#restored.set(
+        uid,
+        subtasks.map(({ watermark }) => watermark ?? -Infinity),
+      );
+    }
+  }
+
+  /** A subtask is at a watermark (undefined: at none); what is wrong with that. */
+  note(uid: string, index: number, watermark: number | undefined): string | undefined {
+    const name = `${uid}/${index}`;
+    const before = this.#known.get(name) ?? this.#floorOf(uid, index);
+    const now = watermark ?? -Infinity;
+    this.#known.set(name, now);
+    return now < before ? `${name}: the watermark goes from ${before} to ${watermark}` : undefined;
+  }
+
+  /** All subtasks are at those of a snapshot; what is wrong with that. */
+  advance({ operators }: CheckpointMetadata): string | undefined {
+    return operators
+      .flatMap(({ uid, subtasks }) =>
+        subtasks.map(({ watermark }, index) => this.note(uid, index, watermark)),
+      )
+      .find((problem) => problem !== undefined);
+  }
+
+  /** The watermark from which a subtask began. */
+  #floorOf(uid: string, index: number): number {
+    const restored = this.#restored.get(uid) ?? [];
+    if (restored.length === this.#parallelisms.get(uid)) return restored[index];
+    return restored.length === 0 ? -Infinity : Math.min(...restored);
+  }
+}
