@@ -213,6 +213,17 @@ test("a job is stopped once at a time, and not when it is over", async () => {
   await assert.rejects(handle.stop(), (error) => errorCode(error) === "JOB_NOT_RUNNING");
 });
 
+test("a job that is still being started says so where it is to be stopped", async () => {
+  const bench = new JobBench();
+  const out = sinks();
+  const handle = await bench.running(counting(out.running, out.windows), KEPT);
+  await assert.rejects(bench.world.scheduler.runUntil(handle.stop()), (error: Error) => {
+    assert.equal(errorCode(error), "JOB_NOT_RUNNING");
+    return /is still being started/.test(error.message);
+  });
+  await bench.world.scheduler.runUntil(handle.cancel());
+});
+
 test("without a checkpoint directory no savepoint is possible", async () => {
   const bench = new JobBench();
   const handle = await half(bench, sinks(), {});

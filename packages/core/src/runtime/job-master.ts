@@ -205,8 +205,9 @@ export class JobMaster {
 
   #notRunning(): Error {
     const { status } = this;
-    const isEnding = status === "RUNNING" && this.#attempt?.haveAllEnded === true;
-    const state = isEnding ? "about to finish" : status;
+    const isEnding = this.#attempt?.haveAllEnded === true;
+    const early = isEnding ? "about to finish" : "still being started";
+    const state = status === "RUNNING" ? early : status;
     return oxbowError("JOB_NOT_RUNNING", `The job is ${state}; only one that runs can do this.`, {
       status,
     });
