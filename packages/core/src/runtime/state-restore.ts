@@ -10,7 +10,11 @@ import { openSegment } from "../snapshot/segment-reader.ts";
 import type { CheckpointId } from "../state/barrier.ts";
 import type { OperatorRestore } from "./messages.ts";
 
-/** SEGMENT_CORRUPTED with file and offset for anything that cannot be read. */
+/**
+ * SEGMENT_CORRUPTED with file and offset for anything that cannot be read, STATE_MISMATCH for state
+ * that cannot go on as it is declared. Returns whether state was stored with other schemas than the
+ * declared ones: then `restoredId` is no base, and the next checkpoint writes everything.
+ */
 export async function restoreKeyed(from: {
   readonly files: Files;
   /** What segment names are relative to. */
@@ -21,10 +25,10 @@ export async function restoreKeyed(from: {
   readonly isVerified?: boolean;
   /** Later deltas may build on it; undefined: the next checkpoint writes everything. */
   readonly restoredId: CheckpointId | undefined;
-}): Promise<void> {
+}): Promise<boolean> {
   const { files, directory, operator, restore, isVerified, restoredId } = from;
-  const { segments, leftBehind } = restore;
-  for (const handle of segments) {
+  const mayDrop = new Set(restore.leftBehind);
+  for (const handle of restore.segments) {
     const segment = await openSegment(files, { directory, handle });
     try {
       if (!isVerified) await segment.verify(handle.checksum);
@@ -36,21 +40,12 @@ export async function restoreKeyed(from: {
         segment.footer.maxParallelism === backend.maxParallelism,
         "key groups of a segment are those of its operator",
       );
+      backend.beginLoad({ schemas: segment.footer.schemas, mayDrop });
       const range = { start: backend.keyGroupStart, end: backend.keyGroupEnd };
-      for await (const rows of segment.rows(range)) {
-        if (!isLeftBehind(rows.table, leftBehind)) backend.load(rows);
-      }
+      for await (const rows of segment.rows(range)) backend.load(rows);
     } finally {
       await segment.close();
     }
   }
-  const { keyed } = operator;
-  // Keys of which only what is left behind was there.
-  if (leftBehind.length > 0) keyed?.forEachKey(() => keyed.release());
-  keyed?.finishLoad(restoredId);
-}
-
-/** Whether a table is a state's own, or that of a pane's child of this name. */
-function isLeftBehind(table: string, leftBehind: readonly string[]): boolean {
-  return leftBehind.some((name) => table === name || table.endsWith(`/${name}`));
+  return operator.keyed?.finishLoad(restoredId) ?? false;
 }

@@ -17,9 +17,11 @@ import { KeyProbe } from "./key-probe.ts";
 import type { ChildTableSpec, FamilySpec, KeyedBackendOptions } from "./keyed-backend.ts";
 import { type ColumnSpec, keyKindOf, type RowLayout, rowLayout } from "./layout.ts";
 import type { RowColumns } from "./row-chunk.ts";
+import type { LoadTables } from "./load-plan.ts";
 import type { LoadTarget } from "./row-loader.ts";
 import { RowTemplate } from "./row-template.ts";
 import { type HandleParts, makeHandle } from "./state-handles.ts";
+import { checkAliases } from "./state-evolution.ts";
 import {
   checkStateName,
   childLayout,
@@ -54,6 +56,8 @@ export class BackendTables {
   readonly #current: CurrentKey & TimerKeys;
   readonly #addedColumns: ColumnSpec[] = [];
   readonly #addedChildren: Table[] = [];
+  /** Names of child tables that hold parts of accumulators. */
+  readonly #accumulatorTables = new Set<string>();
   readonly #subProbes = new Map<RowLayout, KeyProbe>();
   readonly #sweep: TtlSweep;
   #mainParts: MainParts | undefined;
@@ -66,6 +70,7 @@ export class BackendTables {
     this.#sweep = new TtlSweep((row) => this.#removeIfEmpty(row));
     // Refuses bad names at once.
     mainColumns(options.uid, options.states);
+    checkAliases(options.uid, options.states);
   }
 
   get main(): Table {
@@ -123,6 +128,7 @@ export class BackendTables {
     checkStateName(this.#options.uid, spec.name);
     const layout = addedLayout(spec, this.#keyLayout());
     const table = new Table(this.#tableParts(layout), undefined, undefined);
+    if (spec.isAccumulator === true) this.#accumulatorTables.add(spec.name);
     this.#addedChildren.push(table);
     return table;
   }
@@ -153,6 +159,7 @@ export class BackendTables {
       table,
       children: children.map((child) => {
         const name = `${spec.name}/${child.name}`;
+        if (child.isAccumulator === true) this.#accumulatorTables.add(name);
         return this.#tableParts(addedLayout({ ...child, name }, layout));
       }),
     });
@@ -267,6 +274,29 @@ export class BackendTables {
     this.#sweep.run(rowsMax, now);
   }
 
+  /** What rows of a snapshot are loaded into; no more can be declared afterwards. */
+  loadTables(): LoadTables {
+    const { uid, keyType, states } = this.#options;
+    const tables = [
+      ...this.#addedChildren.map((table) => table.layout),
+      ...this.families.flatMap((family) => [family.layout, ...family.childLayouts]),
+    ];
+    return {
+      uid,
+      keyType,
+      states,
+      main: this.#parts().main.layout,
+      addedColumns: this.#addedColumns.map(({ name }) => name),
+      tables: new Map(tables.map((layout) => [layout.table, layout])),
+    };
+  }
+
+  /** Removes rows of keys of which loading left nothing (K2). */
+  removeEmptyRows(): void {
+    const { main } = this.#parts();
+    for (let row = main.nextRow(0); row !== 0; row = main.nextRow(row)) this.#removeIfEmpty(row);
+  }
+
   /** Where rows of a table of a snapshot belong. */
   loadPlace(rows: RowColumns): LoadPlace {
     const table = this.#tableNamed(rows.table);
@@ -342,14 +372,17 @@ export class BackendTables {
     for (const { name, type } of this.#addedColumns) {
       schemas[name] = { kind: "column", type: schemaOf(type) };
     }
-    for (const { layout } of this.#addedChildren)
-      schemas[layout.table] = tableSchema("table", layout);
+    for (const { layout } of this.#addedChildren) schemas[layout.table] = this.#childSchema(layout);
     for (const family of this.families) {
       schemas[family.name] = tableSchema("panes", family.layout);
-      for (const layout of family.childLayouts)
-        schemas[layout.table] = tableSchema("table", layout);
+      for (const layout of family.childLayouts) schemas[layout.table] = this.#childSchema(layout);
     }
     return schemas;
+  }
+
+  #childSchema(layout: RowLayout): unknown {
+    const schema = tableSchema("table", layout);
+    return this.#accumulatorTables.has(layout.table) ? { ...schema, isAccumulator: true } : schema;
   }
 }
 
@@ -365,7 +398,7 @@ function addedLayout(spec: ChildTableSpec, parent: RowLayout): RowLayout {
   });
 }
 
-function tableSchema(kind: string, layout: RowLayout): unknown {
+function tableSchema(kind: string, layout: RowLayout): object {
   return {
     kind,
     ...(layout.parent !== undefined && layout.keyType !== undefined

@@ -28,6 +28,7 @@ import type {
   PaneFamily,
 } from "./keyed-backend.ts";
 import type { ColumnSpec, RowLayout } from "./layout.ts";
+import { type LoadOrigin, LoadPlan } from "./load-plan.ts";
 import { ChunkPool, type RowColumns } from "./row-chunk.ts";
 import { loadRows } from "./row-loader.ts";
 import type { Table } from "./table.ts";
@@ -52,6 +53,9 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
   readonly #prepared = new Int32Array(BATCH_COUNT);
   #preparedKeys: KeyColumn | undefined;
   #preparedRemovals = -1;
+  /** How rows are read that are being loaded. */
+  #loadPlan: LoadPlan | undefined;
+  #isConverting = false;
 
   constructor(options: KeyedBackendOptions<S>) {
     this.#options = options;
@@ -236,8 +240,15 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
     return this.#freezer.freeze(barrier);
   }
 
-  load(rows: RowColumns): void {
+  beginLoad(origin: LoadOrigin): void {
+    this.#loadPlan = new LoadPlan(this.#tables.loadTables(), origin);
+    if (this.#loadPlan.isConverting) this.#isConverting = true;
+  }
+
+  load(stored: RowColumns): void {
     this.#forgetKey();
+    const rows = this.#loadPlan === undefined ? stored : this.#loadPlan.rowsOf(stored);
+    if (rows === undefined) return;
     if (rows.kind === "dropped") {
       this.#tables.dropPanes(rows, this.#probe);
       return;
@@ -248,10 +259,15 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
     loadRows({ ...place, uid, probe: this.#probe, keyGroupStart, keyGroupEnd, now }, rows);
   }
 
-  finishLoad(restoredFrom: CheckpointId | undefined): void {
+  finishLoad(restoredFrom: CheckpointId | undefined): boolean {
+    const isConverted = this.#isConverting;
+    this.#loadPlan = undefined;
+    this.#isConverting = false;
     this.#forgetKey();
-    this.#freezer.restart(restoredFrom);
+    if (isConverted) this.#tables.removeEmptyRows();
+    this.#freezer.restart(isConverted ? undefined : restoredFrom);
     this.#tables.rebuildTimers();
+    return isConverted;
   }
 
   upkeep(rowsMax: number): boolean {

@@ -15,6 +15,7 @@ import type { Type } from "../types/type.ts";
 import type { Barrier, CheckpointId } from "./barrier.ts";
 import type { HandlesOf, StateDescriptors } from "./descriptors.ts";
 import type { ColumnSpec, RowLayout } from "./layout.ts";
+import type { LoadOrigin } from "./load-plan.ts";
 import type { ChunkPool, ChunkSink, Namespace, RowColumns } from "./row-chunk.ts";
 import type { Table } from "./table.ts";
 
@@ -41,6 +42,11 @@ export interface ChildTableSpec {
   /** Type of the sub key; undefined: positions 0, 1, 2, … and no index. */
   readonly keyType: Type<unknown> | undefined;
   readonly columns: readonly ColumnSpec[];
+  /**
+   * Its rows are parts of accumulators: a restore leaves them out where the operator keeps others
+   * now. Default false.
+   */
+  readonly isAccumulator?: boolean;
 }
 
 /** A family of panes: per namespace a table key → columns, and child lists per key. */
@@ -179,15 +185,23 @@ export interface KeyedBackend<S extends StateDescriptors = StateDescriptors> {
   /** Takes the snapshot's point in time; O(tables + rows / 32). */
   freeze(barrier: Barrier): BackendSnapshot;
   /**
+   * The rows that follow were stored with these schemas: they are judged at once, and rows are
+   * converted while they are loaded. Without it rows have the declared schemas. STATE_MISMATCH with
+   * state, path and both types for what cannot go on.
+   */
+  beginLoad(origin: LoadOrigin): void;
+  /**
    * Fills tables: base first, then deltas, oldest first. Rows outside of the key-group range are
-   * left out.
+   * left out. USER_FUNCTION_FAILED for a `migrate`; the backend is of no use afterwards.
    */
   load(rows: RowColumns): void;
   /**
    * Ends loading: nothing is dirty. `restoredFrom`: the checkpoint that later barriers may name as
-   * base; undefined: the next checkpoint writes everything.
+   * base; undefined: the next checkpoint writes everything. Returns whether stored schemas were
+   * others than the declared ones; then `restoredFrom` is no base, since deltas never build on
+   * segments of another schema.
    */
-  finishLoad(restoredFrom: CheckpointId | undefined): void;
+  finishLoad(restoredFrom: CheckpointId | undefined): boolean;
   /**
    * Bounded upkeep between batches: expired rows, cleared lists, arena. False: nothing was left to
    * do.

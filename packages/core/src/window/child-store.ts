@@ -27,9 +27,10 @@ const VALUE = "value";
 
 /** The child table that a child of a plan needs. */
 export function childTableSpec(child: AccumulatorChild): ChildTableSpec {
-  if (child.kind === "set") return { name: child.name, keyType: t.string, columns: [] };
+  const place = { name: child.name, isAccumulator: true };
+  if (child.kind === "set") return { ...place, keyType: t.string, columns: [] };
   const columns = [{ name: VALUE, type: child.type }];
-  return { name: child.name, keyType: undefined, columns };
+  return { ...place, keyType: undefined, columns };
 }
 
 /** The store of a child over its table. */

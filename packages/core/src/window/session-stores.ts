@@ -17,12 +17,13 @@ import type { SessionTable } from "./session-table.ts";
 
 /** The child table that a child of a plan needs when accumulators are sessions. */
 export function sessionChildSpec(child: AccumulatorChild): ChildTableSpec {
-  if (child.kind === "set") return { name: child.name, keyType: t.string, columns: [] };
+  const place = { name: child.name, isAccumulator: true };
+  if (child.kind === "set") return { ...place, keyType: t.string, columns: [] };
   const columns = [
     { name: "session", type: t.timestamp },
     { name: "value", type: child.type },
   ];
-  return { name: child.name, keyType: undefined, columns };
+  return { ...place, keyType: undefined, columns };
 }
 
 /** The store of a child over its table. */
