@@ -33,6 +33,8 @@ export interface HarnessState {
   readonly checkpointId: number;
   /** A full snapshot, and what each one after it has changed, oldest first. */
   readonly rows: readonly RowColumns[];
+  /** Of the rows. */
+  readonly schemas: Readonly<Record<string, unknown>>;
   readonly watermark: number;
 }
 
@@ -155,6 +157,7 @@ export class WindowHarness {
     this.#base = {
       checkpointId: this.#checkpointId,
       rows: [...before, ...rows],
+      schemas: backend.schemas,
       watermark: this.watermark,
     };
     return this.#base;
@@ -166,6 +169,7 @@ export class WindowHarness {
     this.#keys = new KeyExtractor({ by: "key", type: this.#keyType }, this.#plan.uid);
     this.#backend = this.#newBackend();
     this.#operator = this.#newOperator();
+    this.#backend.beginLoad({ schemas: state.schemas });
     for (const columns of rows) this.#backend.load(columns);
     this.#backend.finishLoad(state.checkpointId);
     this.#base = state;
