@@ -16,6 +16,9 @@ import type { AggregateSpec } from "../window/aggregate.ts";
 import { aggregatePlan } from "../window/aggregate-plan.ts";
 import { avg, count, max, sum } from "../window/aggregates.ts";
 import { collect, countDistinct, topN } from "../window/record-aggregates.ts";
+import { session } from "../window/assigner.ts";
+import { WindowHarness } from "../window/window-harness.fixture.ts";
+import { windowPlan } from "../window/window-plan.ts";
 import { AggregateLogic } from "./aggregate-operator.ts";
 import type { OperatorContext } from "./operator.ts";
 
@@ -147,4 +150,52 @@ test("accumulators are not lost to an operator that has none, nor its states to 
   for (const part of rows) allowed.load(part);
   allowed.finishLoad(undefined);
   assert.equal(allowed.memory().rowsCount, 0);
+});
+
+test("a new output alone makes the next checkpoint full", () => {
+  const before = new Sums({ n: count() });
+  before.process({ key: "a", n: 5 });
+  const after = new Sums({ n: count(), worst: max("n") });
+  assert.equal(load(after.backend, snapshot(before.backend)), true);
+});
+
+test("a list of running aggregates is none of sessions", () => {
+  const spec = { all: collect<Reading>() };
+  const before = new Sums(spec);
+  before.process({ key: "a", n: 5 });
+  const windows = { uid: "sums", assigner: session(10), aggregate: spec };
+  const sessions = new WindowHarness(
+    windowPlan<Reading, string, unknown, unknown>(windows),
+    t.string,
+  );
+  const state = { ...snapshot(before.backend), checkpointId: 1, watermark: 0 };
+  assert.throws(() => sessions.restore(state), {
+    code: "STATE_MISMATCH",
+    message: /rows of "all\.values" .* no column "session", which cannot begin with nothing/,
+  });
+});
+
+test("timers of windows are none of another operator, and the other way round", () => {
+  const spec = { n: count() };
+  const windows = { uid: "sums", assigner: session(10), aggregate: spec };
+  const plan = windowPlan<Reading, string, unknown, unknown>(windows);
+  const sessions = new WindowHarness(plan, t.string);
+  sessions.process([{ key: "a", at: 1 }]);
+  const state = sessions.snapshot();
+  assert.ok(state !== undefined);
+  const keyed = backendWith();
+  keyed.beginLoad({ schemas: state.schemas, mayDrop: new Set(["sessions"]) });
+  const loadAll = (): void => state.rows.forEach((rows) => keyed.load(rows));
+  assert.throws(loadAll, /"\$timers\.event" of operator "sums" \(timers of windows\)/);
+  keyed.beginLoad({ schemas: state.schemas, mayDrop: new Set(["$windows"]) });
+  loadAll();
+  keyed.finishLoad(undefined);
+  assert.deepEqual([keyed.eventTimers.size, keyed.memory().rowsCount], [0, 0]);
+
+  const timers = backendWith();
+  timers.setCurrentKey("a");
+  timers.eventTimers.register(0);
+  const other = new WindowHarness(plan, t.string);
+  const from = { ...snapshot(timers), checkpointId: 1, watermark: 0 };
+  assert.throws(() => other.restore(from), /\(timers of no windows\)/);
 });

@@ -88,7 +88,7 @@ test("state of random types goes on as a model of the rules says, through base a
         }
       }),
     ),
-    { numRuns: 150 },
+    { numRuns: 60 },
   ));
 
 test("state of a random type that cannot go on is refused, whatever its kind", () => {
@@ -121,6 +121,6 @@ test("state of a random type that cannot go on is refused, whatever its kind", (
         });
       }),
     ),
-    { numRuns: 150 },
+    { numRuns: 60 },
   );
 });

@@ -377,7 +377,10 @@ test("keys that have nothing in a changed state have nothing afterwards", () =>
       stats: valueState(t.struct({ a: t.int32, u: t.union("k", { x: {} }) })),
       one: valueState(t.optional(t.int32)),
       other: valueState(t.string),
+      moved: valueState(t.struct({ x: t.int32 })),
     });
+    stored.setCurrentKey("b");
+    stored.states.moved.set({ x: 1 });
     stored.setCurrentKey("a");
     stored.states.other.set("only");
     const { segment } = await shop.write(stored);
@@ -393,16 +396,18 @@ test("keys that have nothing in a changed state have nothing afterwards", () =>
       ),
       one: valueState(t.withDefault(t.int64, 7)),
       other: valueState(t.string, { version: 1, migrate: (old) => `${old as string}!` }),
+      moved: valueState(t.int32, { version: 1, migrate }),
       fresh: valueState(t.int32, { migrate }),
     });
     await shop.load(backend, [segment]);
     backend.setCurrentKey("a");
-    const { stats, one, other, fresh } = backend.states;
+    const { stats, one, other, moved, fresh } = backend.states;
     assert.deepEqual(
       [stats.has(), stats.get(), one.has(), one.get()],
       [false, undefined, false, 7],
     );
-    assert.deepEqual([other.get(), fresh.get(), calls], ["only!", undefined, []]);
+    assert.deepEqual([other.get(), moved.get(), fresh.get()], ["only!", undefined, undefined]);
+    assert.deepEqual(calls, [{ x: 1 }], "only what is there goes through migrate");
     stats.set({ a: 1n, u: { k: "y" }, b: 2 });
     assert.deepEqual(stats.get(), { a: 1n, u: { k: "y" }, b: 2 });
   }));

@@ -80,11 +80,17 @@ const SEGMENT = object({
   createdBy: count,
 });
 
+const LIST_STATE = object({
+  name: text,
+  mode: oneOf("split", "union"),
+  schema: anything,
+  version: optional(count),
+  elements: list(bytes),
+});
+
 const SUBTASK = object({
   segments: list(SEGMENT),
-  states: list(
-    object({ name: text, mode: oneOf("split", "union"), schema: anything, elements: list(bytes) }),
-  ),
+  states: list(LIST_STATE),
   watermark: optional(number),
   hasEnded: boolean,
 });

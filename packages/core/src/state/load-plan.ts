@@ -72,6 +72,7 @@ export class LoadPlan {
   readonly #mayDrop: MayDrop;
   readonly #plans = new Map<string, TablePlan>();
   readonly #main: TablePlan = { table: MAIN_TABLE, parts: [] };
+  readonly #hadWindows: boolean;
   /** Whether the rows that come out have another schema than those that go in. */
   isConverting = false;
 
@@ -91,6 +92,7 @@ export class LoadPlan {
       if (STATE_KINDS.has(entry.kind)) states.set(name, entry);
       else own.push([name, entry]);
     }
+    this.#hadWindows = own.some(([name, { kind }]) => kind === "panes" || name === SESSIONS);
     this.#planStates(states);
     for (const [name, entry] of own) this.#planOwn(name, entry);
     this.#checkGained(own);
@@ -101,7 +103,7 @@ export class LoadPlan {
 
   /** The rows as the tables take them; undefined: they are left out. */
   rowsOf(rows: RowColumns): RowColumns | undefined {
-    if (rows.table === EVENT_TIMERS_TABLE || rows.table === PROCESSING_TIMERS_TABLE) return rows;
+    if (TIMER_TABLES.has(rows.table)) return this.#timersOf(rows);
     const plan = this.#plans.get(rows.table);
     if (plan === undefined) throw this.#unknown(rows.table, "a table that its schemas lack");
     const { table, parts } = plan;
@@ -111,6 +113,17 @@ export class LoadPlan {
     if (parts.every((part) => part.isSame)) return { ...rows, table };
     const stored = new Map(rows.columns.map((column) => [column.name, column]));
     return { ...rows, table, columns: parts.flatMap((part) => part.make(stored, rows.count)) };
+  }
+
+  /** Timers of windows would fire at nothing of another operator, or at the wrong place. */
+  #timersOf(rows: RowColumns): RowColumns | undefined {
+    const now = [...this.#tables.tables].some(([name, { parent }]) => !parent || name === SESSIONS);
+    if (this.#hadWindows === now) return rows;
+    if ([rows.table, WINDOWS].some((name) => isDropped(this.#mayDrop, name))) return undefined;
+    throw this.#undeclared(
+      rows.table,
+      this.#hadWindows ? "timers of windows" : "timers of no windows",
+    );
   }
 
   /** P1. */
@@ -309,6 +322,9 @@ export class LoadPlan {
 const KEY_SCHEMA = "$key";
 /** Name by which a restore allows the contents of windows to be dropped. */
 const WINDOWS = "$windows";
+/** Table of the sessions of a window operator; other windows are panes. */
+const SESSIONS = "sessions";
+const TIMER_TABLES: ReadonlySet<string> = new Set([EVENT_TIMERS_TABLE, PROCESSING_TIMERS_TABLE]);
 const DROPPED: TablePlan = Object.freeze({ table: undefined, parts: [] });
 const STATE_KINDS: ReadonlySet<string> = new Set([
   "value",

@@ -54,6 +54,30 @@ export const CHANGES: readonly [
     { first: 1 },
     { third: 1 },
   ],
+  [
+    "fields with columns of their own change in each way that values must be looked at",
+    t.struct({
+      color: t.enum("red", "green"),
+      n: t.int32,
+      late: t.optional(t.int32),
+      note: t.optional(t.string),
+    }),
+    t.struct({
+      color: t.enum("green", "blue", "red"),
+      n: t.bigint64,
+      late: t.withDefault(t.int32, 3),
+      note: t.withDefault(t.string, "-"),
+    }),
+    [
+      'color: value "blue" added',
+      "color: values in another order",
+      "n: int32 → bigint64",
+      "late: int32? → int32, where absent 3",
+      'note: string? → string, where absent "-"',
+    ],
+    { color: "green", n: 1, late: undefined, note: undefined },
+    { color: "green", n: 1n, late: 3, note: "-" },
+  ],
   ["a value becomes optional", t.int32, t.optional(t.int64), ["int32 → int64?"], 1, 1],
   [
     "an absent value gets the default",

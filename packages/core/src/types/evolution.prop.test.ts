@@ -35,7 +35,7 @@ test("values of an evolved type become what a model of the rules says", () => {
         assert.deepStrictEqual(converted, throughBytes(declared, model(value)));
       }
     }),
-    { numRuns: 1000 },
+    { numRuns: 400 },
   );
 });
 
@@ -50,6 +50,6 @@ test("a type that cannot go on is refused at the place that is different", () =>
       assert.equal(evolution.stored, renderType(at));
       assert.notEqual(evolution.declared, evolution.stored);
     }),
-    { numRuns: 1000 },
+    { numRuns: 400 },
   );
 });
