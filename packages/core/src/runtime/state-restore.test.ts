@@ -126,7 +126,7 @@ test("what is left behind is passed over, and keys that had nothing else are gon
 test("rows of a state that is neither declared nor left behind are refused", async () => {
   const world = new SimWorld({ seed: "restore" });
   await assert.rejects(
-    world.scheduler.runUntil((async () => restored(await written(world), ["list"]))()),
+    world.scheduler.runUntil((async () => restored(await written(world), ["list", "point"]))()),
     (error: Error) => errorCode(error) === "STATE_MISMATCH" && /"map"/.test(error.message),
   );
 });
