@@ -5,6 +5,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { discard, generator, job, t, valueState } from "oxbow";
+import type { Infer } from "oxbow";
 import { keyOf } from "./records.ts";
 
 /** JSON in the first argument. */
@@ -55,6 +56,7 @@ export default job("savepoint-bench", (env) => {
     .process("state", {
       state: { numbers: valueState(State) },
       process: ({ value }, { state: { numbers } }) => {
+        if (!numbers.has()) numbers.set(filled(value));
         const { fields } = numbers;
         fields.a += 1;
         fields.b += value;
@@ -63,6 +65,17 @@ export default job("savepoint-bench", (env) => {
     })
     .sink("out", discard());
 });
+
+/** Numbers that no block encoding makes shorter. */
+function filled(seed: number): Infer<typeof State> {
+  let x = seed + 1;
+  const next = (): number => {
+    x = Math.imul(x ^ (x >>> 15), 0x2c1b3c6d) + 0x9e3779b9;
+    return Math.sqrt(Math.abs(x)) + counter++ * Math.PI;
+  };
+  return Object.fromEntries(FIELDS.map((name) => [name, next()])) as Infer<typeof State>;
+}
+let counter = 0;
 
 /** Looks at the clock once per 1,024 records, and writes once a second. */
 function noter(file: string | undefined): (index: number) => void {
