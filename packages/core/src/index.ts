@@ -84,6 +84,7 @@ export { json } from "./connectors/formats/json.ts";
 export { fileSink } from "./connectors/file-sink/file-sink.ts";
 export type { FileSinkOptions } from "./connectors/file-sink/file-sink.ts";
 export { discard, forEach, print } from "./connectors/for-each.ts";
+export { paced } from "./connectors/paced.ts";
 export type { PrintOptions } from "./connectors/for-each.ts";
 export type { MalformedRecord } from "./connectors/source.ts";
 export type { Source, SourceReader, Split, SplitEnumerator } from "./connectors/source.ts";

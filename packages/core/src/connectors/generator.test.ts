@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { int32Column } from "../columns/column.ts";
 import { nodeEnv } from "../env/node-env.ts";
 import { SimWorld } from "../testing/sim-env.ts";
-import { generator, MAX_CREDIT_MS } from "./generator.ts";
+import { generator } from "./generator.ts";
+import { MAX_CREDIT_MS } from "./pace.ts";
 import { sourceChecks } from "./source-conformance.ts";
 import { SourceHarness } from "./source-harness.ts";
 

@@ -19,14 +19,12 @@ import type { Type } from "../types/type.ts";
 import { checkOptions } from "./check-options.ts";
 import { checkSplitsCount } from "./collection.ts";
 import { CursorReader, type SplitCursor } from "./cursor-reader.ts";
+import { Pace } from "./pace.ts";
 import type { ReaderContext, ReaderOutput, Source, Split } from "./source.ts";
 import { spreadEnumerator } from "./split-queue.ts";
 
 /** Indexes of a block; see the file header. Part of what a snapshot means, so it never changes. */
 const BLOCK_COUNT = 1024;
-
-/** Time a paced generator may catch up on after it was held up, ms. */
-export const MAX_CREDIT_MS = 1_000;
 
 /** Of `splitsCount` splits, number `splitIndex`; `position` is the next index to make. */
 export interface GeneratorSplit extends Split {
@@ -136,8 +134,9 @@ class GeneratorCursor implements SplitCursor<GeneratorSplit> {
     if (first >= count) return "finished";
     const blockRest = BLOCK_COUNT - (first % BLOCK_COUNT);
     const wanted = Math.min(blockRest, BATCH_COUNT, count - first);
-    const allowed = this.#pace === undefined ? wanted : this.#pace.take(wanted);
+    const allowed = Math.min(wanted, this.#pace?.credit() ?? wanted);
     if (allowed === 0) return "idle";
+    this.#pace?.spend(allowed);
     const { uid, subtaskIndex } = this.#options.context;
     const place = { uid, subtaskIndex, what: "make" };
     const batch = callUser(place, () => this.#make(first, allowed));
@@ -163,56 +162,6 @@ class GeneratorCursor implements SplitCursor<GeneratorSplit> {
     const records: unknown[] = [];
     for (let index = first; index < first + count; index++) records.push(make(index));
     return Batch.ofRecords(records);
-  }
-}
-
-/** Credit of a paced split. */
-class Pace {
-  readonly #context: ReaderContext;
-  readonly #ratePerMs: number;
-  #takenCount = 0;
-  #startedAt: number;
-  #cancel: (() => void) | undefined;
-
-  constructor(context: ReaderContext, ratePerSecond: number) {
-    this.#context = context;
-    this.#ratePerMs = ratePerSecond / 1_000;
-    this.#startedAt = context.env.clock.monotonicMs();
-  }
-
-  /** How many of `wanted` records may go now; if none, a wake-up is scheduled. */
-  take(wanted: number): number {
-    const now = this.#context.env.clock.monotonicMs();
-    let credit = Math.floor((now - this.#startedAt) * this.#ratePerMs) - this.#takenCount;
-    const creditLimit = Math.max(1, Math.floor(MAX_CREDIT_MS * this.#ratePerMs));
-    if (credit > creditLimit) {
-      this.#startedAt = now - creditLimit / this.#ratePerMs;
-      this.#takenCount = 0;
-      credit = creditLimit;
-    }
-    if (credit <= 0) {
-      this.#wakeWhenEarned(now);
-      return 0;
-    }
-    const allowed = Math.min(wanted, credit);
-    this.#takenCount += allowed;
-    return allowed;
-  }
-
-  stop(): void {
-    this.#cancel?.();
-    this.#cancel = undefined;
-  }
-
-  #wakeWhenEarned(now: number): void {
-    if (this.#cancel !== undefined) return;
-    const dueAt = this.#startedAt + (this.#takenCount + 1) / this.#ratePerMs;
-    // At high rates a timer per record would cost more than the record.
-    const delayMs = Math.max(1, dueAt - now);
-    this.#cancel = this.#context.env.clock.schedule(delayMs, () => {
-      this.#cancel = undefined;
-      this.#context.wake();
-    });
   }
 }
 
