@@ -7,6 +7,9 @@
  *
  * Results are JSON lines in directories below the property `flights.out`. Each line is there once,
  * however often the job is killed and started again, and does not depend on the parallelism.
+ * `flights.rate` replays the flights at so many per second instead of as fast as it can.
+ *
+ * A later version of the job, which goes on from its savepoints, is `job-v2.ts`.
  */
 import { fileURLToPath } from "node:url";
 import { parquet } from "@oxbow/connector-parquet";
@@ -20,6 +23,8 @@ import {
   job,
   json,
   mapState,
+  paced,
+  type Source,
   type StreamEnvironment,
   sum,
   t,
@@ -29,14 +34,14 @@ import {
 } from "oxbow";
 
 /** When (local time, taken as UTC), how many minutes late, how many miles, from where to where. */
-const Flight = t.struct({
+export const Flight = t.struct({
   date: t.timestamp,
   delay: t.int32,
   distance: t.int32,
   origin: t.string,
   destination: t.string,
 });
-type Flight = Infer<typeof Flight>;
+export type Flight = Infer<typeof Flight>;
 
 const AirportHour = t.struct({
   airport: t.string,
@@ -63,11 +68,11 @@ const AirportDelay = t.struct({
 });
 
 /** A flight counts as delayed from so many minutes on. */
-const DELAYED_MINUTES = 15;
+export const DELAYED_MINUTES = 15;
 /** Weight of the newest hour in the smoothed delay. */
-const SMOOTHING = 0.1;
+export const SMOOTHING = 0.1;
 const WORST_COUNT = 10;
-const DAY_MS = 86_400_000;
+export const DAY_MS = 86_400_000;
 
 export default job("flights", (env) => {
   const { out = "out/flights" } = env.properties("flights");
@@ -82,11 +87,12 @@ export default job("flights", (env) => {
 });
 
 /** Reads `flights.input`, a Parquet file or JSON lines; by default the file of `vega-datasets`. */
-function readFlights(env: StreamEnvironment): DataStream<Flight> {
-  const { input = flightsFile() } = env.properties("flights");
-  const flights = input.endsWith(".parquet")
-    ? env.source("flights", parquet(input, { type: Flight }))
-    : env.source("flights", files(input, json(Flight)));
+export function readFlights(env: StreamEnvironment): DataStream<Flight> {
+  const { input = flightsFile(), rate } = env.properties("flights");
+  const source: Source<Flight> = input.endsWith(".parquet")
+    ? parquet(input, { type: Flight })
+    : files(input, json(Flight));
+  const flights = env.source("flights", rate === undefined ? source : paced(source, Number(rate)));
   // The file is sorted, and readers take its parts in their order: nothing comes late.
   return flights.watermarks({ timestamp: "date", outOfOrderness: "1m" });
 }
@@ -109,7 +115,7 @@ function departuresPerHour(flights: DataStream<Flight>): DataStream<AirportHour>
 }
 
 /** First the minutes of each route and day; when all of a day are there, the worst of them. */
-function worstRoutesPerDay(flights: DataStream<Flight>) {
+export function worstRoutesPerDay(flights: DataStream<Flight>) {
   return flights
     .keyBy(({ origin, destination }) => `${origin}-${destination}`, t.string)
     .window(tumbling("1d"))
@@ -162,11 +168,11 @@ function flightsFile(): string {
 }
 
 /** `2001-01-01T05:00`: the times in the file are local and have no zone. */
-function hourText(timestamp: number): string {
+export function hourText(timestamp: number): string {
   return new Date(timestamp).toISOString().slice(0, 16);
 }
 
 /** `2001-01-01`. */
-function dayText(timestamp: number): string {
+export function dayText(timestamp: number): string {
   return new Date(timestamp).toISOString().slice(0, 10);
 }
