@@ -41,7 +41,7 @@ const RESTORED: readonly [what: string, change: (env: StreamEnvironment) => void
         .keyBy((n) => `${n % 3}`, t.string)
         .aggregate("sums", { count: count() })
         .sink("out", collect<unknown>()),
-    /keys of "sums" are string, but in the snapshot they are int32/,
+    /keys of the operator "sums" are int32 in checkpoint .*, and are string now/,
   ],
 ];
 

@@ -18,7 +18,13 @@ import {
 } from "./max-parallelism.ts";
 import { matchOperators, matchStates } from "./operator-match.ts";
 import type { OperatorMatch, StateMatch } from "./operator-match.ts";
-import { changedState, otherKind, removedOperator, removedState } from "./restore-problems.ts";
+import {
+  changedKeys,
+  changedState,
+  otherKind,
+  removedOperator,
+  removedState,
+} from "./restore-problems.ts";
 import type { RestoreProblem } from "./restore-problems.ts";
 import {
   elementsCountOf,
@@ -155,6 +161,8 @@ class Planner {
       this.problems.push(otherKind(node, stored, this.#place));
       return addedStates(node);
     }
+    const problem = changedKeys(node, stored, this.#place);
+    if (problem !== undefined) this.problems.push(problem);
     return matchStates(node, stored).flatMap((match) => this.#state(node, stored, match));
   }
 

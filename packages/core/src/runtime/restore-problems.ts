@@ -7,6 +7,7 @@ import { renderState } from "../graph/explain.ts";
 import type { StateJudgement } from "../graph/state-compatibility.ts";
 import type { GraphNode, StoredState } from "../graph/stream-graph.ts";
 import type { OperatorSnapshot } from "../snapshot/metadata.ts";
+import { renderSchema, renderType } from "../types/schema.ts";
 import type { StateMatch } from "./operator-match.ts";
 import { elementsCountOf, figuresOf } from "./stored-operator.ts";
 
@@ -79,6 +80,29 @@ function reasonOf(outcome: Exclude<StateJudgement, { kind: "as-is" }>): string {
   if (outcome.kind === "migrated") return "changing the type of a state is not supported yet";
   const { path, stored, declared, reason } = outcome;
   return path === "" ? reason : `at "${path}", ${stored} is ${declared} now: ${reason}`;
+}
+
+/** Undefined where the keys are of the declared type, or one of the two is not known. */
+export function changedKeys(
+  node: GraphNode,
+  stored: OperatorSnapshot,
+  place: string,
+): RestoreProblem | undefined {
+  const schema = stored.subtasks.find(({ keySchema }) => keySchema !== undefined)?.keySchema;
+  const declared = node.key?.type;
+  if (schema === undefined || declared === undefined || figuresOf(stored).rowsCount === 0) {
+    return undefined;
+  }
+  const [was, is] = [renderSchema(schema), renderType(declared)];
+  if (was === is) return undefined;
+  return {
+    uid: node.uid,
+    state: undefined,
+    message: `The keys of the operator "${node.uid}" are ${was} in ${place}, and are ${is} now.`,
+    remedy:
+      "Keys do not change type: key by a value of the old type, or give the operator a new uid " +
+      "and begin with empty state.",
+  };
 }
 
 /** An operator that keeps its state in another way. */

@@ -20,6 +20,7 @@ import type { BackendSnapshot, KeyedBackend } from "../state/keyed-backend.ts";
 import type { OperatorStateSnapshot } from "../state/operator-state.ts";
 import type { SnapshotFigures } from "./messages.ts";
 import type { SubtaskMetrics } from "./subtask-metrics.ts";
+import { schemaOf } from "../types/schema.ts";
 import { SegmentHistory } from "./segment-history.ts";
 
 export const IN_FLIGHT_COUNT_MAX = 16;
@@ -78,6 +79,7 @@ interface KeyedPart {
   readonly snapshot: BackendSnapshot;
   readonly session: SegmentSession;
   readonly base: readonly SegmentHandle[];
+  readonly keySchema: unknown;
   isCopied: boolean;
 }
 
@@ -211,6 +213,7 @@ export class TaskSnapshots {
         snapshot,
         session,
         base: snapshot.isDelta ? (base ?? []) : [],
+        keySchema: schemaOf(backend.keyType),
         isCopied: false,
       },
     ];
@@ -240,10 +243,18 @@ export class TaskSnapshots {
       segmentsOf.set(part.uid, segments);
       if (point.barrier.kind === "checkpoint") this.#history(part.uid).note(id, segments);
     });
+    const { watermark, hasEnded } = point;
     const operators: Record<string, OperatorSubtaskSnapshot> = {};
     for (const [uid, states] of inFlight.states) {
       const segments = segmentsOf.get(uid) ?? [];
-      operators[uid] = { segments, states, watermark: point.watermark, hasEnded: point.hasEnded };
+      const keyed = parts.find((part) => part.uid === uid);
+      operators[uid] = {
+        segments,
+        states,
+        watermark,
+        hasEnded,
+        ...(keyed === undefined ? {} : { keySchema: keyed.keySchema }),
+      };
     }
     const figures = this.#figures(inFlight, written, [...segmentsOf.values()].flat());
     this.#options.acknowledge({

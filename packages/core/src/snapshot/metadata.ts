@@ -29,6 +29,8 @@ export interface SegmentHandle {
 export interface OperatorSubtaskSnapshot {
   /** Segments, oldest first; empty without keyed state. */
   readonly segments: readonly SegmentHandle[];
+  /** Schema of the keys; absent without keyed state, and in the oldest files. */
+  readonly keySchema?: unknown;
   readonly states: readonly OperatorStateSnapshot[];
   /** Watermark of the operator when the barrier passed, ms; undefined before the first. */
   readonly watermark: number | undefined;
