@@ -20,6 +20,8 @@ import { buildWindow } from "./job-windows.ts";
 import { pacedSource } from "./sim-source.ts";
 import type { InputRef, NodeSpec, Scenario, SimRecord, SourceSpec } from "./scenario.ts";
 
+export const JOB_NAME = "simulated";
+
 /** Directory of a sink's files. `target`: several runs may write into the same. */
 export function sinkDirectory(target: number, uid: string): string {
   return `/out/${target}/${uid}`;
@@ -32,7 +34,7 @@ export function sourceFile(uid: string): string {
 
 /** The job; building it twice gives the same graph. */
 export function scenarioJob(scenario: Scenario, hooks: JobHooks, target: number): Job {
-  return job("simulated", (env) => {
+  return job(JOB_NAME, (env) => {
     env.maxParallelism(scenario.maxParallelism);
     const streams = new Map<string, Records>();
     for (const node of scenario.nodes) {
@@ -132,6 +134,7 @@ class NodeBuilder {
         );
       case "split":
       case "tally":
+      case "census":
         return buildProcess({ kind: "plain", stream: this.#input(0) }, { node, hooks });
       case "totals":
       case "buckets":

@@ -34,7 +34,6 @@ type Permit =
 /** The snapshot that the run began from, as C5 sees it. */
 export interface CheckedOrigin {
   readonly directory: string;
-  readonly metadata: CheckpointMetadata;
   readonly isClaimed: boolean;
   /** Whether the user has begun to delete it. */
   readonly isDeletedByUser: () => boolean;
@@ -63,13 +62,16 @@ export class Checkers {
     this.violations.push(text);
   }
 
-  /** Another run begins, of these nodes. */
-  runBegins(nodes: readonly NodeSpec[], origin: CheckedOrigin | undefined): void {
+  /** Another run begins. */
+  runBegins(origin: CheckedOrigin | undefined): void {
     this.#permits = new Map();
     this.#runDirectory = undefined;
     this.#origin = origin;
+  }
+
+  /** Another process of the run begins, with a job of these nodes. */
+  processBegins(nodes: readonly NodeSpec[]): void {
     this.#parallelisms = new Map(nodes.map(({ uid, parallelism }) => [uid, parallelism]));
-    this.#snapshotWatermarks = new SubtaskWatermarks(this.#parallelisms, origin?.metadata);
   }
 
   /** The run is over, or given up: what it began from is the user's business again. */
@@ -89,6 +91,8 @@ export class Checkers {
     const { store, directory, begunFrom } = held;
     this.#runDirectory = directory;
     this.#stopId = undefined;
+    const restored = store.latest ?? begunFrom?.metadata;
+    this.#snapshotWatermarks = new SubtaskWatermarks(this.#parallelisms, restored);
     for (const metadata of store.completed) this.#noteCheckpoint(metadata);
     if (begunFrom !== undefined) {
       const { metadata, discardingSinks } = begunFrom;

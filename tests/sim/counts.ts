@@ -24,6 +24,8 @@ export interface Counts {
   fromStops: number;
   fromSavepoints: number;
   fromCheckpoints: number;
+  /** Processes that began from a snapshot at other parallelisms. */
+  rescaled: number;
   claimed: number;
   discarding: number;
   moved: number;
@@ -49,6 +51,7 @@ export function noCounts(): Counts {
     fromStops: 0,
     fromSavepoints: 0,
     fromCheckpoints: 0,
+    rescaled: 0,
     claimed: 0,
     discarding: 0,
     moved: 0,

@@ -3,7 +3,7 @@
  */
 import type { DataStream } from "../../packages/core/src/api/data-stream.ts";
 import type { KeyedStream } from "../../packages/core/src/api/keyed-stream.ts";
-import { operatorListState } from "../../packages/core/src/state/operator-state.ts";
+import { operatorListState, unionListState } from "../../packages/core/src/state/operator-state.ts";
 import { listState, mapState, valueState } from "../../packages/core/src/state/descriptors.ts";
 import { t } from "../../packages/core/src/types/t.ts";
 import * as functions from "./functions.ts";
@@ -59,21 +59,55 @@ function buildPlain(stream: Records, parts: ProcessParts): Records {
       { parallelism },
     );
   }
+  if (operator.kind === "census") return buildCensus(stream, parts);
   return stream.process<SimRecord, { seen: ReturnType<typeof operatorListState<number>> }>(
     uid,
     {
       operatorState: { seen: operatorListState(t.int64) },
       process(_record, context) {
         const { seen } = context.operatorState;
-        seen.update([(seen.get()[0] ?? 0) + 1]);
+        seen.update([total(seen.get()) + 1]);
       },
       end(context) {
-        const [count] = context.operatorState.seen.get();
-        if (count !== undefined) context.emit(functions.result({ uid, key: 0 }, count, { at: 0 }));
+        const { seen } = context.operatorState;
+        const count = total(seen.get());
+        // Who goes on with this after a change of the parallelism may be told of the end again.
+        seen.clear();
+        if (count > 0) context.emit(functions.result({ uid, key: 0 }, count, { at: 0 }));
       },
     },
     { parallelism },
   );
+}
+
+/** Every subtask has counts by slot; after a restore those of all, of which it keeps its own. */
+function buildCensus(stream: Records, parts: ProcessParts): Records {
+  const { uid, parallelism } = parts.node;
+  const operatorState = { counts: unionListState(t.struct({ slot: t.int32, count: t.int64 })) };
+  return stream.process<SimRecord, typeof operatorState>(
+    uid,
+    {
+      operatorState,
+      open({ operatorState: { counts }, subtaskIndex, parallelism: slots }) {
+        const own = counts.get().filter(({ slot }) => slot % slots === subtaskIndex);
+        counts.update(own);
+      },
+      process(_record, { operatorState: { counts }, subtaskIndex }) {
+        const count = total(counts.get().map((entry) => entry.count)) + 1;
+        counts.update([{ slot: subtaskIndex, count }]);
+      },
+      end({ operatorState: { counts }, emit }) {
+        const count = total(counts.get().map((entry) => entry.count));
+        counts.clear();
+        if (count > 0) emit(functions.result({ uid, key: 0 }, count, { at: 0 }));
+      },
+    },
+    { parallelism },
+  );
+}
+
+function total(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 function buildKeyed(stream: Keyed<Key>, parts: ProcessParts): Records {

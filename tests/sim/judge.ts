@@ -38,7 +38,7 @@ function judgeSink({ scenario, expected, committed, sink }: SinkCase): string[] 
   if (operator.kind === "window" && operator.isLate) {
     if (ref.tag === "late") return [];
     const late = committed.get(`sink-${node.uid}-late`) ?? [];
-    return judgeLateWindow(operator, input, { found, late });
+    return judgeLateWindow(operator, input, { found, late, mayRepeat: isRescaled(scenario) });
   }
   switch (operator.kind) {
     case "running":
@@ -46,10 +46,20 @@ function judgeSink({ scenario, expected, committed, sink }: SinkCase): string[] 
     case "pulse":
       return judgeSums(input, found as SimRecord[]);
     case "tally":
-      return judgeTally(input.length, node.parallelism, found as SimRecord[]);
+    case "census":
+      return judgeTally(
+        input.length,
+        isRescaled(scenario) ? Infinity : node.parallelism,
+        found as SimRecord[],
+      );
     default:
       return differences(expected.streams.get(`${ref.uid}:${ref.tag}`) ?? [], found);
   }
+}
+
+/** Whether subtasks may go on with other watermarks and ends than those that had their state. */
+function isRescaled({ runs }: Scenario): boolean {
+  return runs.some(({ rescaling }) => rescaling !== "never");
 }
 
 /** What is missing, and what is there too often. */

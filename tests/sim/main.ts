@@ -75,7 +75,7 @@ function describeCounts(counts: Counts): string[] {
       `${counts.suspended} runs suspended, ${counts.drained} drained, ${counts.incompleteStops} ` +
       `of them not to the end; ${counts.left} given up`,
     `runs begun from stops ${counts.fromStops}, other savepoints ${counts.fromSavepoints}, ` +
-      `checkpoints ${counts.fromCheckpoints}; ${counts.claimed} claimed, ${counts.discarding} ` +
+      `checkpoints ${counts.fromCheckpoints}; ${counts.rescaled} rescaled, ${counts.claimed} claimed, ${counts.discarding} ` +
       `discarding, ${counts.moved} moved before, ${counts.deleted} deleted after`,
   ];
 }

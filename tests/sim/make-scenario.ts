@@ -22,7 +22,9 @@ export function makeScenario(seed: number): Scenario {
   const slicesPutOffRate = pick(random, [0, 0.5, 0.9, 0.98]);
   const maps = nodes.filter(({ operator }) => operator.kind === "map").map(({ uid }) => uid);
   const faults = makeFaults(random.fork("faults"), maps);
-  const subtasksCount = nodes.reduce((sum, { parallelism }) => sum + parallelism, 0);
+  const isRescaled = runs.some(({ rescaling }) => rescaling !== "never");
+  const subtasksCount =
+    nodes.reduce((sum, { parallelism }) => sum + parallelism, 0) * (isRescaled ? 2 : 1);
   // Half of all checkpoints take less.
   const usualMs = Math.round(
     0.2 * subtasksCount +

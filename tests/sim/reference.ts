@@ -107,6 +107,7 @@ function outputsOf(node: NodeSpec, inputs: readonly (readonly SimRecord[])[]): O
     case "running":
     case "pulse":
     case "tally":
+    case "census":
     case "sink":
       return { main: undefined };
   }

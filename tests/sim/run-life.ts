@@ -8,15 +8,17 @@ import type { JobMaster } from "../../packages/core/src/runtime/job-master.ts";
 import type { CheckpointMetadata } from "../../packages/core/src/snapshot/metadata.ts";
 import type { RunRecord } from "../../packages/core/src/snapshot/run-record.ts";
 import type { SimProcess, SimWorld } from "../../packages/core/src/testing/sim-env.ts";
-import { scenarioJob } from "./build-job.ts";
+import { seededRandom } from "../../packages/core/src/env/random.ts";
+import { JOB_NAME, scenarioJob } from "./build-job.ts";
 import type { Checkers } from "./checkers.ts";
 import type { ContentsReader } from "./contents.ts";
 import type { Counts } from "./counts.ts";
 import type { Faults } from "./faults.ts";
 import { intrude } from "./intruder.ts";
 import type { KnownSnapshot, NextRun, RunStart } from "./next-run.ts";
+import { rescaled } from "./rescaling.ts";
 import { LONG_TIMEOUT_MS } from "./scenario.ts";
-import type { Scenario } from "./scenario.ts";
+import type { NodeSpec, Scenario } from "./scenario.ts";
 import { CHECKPOINT_DIRECTORY, isExpected, runProcess, stackOf } from "./sim-process.ts";
 import type { ProcessEnd } from "./sim-process.ts";
 import type { RunSpec } from "./story.ts";
@@ -63,7 +65,8 @@ export class RunLife {
   readonly problems: string[] = [];
   processesCount = 0;
   readonly #parts: RunLifeParts;
-  readonly #built: BuiltJob;
+  /** Of the newest process. */
+  #nodes: readonly NodeSpec[];
   readonly #user: User;
   #timeoutMs: number;
   #eventsAfterFaults = 0;
@@ -78,16 +81,9 @@ export class RunLife {
 
   constructor(parts: RunLifeParts) {
     this.#parts = parts;
-    const { scenario, start, faults, checkers, world, trace, counts, name } = parts;
+    const { scenario, checkers, world, trace, counts, name } = parts;
     this.#timeoutMs = scenario.checkpoint.timeoutMs;
-    const hooks = {
-      seen: (uid: string) => faults.seen(uid),
-      watermark: (uid: string, subtask: number, watermark: number) =>
-        checkers.watermark(uid, subtask, watermark),
-      violation: (text: string) => checkers.violation(text),
-    };
-    const job = scenarioJob(scenario, hooks, start.target);
-    this.#built = buildJob(job, { args: [], configuration: {}, parallelism: undefined });
+    this.#nodes = scenario.nodes;
     const { deaths, storage, fullDisks, throws } = scenario.faults;
     const faultsCount = deaths.length + storage.length + fullDisks.length + throws.length;
     const master = (): JobMaster | undefined =>
@@ -99,13 +95,11 @@ export class RunLife {
 
   /** Undefined where the run did not come to an end; `problems` says why. */
   async run(): Promise<RunEnd | undefined> {
-    const { scenario, spec, start, checkers } = this.#parts;
+    const { spec, start, checkers } = this.#parts;
     const { origin, command } = start;
     checkers.runBegins(
-      scenario.nodes,
       origin && {
         directory: origin.directory,
-        metadata: origin.metadata,
         isClaimed: command.restore?.claimMode === "CLAIM",
         isDeletedByUser: () => origin.isGone && command.restore?.claimMode !== "CLAIM",
       },
@@ -129,7 +123,7 @@ export class RunLife {
     const intruder = intrude({
       world,
       checkpointDirectory: CHECKPOINT_DIRECTORY,
-      jobName: this.#built.job.graph.jobName,
+      jobName: JOB_NAME,
       command: start.command,
       isHeld: () => holder.isAlive && this.#holder === holder,
       violation: (text) => checkers.violation(text),
@@ -180,9 +174,11 @@ export class RunLife {
 
   #runProcess(process: SimProcess): Promise<ProcessEnd> {
     const { scenario, start, faults, checkers, trace, counts } = this.#parts;
+    this.#nodes = this.#nodesOfProcess();
+    checkers.processBegins(this.#nodes);
     return runProcess({
       scenario,
-      built: this.#built,
+      built: this.#build(),
       command: start.command,
       env: process.env,
       faults,
@@ -191,9 +187,11 @@ export class RunLife {
       counts,
       timeoutMs: this.#timeoutMs,
       tell: {
-        held: ({ directory, store }) => {
+        held: ({ directory, store, begunFrom }) => {
           this.#holder = process;
           this.#directory = directory.directory;
+          const restored = store.latest ?? begunFrom?.metadata;
+          if (restored !== undefined && this.#isRescaled(restored)) counts.rescaled++;
           for (const metadata of store.completed) this.#parts.contents.note(metadata);
         },
         master: (master) => (this.#master = master),
@@ -204,6 +202,32 @@ export class RunLife {
         snapshot: ({ kind, location }) => this.#onSnapshot(kind, location),
       },
     });
+  }
+
+  #nodesOfProcess(): readonly NodeSpec[] {
+    const { scenario, spec, name } = this.#parts;
+    const { nodes, maxParallelism, seed } = scenario;
+    if (spec.rescaling === "never") return nodes;
+    const which = spec.rescaling === "once" ? 0 : this.processesCount;
+    const random = seededRandom(seed).fork(`rescaling/${name}/${which}`);
+    return rescaled(nodes, maxParallelism, random);
+  }
+
+  #isRescaled({ operators }: CheckpointMetadata): boolean {
+    const before = new Map(operators.map(({ uid, parallelism }) => [uid, parallelism]));
+    return this.#nodes.some(({ uid, parallelism }) => before.get(uid) !== parallelism);
+  }
+
+  #build(): BuiltJob {
+    const { scenario, start, faults, checkers } = this.#parts;
+    const hooks = {
+      seen: (uid: string) => faults.seen(uid),
+      watermark: (uid: string, subtask: number, watermark: number) =>
+        checkers.watermark(uid, subtask, watermark),
+      violation: (text: string) => checkers.violation(text),
+    };
+    const job = scenarioJob({ ...scenario, nodes: this.#nodes }, hooks, start.target);
+    return buildJob(job, { args: [], configuration: {}, parallelism: undefined });
   }
 
   /** One event; false if the simulation is given up. */

@@ -1,6 +1,10 @@
 /* Planted bugs in savepoints, stops and restores; see `plants.ts`. */
 import { Task } from "../../packages/core/src/runtime/task.ts";
 import { TaskSnapshots } from "../../packages/core/src/runtime/task-snapshots.ts";
+import { PENDING_STATE } from "../../packages/core/src/runtime/sink-operator.ts";
+import { SegmentReader } from "../../packages/core/src/snapshot/segment-reader.ts";
+import { HashMapBackend } from "../../packages/core/src/state/hashmap-backend.ts";
+import { OperatorStateBackend } from "../../packages/core/src/state/operator-state.ts";
 import { CheckpointStore } from "../../packages/core/src/snapshot/checkpoint-store.ts";
 import { RunDirectory } from "../../packages/core/src/snapshot/run-directory.ts";
 import { BackendFreezer } from "../../packages/core/src/state/backend-freeze.ts";
@@ -51,7 +55,73 @@ export const SAVEPOINT_PLANTS: readonly Plant[] = [
           },
       ),
   },
+  {
+    name: "the key groups of a dropped pane: it is dropped in those of other segments, too",
+    needs: (scenario) =>
+      isRescaled(scenario) && scenario.nodes.some(({ operator }) => operator.kind === "window"),
+    install: () =>
+      replace(
+        HashMapBackend.prototype,
+        "load",
+        (load) =>
+          function (rows) {
+            load.call(this, { ...rows, droppedRange: undefined });
+          },
+      ),
+  },
+  {
+    name: "the key groups of a segment: a restored subtask takes rows of others, too",
+    needs: isRescaled,
+    install: plantInKeyGroups,
+  },
+  {
+    name: "the transactions of a changed parallelism: those of one old subtask are lost",
+    needs: isRescaled,
+    install: () =>
+      replace(
+        OperatorStateBackend.prototype,
+        "restore",
+        (restore) =>
+          function (parts, mayDrop) {
+            const pending = parts.filter(({ name }) => name === PENDING_STATE);
+            const isLost = (part: unknown): boolean => pending.length > 1 && part === pending[0];
+            const kept = parts.filter((part) => !isLost(part));
+            restore.call(this, kept, mayDrop);
+          },
+      ),
+  },
 ];
+
+function isRescaled({ runs }: Scenario): boolean {
+  return runs.some(({ rescaling }) => rescaling !== "never");
+}
+
+function plantInKeyGroups(): () => void {
+  const repairs = [
+    replace(
+      SegmentReader.prototype,
+      "rows",
+      (rows) =>
+        function () {
+          return rows.call(this, { start: 0, end: this.footer.maxParallelism });
+        },
+    ),
+    replace(
+      HashMapBackend.prototype,
+      "load",
+      (load) =>
+        function (rows) {
+          const { keyGroupStart, keyGroupEnd, maxParallelism } = this;
+          Object.assign(this, { keyGroupStart: 0, keyGroupEnd: maxParallelism });
+          load.call(this, rows);
+          Object.assign(this, { keyGroupStart, keyGroupEnd });
+        },
+    ),
+  ];
+  return () => {
+    for (const repair of repairs) repair();
+  };
+}
 
 function hasStop({ runs }: Scenario): boolean {
   return runs.some(({ acts }) => acts.some(({ kind }) => kind === "suspend" || kind === "drain"));

@@ -53,6 +53,7 @@ const OPERATORS: readonly OperatorSpec["kind"][] = [
   "pairs",
   "pulse",
   "tally",
+  "census",
   "join",
   "window",
   "window",

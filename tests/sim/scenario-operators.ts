@@ -59,6 +59,7 @@ export function drawOperator(
     case "merge":
     case "pairs":
     case "tally":
+    case "census":
     case "join":
       return { kind };
     case "window":
@@ -102,6 +103,7 @@ export function outcomeOf(
     case "running":
     case "pulse":
     case "tally":
+    case "census":
       return { regime: "untimed", isUnique: false, isFinal: true, size };
     case "join":
     case "pairs":

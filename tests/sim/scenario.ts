@@ -91,6 +91,8 @@ export type OperatorSpec =
   | { readonly kind: "pairs" }
   /** Operator state: counts records per subtask. */
   | { readonly kind: "tally" }
+  /** The same with state that every subtask gets whole. */
+  | { readonly kind: "census" }
   /** Every pair of records with the same key. */
   | { readonly kind: "join" }
   | {

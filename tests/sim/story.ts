@@ -39,28 +39,39 @@ export interface RunSpec {
   readonly acts: readonly UserAct[];
   /** Whether the user gives the run up when its process dies, instead of starting it again. */
   readonly isLeftAtDeath: boolean;
+  /** Whether the run, or each of its processes, has other parallelisms than the scenario says. */
+  readonly rescaling: "never" | "once" | "always";
 }
 
 /** A run from nothing, which is left alone. */
-export const LONE_RUN: RunSpec = { beginning: undefined, acts: [], isLeftAtDeath: false };
+export const LONE_RUN: RunSpec = {
+  beginning: undefined,
+  acts: [],
+  isLeftAtDeath: false,
+  rescaling: "never",
+};
 
 /** Runs after the first one, at most. */
 const LATER_RUNS_MAX = 3;
 
 /** Draws a story; a third of them have one run that is left alone. */
 export function makeStory(random: Random): RunSpec[] {
-  if (oneIn(random, 3)) return [LONE_RUN];
+  const isRescaled = oneIn(random, 2);
+  const rescaling = (): RunSpec["rescaling"] =>
+    isRescaled ? pick(random, ["never", "once", "once", "always"]) : "never";
+  if (oneIn(random, 3)) return [{ ...LONE_RUN, rescaling: rescaling() }];
   const laterCount = pick(random, [0, 1, 1, 2, LATER_RUNS_MAX]);
   return Array.from({ length: 1 + laterCount }, (_, index) => ({
     beginning: index === 0 ? undefined : makeBeginning(random),
     acts: makeActs(random, index === laterCount),
     isLeftAtDeath: index < laterCount && oneIn(random, 3),
+    rescaling: rescaling(),
   }));
 }
 
 function makeBeginning(random: Random): Beginning {
   return {
-    from: oneIn(random, 3) ? "any" : "last",
+    from: oneIn(random, 2) ? "any" : "last",
     choice: random.next(),
     claimMode: oneIn(random, 3) ? "CLAIM" : "NO_CLAIM",
     sinks: oneIn(random, 3) ? "discard" : "commit",
