@@ -118,10 +118,12 @@ export class SourceHead implements ReaderOutput {
 
   addSplits(splits: readonly Split[]): void {
     const now = this.#clock.monotonicMs();
-    for (const split of splits) {
-      this.#watermarks?.addSplit(split.id, this.#restoredGenerators.get(split.id), now);
-      this.#restoredGenerators.delete(split.id);
-    }
+    const assigned = splits.map(({ id }) => ({
+      splitId: id,
+      restored: this.#restoredGenerators.get(id),
+    }));
+    for (const { splitId } of assigned) this.#restoredGenerators.delete(splitId);
+    this.#watermarks?.addSplits(assigned, now);
     this.#reader.addSplits(splits);
   }
 

@@ -37,7 +37,7 @@ export class WatermarksOperator extends StatelessOperator {
     this.#strategy = strategy;
     const now = context.env.clock.monotonicMs();
     this.#watermarks = new SourceWatermarks(strategy, now);
-    this.#watermarks.addSplit(INPUT_SPLIT, undefined, now);
+    this.#watermarks.addSplits([{ splitId: INPUT_SPLIT, restored: undefined }], now);
     this.#extract = timestampExtractor(strategy.timestamp, context.uid);
   }
 

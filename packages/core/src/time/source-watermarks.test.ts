@@ -27,7 +27,7 @@ function source(settings: Partial<WatermarkSettings<Reading>> = {}): SourceWater
 
 test("a bounded watermark is the highest timestamp minus the delay minus one", () => {
   const watermarks = source({ outOfOrderness: "5ms" });
-  watermarks.addSplit("a", undefined, 0);
+  watermarks.addSplits([{ splitId: "a", restored: undefined }], 0);
   assert.equal(watermarks.watermark, NO_WATERMARK);
   assert.equal(watermarks.onBatch("a", batch(10, 12, 8), 0), WATERMARK_CHANGED);
   assert.equal(watermarks.watermark, 6);
@@ -37,8 +37,8 @@ test("a bounded watermark is the highest timestamp minus the delay minus one", (
 
 test("the slowest split holds the reader back until it is finished", () => {
   const watermarks = source();
-  watermarks.addSplit("a", undefined, 0);
-  watermarks.addSplit("b", undefined, 0);
+  watermarks.addSplits([{ splitId: "a", restored: undefined }], 0);
+  watermarks.addSplits([{ splitId: "b", restored: undefined }], 0);
   watermarks.onBatch("a", batch(100), 0);
   assert.equal(watermarks.watermark, NO_WATERMARK);
   watermarks.onBatch("b", batch(50), 0);
@@ -53,17 +53,33 @@ test("the slowest split holds the reader back until it is finished", () => {
 
 test("the state of a split's generator travels with the split", () => {
   const first = source({ outOfOrderness: 10 });
-  first.addSplit("a", undefined, 0);
+  first.addSplits([{ splitId: "a", restored: undefined }], 0);
   first.onBatch("a", batch(100), 0);
   const second = source({ outOfOrderness: 30 });
-  assert.equal(second.addSplit("a", first.snapshotSplit("a"), 0), WATERMARK_CHANGED);
+  assert.equal(
+    second.addSplits([{ splitId: "a", restored: first.snapshotSplit("a") }], 0),
+    WATERMARK_CHANGED,
+  );
   assert.equal(second.watermark, 69);
+});
+
+test("of splits restored together the slowest holds the reader, whatever its place", () => {
+  const ahead = { splitId: "ahead", restored: 700 };
+  const behind = { splitId: "behind", restored: 400 };
+  for (const splits of [
+    [ahead, behind],
+    [behind, ahead],
+  ]) {
+    const watermarks = source();
+    assert.equal(watermarks.addSplits(splits, 0), WATERMARK_CHANGED);
+    assert.equal(watermarks.watermark, 399);
+  }
 });
 
 test("a quiet split falls idle, and its next record makes it active at once", () => {
   const watermarks = source({ idleAfter: "1s" });
-  watermarks.addSplit("a", undefined, 0);
-  watermarks.addSplit("b", undefined, 0);
+  watermarks.addSplits([{ splitId: "a", restored: undefined }], 0);
+  watermarks.addSplits([{ splitId: "b", restored: undefined }], 0);
   watermarks.onBatch("a", batch(100), 0);
   watermarks.onBatch("b", batch(50), 900);
   assert.equal(watermarks.watermark, 49);
@@ -91,7 +107,7 @@ test("blocked time is not idle time", () => {
   assert.equal(timer.isIdle(21_699), false);
 
   const watermarks = source({ idleAfter: 1_000 });
-  watermarks.addSplit("a", undefined, 0);
+  watermarks.addSplits([{ splitId: "a", restored: undefined }], 0);
   watermarks.setBlocked(true, 100);
   assert.equal(watermarks.onPeriodic(5_000), 0);
   watermarks.setBlocked(false, 5_000);
@@ -105,7 +121,7 @@ test("a reader without splits falls idle after idleAfter, and is active again wi
   assert.equal(watermarks.onPeriodic(99), 0);
   assert.equal(watermarks.onPeriodic(100), STATUS_CHANGED);
   assert.equal(watermarks.isIdle, true);
-  assert.equal(watermarks.addSplit("a", undefined, 150), STATUS_CHANGED);
+  assert.equal(watermarks.addSplits([{ splitId: "a", restored: undefined }], 150), STATUS_CHANGED);
   assert.equal(watermarks.isIdle, false);
   assert.equal(source().onPeriodic(1e9), 0, "without idleAfter never");
 });
@@ -126,7 +142,7 @@ test("a custom generator sees every record, tells watermark and status, keeps it
       };
     },
   });
-  watermarks.addSplit("a", undefined, 0);
+  watermarks.addSplits([{ splitId: "a", restored: undefined }], 0);
   watermarks.onBatch("a", batch(10, 30, 20), 0);
   assert.equal(watermarks.watermark, 30);
   assert.equal(watermarks.isIdle, true);
@@ -135,8 +151,8 @@ test("a custom generator sees every record, tells watermark and status, keeps it
 
 test("alignment pauses the splits above the limit and lets them go on when it rises", () => {
   const watermarks = source({ idleAfter: 100, alignment: { group: "g", maxDrift: "1s" } });
-  watermarks.addSplit("a", undefined, 0);
-  watermarks.addSplit("b", undefined, 0);
+  watermarks.addSplits([{ splitId: "a", restored: undefined }], 0);
+  watermarks.addSplits([{ splitId: "b", restored: undefined }], 0);
   watermarks.onBatch("a", batch(5_001), 0);
   watermarks.onBatch("b", batch(1_001), 0);
   assert.deepEqual(watermarks.align(2_000, 0), { pause: ["a"], resume: [] });

@@ -4,7 +4,7 @@
  * Owns: one `SplitWatermark` per split, their combination, and which splits alignment holds back.
  * It reads no clock: every call brings the monotonic time. Semantics: docs/semantics/watermarks.md.
  *
- * I1. A split holds the reader back from `addSplit` until it is idle, finished, or ahead.
+ * I1. A split holds the reader back from `addSplits` until it is idle, finished, or ahead.
  * I2. A reader without splits keeps its watermark; with `idleAfter` it falls idle like a split.
  * I3. Time in which the reader is blocked, or a split is paused by alignment, is not idle time.
  * I4. A split is paused only while its own watermark is above the limit: the slowest always runs.
@@ -22,6 +22,13 @@ interface TrackedSplit {
   readonly watermark: SplitWatermark;
   /** Paused by alignment. */
   isPaused: boolean;
+}
+
+/** A split as it comes to a reader. */
+export interface AssignedSplit {
+  readonly splitId: string;
+  /** What `snapshotSplit` returned for it earlier; undefined for a new one. */
+  readonly restored: unknown;
 }
 
 /** Splits that alignment stops and lets go on. */
@@ -57,15 +64,20 @@ export class SourceWatermarks {
     return this.#splits.size === 0 ? this.#isEmptyIdle : this.#combiner.isIdle;
   }
 
-  /** A split was assigned; `restored` is what `snapshotSplit` returned for it earlier. */
-  addSplit(splitId: string, restored: unknown, nowMs: number): number {
-    assert(!this.#splits.has(splitId), "a split is assigned once");
+  /**
+   * Splits were assigned. Those that come together count together: one that is behind holds the
+   * reader back also where it comes last.
+   */
+  addSplits(splits: readonly AssignedSplit[], nowMs: number): number {
     const wasIdle = this.isIdle;
-    const watermark = new SplitWatermark(this.#strategy, { splitId, restored, nowMs });
-    if (this.#isBlocked) watermark.pause(nowMs);
-    const index = this.#combiner.addInput(watermark.watermark);
-    this.#splits.set(splitId, { index, watermark, isPaused: false });
-    this.#isEmptyIdle = false;
+    for (const { splitId, restored } of splits) {
+      assert(!this.#splits.has(splitId), "a split is assigned once");
+      const watermark = new SplitWatermark(this.#strategy, { splitId, restored, nowMs });
+      if (this.#isBlocked) watermark.pause(nowMs);
+      const index = this.#combiner.addInput(watermark.watermark);
+      this.#splits.set(splitId, { index, watermark, isPaused: false });
+    }
+    this.#isEmptyIdle &&= splits.length === 0;
     return this.#changes(this.#combiner.refresh(), wasIdle);
   }
 
