@@ -75,8 +75,9 @@ function describeCounts(counts: Counts): string[] {
       `${counts.suspended} runs suspended, ${counts.drained} drained, ${counts.incompleteStops} ` +
       `of them not to the end; ${counts.left} given up`,
     `runs begun from stops ${counts.fromStops}, other savepoints ${counts.fromSavepoints}, ` +
-      `checkpoints ${counts.fromCheckpoints}; ${counts.rescaled} rescaled, ${counts.claimed} claimed, ${counts.discarding} ` +
-      `discarding, ${counts.moved} moved before, ${counts.deleted} deleted after`,
+      `checkpoints ${counts.fromCheckpoints}; ${counts.claimed} claimed, ${counts.discarding} ` +
+      `discarding, ${counts.moved} moved before, ${counts.deleted} deleted after; ` +
+      `${counts.rescaled} processes begun at other parallelisms`,
   ];
 }
 
