@@ -4,11 +4,27 @@
  */
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
+import {
+  EXAMPLES,
+  EXIT_CODES_HELP,
+  EXPLAIN_EXAMPLES,
+  RUN_EXAMPLES,
+  RUN_NOTES,
+} from "./command-help.ts";
 import type { ExplainRequest } from "./explain-command.ts";
+import {
+  readClaimMode,
+  readNonRestored,
+  readRestoreSinks,
+  restoreOptions,
+} from "./restore-arguments.ts";
+import type { RestoreArguments } from "./restore-arguments.ts";
 import type { RunOutput, RunRequest } from "./run-command.ts";
+import { addControlCommands } from "./runs/control-command-line.ts";
+import type { ControlCommands } from "./runs/control-command-line.ts";
 
 /** What the commands do; an exit code each. */
-export interface Commands {
+export interface Commands extends ControlCommands {
   readonly run: (request: RunRequest) => Promise<number>;
   readonly explain: (request: ExplainRequest) => Promise<number>;
 }
@@ -18,8 +34,9 @@ interface GraphOptions {
   readonly define: Readonly<Record<string, string>>;
 }
 
-interface RunCommandOptions extends GraphOptions {
+interface RunCommandOptions extends GraphOptions, RestoreArguments {
   readonly checkpointDir?: string;
+  readonly savepointDir?: string;
   readonly jobId?: string;
   readonly newRun?: boolean;
   readonly restorePrevious?: boolean;
@@ -30,31 +47,8 @@ interface ExplainCommandOptions extends GraphOptions {
   readonly output: "text" | "json";
 }
 
-const EXIT_CODES_HELP = `
-Exit codes:
-  0  the job finished                       4  a function of the job threw
-  1  a defect of Oxbow                      5  storage or a thread failed
-  2  the command line is wrong              6  data or a checkpoint cannot be read
-  3  the job or a setting is wrong          7  the run is locked, or over without a result
-  130 canceled by Ctrl-C, 143 by SIGTERM`;
-
-const EXAMPLES = `Examples:
-  $ oxbow run job.ts                            run a job until it ends, or Ctrl-C
-  $ oxbow run job.ts -p 4 --checkpoint-dir cp   on four threads; the same command resumes it
-  $ oxbow explain job.ts                        show its graph
-`;
-
-const RUN_EXAMPLES = `Examples:
-  $ oxbow run job.ts
-  $ oxbow run job.ts -p 4 --checkpoint-dir checkpoints
-  $ oxbow run job.ts -D flights.out=results -D execution.checkpointing.interval=5s
-  $ oxbow run job.ts -o json -- --for-the-job
-`;
-
-const EXPLAIN_EXAMPLES = `Examples:
-  $ oxbow explain job.ts
-  $ oxbow explain job.ts -p 4 -o json
-`;
+/** Descriptions beside long options are wrapped, too. */
+const HELP_WRAP_WIDTH_MIN = 24;
 
 /** The program; `onExitCode` gets what a command came to. */
 export function commandLine(commands: Commands, onExitCode: (exitCode: number) => void): Command {
@@ -62,26 +56,13 @@ export function commandLine(commands: Commands, onExitCode: (exitCode: number) =
     .description("Runs stream processing jobs.")
     .version(versionText(), "-V, --version", "show the version")
     .helpOption("-h, --help", "show this")
+    .configureHelp({ minWidthToWrap: HELP_WRAP_WIDTH_MIN })
     .helpCommand("help [command]", "show the help of a command")
     .addHelpText("before", EXAMPLES)
     .showHelpAfterError("(oxbow --help shows what there is)")
     .exitOverride();
-  const run = withGraphOptions(program.command("run"))
-    .description("Runs a job in this process until it has ended.")
-    .option("--checkpoint-dir <directory>", "keep checkpoints here; the same command goes on")
-    .option("--job-id <id>", "id of the run; default: derived from the job's name")
-    .option("--new-run", "begin another run although one could go on")
-    .option("--restore-previous", "go behind an unreadable newest checkpoint; outputs may repeat")
-    .addOption(
-      new Option("-o, --output <format>", "what to write to stdout about the run")
-        .choices(["text", "json", "jsonl"])
-        .default("text"),
-    )
-    .addHelpText("before", RUN_EXAMPLES)
-    .addHelpText("after", EXIT_CODES_HELP);
-  run.action(async (file: string, args: string[], options: RunCommandOptions) => {
-    onExitCode(await commands.run(runRequest(file, args, options)));
-  });
+  addRun(program, async (request) => onExitCode(await commands.run(request)));
+  addControlCommands(program, commands, onExitCode);
   const explain = withGraphOptions(program.command("explain"))
     .description("Shows the graph of a job without running it.")
     .addOption(
@@ -96,6 +77,46 @@ export function commandLine(commands: Commands, onExitCode: (exitCode: number) =
     onExitCode(await commands.explain({ file, parameters, output }));
   });
   return program;
+}
+
+function addRun(program: Command, onRun: (request: RunRequest) => Promise<void>): void {
+  const run = withGraphOptions(program.command("run"))
+    .description("Runs a job in this process until it has ended.")
+    .option("--checkpoint-dir <directory>", "keep checkpoints here; the same command goes on")
+    .option("--job-id <id>", "id of the run; default: derived from the job's name")
+    .option("--new-run", "begin another run although one could go on")
+    .option("--restore-previous", "go behind an unreadable newest checkpoint; outputs may repeat")
+    .option("-s, --from-savepoint <path>", "begin from this savepoint or checkpoint")
+    .addOption(
+      new Option(
+        "-n, --allow-non-restored-state [uids]",
+        "leave behind state that the job does not have: all, or of these operators",
+      ).argParser(readNonRestored),
+    )
+    .addOption(
+      new Option(
+        "--claim-mode <mode>",
+        "NO_CLAIM: the snapshot stays yours (default); CLAIM: it becomes the run's",
+      ).argParser(readClaimMode),
+    )
+    .addOption(
+      new Option(
+        "--restore-sinks <choice>",
+        "commit or discard what sinks had prepared; or per sink: uid=commit,…",
+      ).argParser(readRestoreSinks),
+    )
+    .option("--savepoint-dir <directory>", "where savepoints go; default: below --checkpoint-dir")
+    .addOption(
+      new Option("-o, --output <format>", "what to write to stdout about the run")
+        .choices(["text", "json", "jsonl"])
+        .default("text"),
+    )
+    .addHelpText("before", RUN_EXAMPLES)
+    .addHelpText("after", RUN_NOTES)
+    .addHelpText("after", EXIT_CODES_HELP);
+  run.action((file: string, args: string[], options: RunCommandOptions) =>
+    onRun(runRequest(file, args, options)),
+  );
 }
 
 function withGraphOptions(command: Command): Command {
@@ -118,6 +139,8 @@ function withGraphOptions(command: Command): Command {
 
 function runRequest(file: string, args: readonly string[], options: RunCommandOptions): RunRequest {
   const { parallelism, define, checkpointDir, jobId, newRun, restorePrevious, output } = options;
+  const { savepointDir } = options;
+  const restore = restoreOptions(options, define);
   return {
     file,
     output,
@@ -129,6 +152,8 @@ function runRequest(file: string, args: readonly string[], options: RunCommandOp
       ...(jobId === undefined ? {} : { jobId }),
       ...(newRun === undefined ? {} : { newRun }),
       ...(restorePrevious === undefined ? {} : { restorePrevious }),
+      ...(restore === undefined ? {} : { restore }),
+      ...(savepointDir === undefined ? {} : { savepointDirectory: savepointDir }),
     },
   };
 }

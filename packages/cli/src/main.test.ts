@@ -19,6 +19,11 @@ for (const [name, args] of [
   ["help", ["--help"]],
   ["run-help", ["run", "--help"]],
   ["explain-help", ["explain", "--help"]],
+  ["list-help", ["list", "--help"]],
+  ["savepoint-help", ["savepoint", "--help"]],
+  ["stop-help", ["stop", "--help"]],
+  ["cancel-help", ["cancel", "--help"]],
+  ["checkpoint-help", ["checkpoint", "--help"]],
 ] as const) {
   test(`oxbow ${args.join(" ")} shows what golden/${name}.txt says`, async () => {
     const { code, stdout, stderr } = await oxbow(...args);
