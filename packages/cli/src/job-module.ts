@@ -17,9 +17,7 @@ export async function findJob(file: string): Promise<FoundJob> {
   const absolute = path.resolve(file);
   const status = statSync(absolute, { throwIfNoEntry: false });
   if (status?.isDirectory()) {
-    throw new UsageError(
-      `"${file}" is a directory; name the file whose default export is a job`,
-    );
+    throw new UsageError(`"${file}" is a directory; name the file whose default export is a job`);
   }
   if (!status?.isFile()) {
     throw new UsageError(`there is no file "${file}" in ${process.cwd()}`);

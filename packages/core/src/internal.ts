@@ -43,7 +43,6 @@ export { connectToRun } from "./driver/control-client.ts";
 export type { OnProgress, RunConnection } from "./driver/control-client.ts";
 export type { RequestProgress } from "./driver/control-protocol.ts";
 export type {
-  CheckpointResult,
   RunControl,
   RunStatusReport,
   SnapshotProgress,

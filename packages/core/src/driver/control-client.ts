@@ -22,7 +22,7 @@ import {
 import type { ControlMessage, ControlRequest, RequestProgress } from "./control-protocol.ts";
 import { readPlace } from "./control-place.ts";
 import type { SavepointOptions, SavepointResult, StopOptions } from "./restore-options.ts";
-import type { CheckpointResult, RunStatusReport } from "./run-control.ts";
+import type { RunStatusReport } from "./run-control.ts";
 
 /** A process that works answers sooner. */
 const ANSWER_MS = 5_000;
@@ -44,7 +44,7 @@ export interface RunConnection {
   checkpoint(
     options: { readonly full?: boolean },
     onProgress?: OnProgress,
-  ): Promise<CheckpointResult>;
+  ): Promise<SavepointResult>;
   /** Prometheus' text format. */
   metricsText(): Promise<string>;
   /** Requests under way reject; the server does them to their end. */
@@ -101,7 +101,7 @@ function connectionOf(env: Env, client: ControlClient, hello: Hello): RunConnect
       await client.ask({ request: "cancel" }, onProgress);
     },
     checkpoint: (options, onProgress) =>
-      client.ask({ request: "checkpoint", ...options }, onProgress) as Promise<CheckpointResult>,
+      client.ask({ request: "checkpoint", ...options }, onProgress) as Promise<SavepointResult>,
     metricsText: async () => {
       const { text } = await soon<{ readonly text: string }>(client.ask({ request: "metrics" }));
       return text;

@@ -15,7 +15,7 @@ import type { RunDirectory } from "../snapshot/run-directory.ts";
 import { serveControl } from "./control-server.ts";
 import type { ControlServer } from "./control-server.ts";
 import type { SavepointOptions, SavepointResult, StopOptions } from "./restore-options.ts";
-import type { CheckpointResult, RunControl, RunStatusReport } from "./run-control.ts";
+import type { RunControl, RunStatusReport } from "./run-control.ts";
 
 /** Before any test moves it. */
 const TEMPORARY = tmpdir();
@@ -75,7 +75,7 @@ export class ScriptedControl implements RunControl {
     return this.#call("cancel", undefined);
   }
 
-  checkpoint(options: { readonly full?: boolean }): Promise<CheckpointResult> {
+  checkpoint(options: { readonly full?: boolean }): Promise<SavepointResult> {
     return this.#call("checkpoint", options);
   }
 

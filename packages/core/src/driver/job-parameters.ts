@@ -16,12 +16,11 @@ import { readInteger, settingUnknown } from "../checkpoint/config-values.ts";
 import { oxbowError } from "../errors.ts";
 import { PARALLELISM_MAX } from "../graph/validate.ts";
 import { isRestartKey, restartKeys, withRestartConfig } from "../runtime/restart-config.ts";
+import { isRestoreKey, restoreConfig, restoreKeys } from "./restore-config.ts";
 import { listNames } from "../types/nearest-name.ts";
 
 /** Where runs are kept. */
 export const DIRECTORY_KEY = "execution.checkpointing.dir";
-/** Where savepoints go. */
-export const SAVEPOINT_DIRECTORY_KEY = "execution.checkpointing.savepoint-dir";
 const PARALLELISM_KEY = "parallelism.default";
 const PARALLELISM_RANGE = { min: 1, max: PARALLELISM_MAX };
 
@@ -59,6 +58,7 @@ export function jobParameters(given: Partial<JobParameters>): JobParameters {
   // Whatever the program says, values must be readable.
   withCheckpointConfig({}, configuration);
   withRestartConfig(undefined, configuration);
+  restoreConfig(configuration);
   const text = configuration[PARALLELISM_KEY];
   const configured =
     text === undefined ? undefined : readInteger(PARALLELISM_KEY, text, PARALLELISM_RANGE);
@@ -67,7 +67,8 @@ export function jobParameters(given: Partial<JobParameters>): JobParameters {
 
 /** Read by Oxbow, or refused by its own reader. */
 function isSetting(key: string): boolean {
-  return key === PARALLELISM_KEY || isCheckpointKey(key) || isRestartKey(key);
+  const isRunKey = isCheckpointKey(key) || isRestartKey(key) || isRestoreKey(key);
+  return key === PARALLELISM_KEY || isRunKey;
 }
 
 function checkKey(key: string): void {
@@ -87,8 +88,8 @@ function checkKey(key: string): void {
 }
 
 function settingKeys(): readonly string[] {
-  const directories = [DIRECTORY_KEY, SAVEPOINT_DIRECTORY_KEY];
-  return [PARALLELISM_KEY, ...directories, ...checkpointKeys(), ...restartKeys()];
+  const ofRuns = [DIRECTORY_KEY, ...restoreKeys()];
+  return [PARALLELISM_KEY, ...ofRuns, ...checkpointKeys(), ...restartKeys()];
 }
 
 /**

@@ -65,6 +65,17 @@ const ALIASES: Readonly<Record<string, string>> = {
   "state.savepoints.dir": SAVEPOINT_DIRECTORY_KEY,
 };
 
+/** Whether a key is one of these, read or refused. */
+export function isRestoreKey(key: string): boolean {
+  const name = Object.hasOwn(ALIASES, key) ? ALIASES[key] : key;
+  return name.startsWith(RECOVERY_PREFIX) || Object.hasOwn(READERS, name);
+}
+
+/** All that are read. */
+export function restoreKeys(): readonly string[] {
+  return Object.keys(READERS);
+}
+
 /**
  * What the configuration says about restoring and savepoints; other keys are left alone.
  * SETTING_INVALID, SETTING_NOT_SUPPORTED.
@@ -76,6 +87,24 @@ export function restoreConfig(config: Config): RestoreConfig {
     merged = { ...merged, ...part, restore: { ...merged.restore, ...part?.restore } };
   }
   return merged;
+}
+
+/** The options of a run, with what keys say where they say nothing. */
+export function withRestoreConfig<
+  Options extends {
+    readonly configuration?: Config;
+    readonly restore?: RestoreOptions;
+    readonly savepointDirectory?: string;
+  },
+>(options: Options): Options {
+  const { restore, savepointDirectory } = restoreConfig(options.configuration ?? {});
+  const { path } = restore;
+  return {
+    ...(savepointDirectory === undefined ? {} : { savepointDirectory }),
+    // How to restore says nothing as long as there is nothing to restore.
+    ...(path === undefined ? {} : { restore: { ...restore, path } }),
+    ...options,
+  };
 }
 
 function readKey(key: string, text: string): RestoreConfig | undefined {

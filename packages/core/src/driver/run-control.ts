@@ -56,13 +56,6 @@ export interface RunStatusReport {
   readonly snapshotsInProgress: readonly SnapshotProgress[];
 }
 
-/** A checkpoint that was asked for. */
-export interface CheckpointResult {
-  readonly checkpointId: number;
-  /** Absolute path of its directory. */
-  readonly location: string;
-}
-
 /** See the file header. Calls may overlap in any way; what rejects is told to whoever asked. */
 export interface RunControl {
   status(): RunStatusReport;
@@ -71,7 +64,7 @@ export interface RunControl {
   stop(options: StopOptions): Promise<SavepointResult>;
   /** Resolves when the job has ended. */
   cancel(): Promise<void>;
-  checkpoint(options: { readonly full?: boolean }): Promise<CheckpointResult>;
+  checkpoint(options: { readonly full?: boolean }): Promise<SavepointResult>;
   /** Prometheus' text format. */
   metricsText(): string;
 }

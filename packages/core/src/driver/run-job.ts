@@ -19,6 +19,7 @@ import type {
   StopOptions,
 } from "./restore-options.ts";
 import type { CompletedCheckpoint } from "../checkpoint/coordinator-host.ts";
+import type { JobParameters } from "../api/environment.ts";
 import type { Job } from "../api/job.ts";
 import { isJob } from "../api/job.ts";
 import { checkpointSettings } from "../checkpoint/checkpoint-settings.ts";
@@ -31,13 +32,7 @@ import { oxbowError } from "../errors.ts";
 import type { RunDirectory } from "../snapshot/run-directory.ts";
 import { adoptSnapshot, buildJob, loadJob } from "./build-job.ts";
 import type { BuiltJob } from "./build-job.ts";
-import type { JobParameters } from "../api/environment.ts";
-import {
-  DIRECTORY_KEY,
-  jobParameters,
-  SAVEPOINT_DIRECTORY_KEY,
-  unreadProperties,
-} from "./job-parameters.ts";
+import { DIRECTORY_KEY, jobParameters, unreadProperties } from "./job-parameters.ts";
 import { JobMaster } from "../runtime/job-master.ts";
 import type { JobEvent } from "../runtime/job-event.ts";
 import type { JobEnd } from "../runtime/job-master.ts";
@@ -50,6 +45,8 @@ import { localLauncher } from "../runtime/local-launcher.ts";
 import { withRestartConfig } from "../runtime/restart-config.ts";
 import { defaultRestartSettings, restartSettings } from "../runtime/restart-strategy.ts";
 import type { RestartSettings } from "../runtime/restart-strategy.ts";
+import { openControl } from "./job-control.ts";
+import { withRestoreConfig } from "./restore-config.ts";
 import { isJobWorker, threadLauncher } from "./thread-launcher.ts";
 import type { WorkerLauncher } from "../runtime/worker-connection.ts";
 
@@ -153,9 +150,10 @@ const WORKERS_COUNT_MAX = 128;
  */
 export async function startJob(
   job: Job | string | URL,
-  options: RunOptions = {},
+  runOptions: RunOptions = {},
 ): Promise<JobStart> {
   if (isJobWorker()) throw startedByWorker();
+  const options = withRestoreConfig(runOptions);
   const env = options.env ?? nodeEnv();
   const given = jobParameters(options);
   const { configuration } = given;
@@ -168,22 +166,16 @@ export async function startJob(
   const onEvent = options.onEvent ?? (() => undefined);
   const unread = unreadProperties(configuration, first.built.propertyGroups);
   if (unread !== undefined) onEvent({ kind: "warning", error: unread });
+  const { checkpoint } = settings;
   const run =
     directory === undefined
       ? undefined
       : await beginRun({
-          env,
-          built: first.built,
-          checkpoint: settings.checkpoint,
-          directory: absolute(env, directory),
-          jobId: options.jobId,
-          newRun: options.newRun,
-          restorePrevious: options.restorePrevious,
-          restore: options.restore && withAbsolutePath(env, options.restore),
-          onEvent,
+          ...beginningOf(env, options, directory),
+          ...{ env, built: first.built, checkpoint, onEvent },
         });
   if (run?.kind === "over") return overOf(run);
-  if (run === undefined && settings.checkpoint.intervalMs !== undefined) {
+  if (run === undefined && checkpoint.intervalMs !== undefined) {
     onEvent({ kind: "warning", error: checkpointsWithoutPlace() });
   }
   const snapshot = run?.held.store.latest ?? run?.held.begunFrom?.metadata;
@@ -205,19 +197,24 @@ export async function startJob(
     onEvent,
   });
   master.start();
-  return {
-    kind: "started",
-    job: handleOf({
-      env,
-      runId,
-      master,
-      launcher,
-      metrics,
-      run: run?.held.directory,
-      built,
-      savepointDirectory: savepointsOf(options, directory),
-    }),
-  };
+  const handle = handleOf({
+    env,
+    runId,
+    master,
+    metrics,
+    run: run?.held.directory,
+    built,
+    savepointDirectory: savepointsOf(options, directory),
+    release: async () => {
+      await launcher.close?.();
+      const closeChannel = await channel;
+      await closeChannel?.();
+      await run?.held.directory.close();
+    },
+  });
+  const channel = run && openControl({ env, built, run: run.held.directory, job: handle, onEvent });
+  await channel;
+  return { kind: "started", job: handle };
 }
 
 /**
@@ -238,6 +235,18 @@ export async function runJob(job: Job | string | URL, options: RunOptions = {}):
   const end = await start.job.ended;
   if (end.status === "FAILED") throw end.error;
   return end;
+}
+
+/** Which run is begun in a checkpoint directory. */
+function beginningOf(env: Env, options: RunOptions, directory: string) {
+  const { jobId, newRun, restorePrevious, restore } = options;
+  return {
+    directory: absolute(env, directory),
+    jobId,
+    newRun,
+    restorePrevious,
+    restore: restore && withAbsolutePath(env, restore),
+  };
 }
 
 /** Every worker would start the job again, and so would theirs. */
@@ -327,9 +336,8 @@ function launcherOf(from: {
 
 /** Where savepoints go that name no place; undefined where nothing is kept. */
 function savepointsOf(options: RunOptions, directory: string | undefined): string | undefined {
-  const { savepointDirectory, configuration } = options;
   const inRuns = directory === undefined ? undefined : `${directory}/${SAVEPOINTS_NAME}`;
-  return savepointDirectory ?? configuration?.[SAVEPOINT_DIRECTORY_KEY] ?? inRuns;
+  return options.savepointDirectory ?? inRuns;
 }
 
 function overOf(over: Extract<BegunRun, { kind: "over" }>): JobStart {
@@ -355,14 +363,15 @@ function handleOf(parts: {
   readonly env: Env;
   readonly runId: string;
   readonly master: JobMaster;
-  readonly launcher: { close?: () => Promise<void> };
   readonly metrics: JobMetrics;
   readonly run: RunDirectory | undefined;
   readonly built: BuiltJob;
   /** Undefined where nothing is kept. */
   readonly savepointDirectory: string | undefined;
+  /** Closes all that the job has, when it has ended. */
+  readonly release: () => Promise<void>;
 }): JobHandle {
-  const { env, runId, master, launcher, metrics, run, built, savepointDirectory } = parts;
+  const { env, runId, master, metrics, run, built, savepointDirectory } = parts;
   const reader = new MetricReader(metrics.memory, metrics.layout);
   const labels: MetricLabels = {
     jobId: runId,
@@ -377,8 +386,7 @@ function handleOf(parts: {
     return reader.snapshot(nowMs);
   };
   const ended = master.ended.then(async (end) => {
-    await launcher.close?.();
-    await run?.close();
+    await parts.release();
     return end;
   });
   const placeOf = (target: string | undefined): string => {
