@@ -56,6 +56,7 @@ export function atRest(
       isResumable: status !== "finished",
       epoch: 1,
       restoredFrom: null,
+      stoppedWith: null,
       checkpointIdEnd: 33,
       createdAt: NOW - 7_200_000,
       updatedAt: NOW - 3_600_000,
