@@ -1,6 +1,8 @@
 /*
- * Interrupts: Ctrl-C and requests to end, as the process gets them. The first asks for a clean end,
- * the second ends at once.
+ * Interrupts: Ctrl-C and requests to end, as the process gets them, and what each asks for.
+ *
+ * - Ctrl-C while a run is kept: stop with a savepoint; then cancel; then end at once.
+ * - Everything else: cancel; then end at once.
  */
 import { constants } from "node:os";
 
@@ -12,22 +14,45 @@ const DEATH_MS = 100;
 /** A signal that asks the process to end. */
 export type InterruptSignal = (typeof SIGNALS)[number];
 
+/** What a signal asks for. */
+export type Interruption = "stop" | "cancel" | "end";
+
 /** The exit code of a process that ended because of `signal`. */
 export function exitCodeOfSignal(signal: InterruptSignal): number {
   return 128 + constants.signals[signal];
 }
 
+/** What the signals of one process ask for, one after another; see the file header. */
+export class InterruptLadder {
+  readonly #isKept: boolean;
+  #asked: Interruption | undefined;
+
+  /** `isKept`: the run can be stopped with a savepoint. */
+  constructor(isKept: boolean) {
+    this.#isKept = isKept;
+  }
+
+  next(signal: InterruptSignal): Interruption {
+    const isStop = this.#isKept && signal === "SIGINT" && this.#asked === undefined;
+    const isCancel = this.#asked === undefined || this.#asked === "stop";
+    this.#asked = isStop ? "stop" : isCancel ? "cancel" : "end";
+    return this.#asked;
+  }
+}
+
 /**
- * Calls `onFirst` on the first signal; the second ends the process at once, by that signal. Call
- * the result to stop listening.
+ * Calls `onSignal` with every signal and what it asks for, but for `end`, which ends the process at
+ * once, by that signal. Call the result to stop listening.
  */
-export function onInterrupt(onFirst: (signal: InterruptSignal) => void): () => void {
-  let isFirst = true;
+export function onInterrupt(
+  ladder: InterruptLadder,
+  onSignal: (asked: Exclude<Interruption, "end">, signal: InterruptSignal) => void,
+): () => void {
   const listeners = SIGNALS.map((signal) => {
     const listener = (): void => {
-      if (!isFirst) return endBy(signal);
-      isFirst = false;
-      onFirst(signal);
+      const asked = ladder.next(signal);
+      if (asked === "end") endBy(signal);
+      else onSignal(asked, signal);
     };
     process.on(signal, listener);
     return { signal, listener };

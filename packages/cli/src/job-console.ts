@@ -5,8 +5,10 @@
  */
 import type { Job, JobEnd, JobEvent, JobHandle, JobStart, RunOptions } from "oxbow";
 import { startJob } from "oxbow";
+import { savepointOfStop, stopAttached } from "./attached-stop.ts";
+import type { StopSavepoint } from "./attached-stop.ts";
 import { exitCodeOfEnd } from "./exit-codes.ts";
-import { exitCodeOfSignal, onInterrupt } from "./interrupts.ts";
+import { exitCodeOfSignal, InterruptLadder, onInterrupt } from "./interrupts.ts";
 import type { InterruptSignal } from "./interrupts.ts";
 import { eventText } from "./job-events.ts";
 import { JobSampler } from "./job-sampler.ts";
@@ -16,6 +18,11 @@ import { Screen } from "./screen.ts";
 
 const REDRAW_MS = 250;
 const PLAIN_LINE_MS = 1_000;
+
+const INTERRUPT_TEXTS = {
+  stop: "Stopping the job with a savepoint; once more to cancel it.",
+  cancel: "Canceling the job; once more to end at once.",
+} as const;
 
 /** How a job is shown. */
 export interface JobConsoleOptions {
@@ -31,6 +38,8 @@ export interface AttachedEnd {
   readonly kind: "ended";
   readonly job: JobHandle;
   readonly end: JobEnd;
+  /** The savepoint with which it was stopped, whoever asked for that. */
+  readonly savepoint: StopSavepoint | undefined;
   /** The last figures. */
   readonly figures: JobFigures;
   /** What the process should end with; see `EXIT_CODES`. */
@@ -56,20 +65,25 @@ export class JobConsole {
   }
 
   /**
-   * Starts a job and shows it until it has ended. The first Ctrl-C cancels it, the second ends the
-   * process. Rejects with what `startJob` rejects with.
+   * Starts a job and shows it until it has ended. Where its run is kept, the first Ctrl-C stops it
+   * with a savepoint, the next cancels it, the next ends the process; else the first cancels.
+   * Rejects with what `startJob` rejects with.
    */
   async run(
     job: Job | string | URL,
     options: RunOptions = {},
   ): Promise<AttachedEnd | Extract<JobStart, { kind: "over" }>> {
-    const interrupt = Promise.withResolvers<void>();
+    const stop = Promise.withResolvers<void>();
+    const cancel = Promise.withResolvers<void>();
     let signal: InterruptSignal | undefined;
-    // Before the job starts, since it may be canceled while it does.
-    const stopListening = onInterrupt((received) => {
+    let isCanceling = false;
+    // Before the job starts, since it may be interrupted while it does.
+    const stopListening = onInterrupt(new InterruptLadder(isKept(options)), (asked, received) => {
       signal = received;
-      this.print("Canceling the job; once more to end at once.");
-      interrupt.resolve();
+      isCanceling = asked === "cancel";
+      this.print(INTERRUPT_TEXTS[asked]);
+      if (isCanceling) cancel.resolve();
+      else stop.resolve();
     });
     try {
       const onEvent = (event: JobEvent): void => {
@@ -79,12 +93,19 @@ export class JobConsole {
       };
       const start = await startJob(job, { ...options, onEvent });
       if (start.kind === "over") return start;
+      const { job: handle } = start;
       // How it went is told by `ended`.
-      void interrupt.promise.then(() => start.job.cancel());
-      const { end, figures } = await this.#watch(start.job);
-      const isInterrupted = end.status === "CANCELED" && signal !== undefined;
-      const exitCode = isInterrupted ? exitCodeOfSignal(signal!) : exitCodeOfEnd(end);
-      return { kind: "ended", job: start.job, end, figures, exitCode };
+      void cancel.promise.then(() => handle.cancel());
+      const print = (text: string): void => this.print(text);
+      void stop.promise.then(() => stopAttached(handle, () => isCanceling, print));
+      const { end, figures } = await this.#watch(handle);
+      const savepoint = await savepointOfStop(handle.runDirectory);
+      const isInterrupted = end.status === "CANCELED" || savepoint !== undefined;
+      const exitCode =
+        signal !== undefined && isInterrupted && end.status !== "FAILED"
+          ? exitCodeOfSignal(signal)
+          : exitCodeOfEnd(end);
+      return { kind: "ended", job: handle, end, savepoint, figures, exitCode };
     } finally {
       stopListening();
     }
@@ -114,6 +135,11 @@ export class JobConsole {
     }
     return figures;
   }
+}
+
+/** Whether the run has a place where checkpoints are kept. */
+function isKept({ checkpointDirectory, configuration }: RunOptions): boolean {
+  return (checkpointDirectory ?? configuration?.["execution.checkpointing.dir"]) !== undefined;
 }
 
 /**

@@ -239,7 +239,7 @@ test("a malformed record ends the job with 6 and names file and line", async () 
   assert.match(stderr, /RECORD_MALFORMED: .*bad\.jsonl.*2/);
 });
 
-test("a second copy of a running job is refused with 7; Ctrl-C cancels it with 130", async () => {
+test("a second copy of a running job is refused with 7", async () => {
   const place = path.join(directory, "endless");
   const args = ["run", JOBS, "--checkpoint-dir", path.join(directory, "locked"), "-o", "jsonl"];
   const first = startOxbow([...args, "--", "endless", place]);
@@ -247,6 +247,14 @@ test("a second copy of a running job is refused with 7; Ctrl-C cancels it with 1
   const second = await oxbow(...args, "--", "endless", place);
   assert.equal(second.code, 7);
   assert.match(second.stderr, /^oxbow: RUN_LOCKED: /);
+  first.child.kill("SIGTERM");
+  assert.equal((await first.ended).code, 143);
+});
+
+test("without a checkpoint directory Ctrl-C cancels the job with 130", async () => {
+  const place = path.join(directory, "not-kept");
+  const first = startOxbow(["run", JOBS, "-o", "jsonl", "--", "endless", place]);
+  await first.says(/"kind":"attempt"/);
   first.child.kill("SIGINT");
   const { code, stderr, stdout } = await first.ended;
   assert.equal(code, 130);
@@ -295,9 +303,14 @@ for (const [what, says, args] of [
   ],
 ] as const) {
   for (const by of ["SIGINT", "SIGTERM"] as const) {
-    test(`a second ${by} ends at once although ${what}`, { skip: NEEDS_POSIX }, async () => {
-      const running = startOxbow(["run", JOBS, ...args()]);
+    test(`one ${by} more ends at once although ${what}`, { skip: NEEDS_POSIX }, async () => {
+      const line = args();
+      const running = startOxbow(["run", JOBS, ...line]);
       await running.says(says);
+      if (by === "SIGINT" && line.includes("--checkpoint-dir")) {
+        running.child.kill(by);
+        await running.says(/once more to cancel it/);
+      }
       running.child.kill(by);
       await running.says(/once more to end at once/);
       running.child.kill(by);

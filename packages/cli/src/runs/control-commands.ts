@@ -41,10 +41,8 @@ interface Answer {
 export async function savepointCommand(question: SavepointQuestion): Promise<number> {
   return ask(question, async (run, jobName, onProgress) => {
     const result = await run.savepoint(targetOf(question), onProgress);
-    const { checkpointId, location, sizeBytes, durationMs } = result;
-    const size = `${sizeText(sizeBytes)} in ${durationText(durationMs)}`;
-    const text = `Savepoint ${checkpointId} of ${jobName} is complete: ${size}.`;
-    return { text, path: location, data: { kind: "savepoint", ...result } };
+    const text = `Savepoint ${result.checkpointId} of ${jobName} is complete: ${sizeOf(result)}.`;
+    return { text, path: result.location, data: { kind: "savepoint", ...result } };
   });
 }
 
@@ -53,12 +51,10 @@ export async function stopCommand(question: StopQuestion): Promise<number> {
   return ask(question, async (run, jobName, onProgress) => {
     const { drain } = question;
     const result = await run.stop({ ...targetOf(question), drain }, onProgress);
-    const { checkpointId, location, sizeBytes, durationMs } = result;
-    const size = `${sizeText(sizeBytes)} in ${durationText(durationMs)}`;
-    const text =
-      `${jobName} has stopped with savepoint ${checkpointId}: ${size}. To go on from it, run the ` +
-      "job with -s and this path:";
-    return { text, path: location, data: { kind: "stopped", ...result } };
+    const what = `${jobName} has stopped with savepoint ${result.checkpointId}`;
+    const goOn = drain ? "Its savepoint:" : "To go on from it, run the job with -s and this path:";
+    const text = `${what}: ${sizeOf(result)}. ${goOn}`;
+    return { text, path: result.location, data: { kind: "stopped", ...result } };
   });
 }
 
@@ -75,7 +71,7 @@ export async function checkpointCommand(question: CheckpointQuestion): Promise<n
   return ask(question, async (run, jobName, onProgress) => {
     const { full } = question;
     const result = await run.checkpoint({ full }, onProgress);
-    const text = `Checkpoint ${result.checkpointId} of ${jobName} is complete.`;
+    const text = `Checkpoint ${result.checkpointId} of ${jobName} is complete: ${sizeOf(result)}.`;
     return { text, path: result.location, data: { kind: "checkpoint", ...result } };
   });
 }
@@ -126,6 +122,10 @@ function phaseListener(line: PhaseLine): OnProgress {
     line.show(phaseText(progress, hasSnapshot));
     hasSnapshot ||= progress.snapshot !== null;
   };
+}
+
+function sizeOf(taken: { readonly sizeBytes: number; readonly durationMs: number }): string {
+  return `${sizeText(taken.sizeBytes)} in ${durationText(taken.durationMs)}`;
 }
 
 /** Where the job works, relative paths mean something else. */

@@ -47,7 +47,7 @@ for (const [key, text, code, message] of [
   ["execution.state-recovery.path", " ", "SETTING_INVALID", /expected a path/],
   ["execution.state-recovery.ignore-unclaimed-state", "yes", "SETTING_INVALID", /true or false/],
   ["execution.state-recovery.from-local", "true", "SETTING_NOT_SUPPORTED", /Leave the key out/],
-  ["execution.state-recovery.way", "x", "SETTING_INVALID", /There are: execution\.state-recovery/],
+  ["execution.state-recovery.pth", "x", "SETTING_INVALID", /mean execution\.state-recovery\.path/],
 ] as const) {
   test(`${key}=${text} is refused with ${code}`, () => {
     assert.throws(() => restoreConfig({ [key]: text }), { code, message });
