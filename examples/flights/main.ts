@@ -18,11 +18,22 @@ const FLIGHTS_MIN = 500;
 const USAGE = `Usage: npm start [-- options]
 
   npm start                   runs it, goes on where it was killed, or says that it is over
+  npm start -- -s SAVEPOINT   goes on from a savepoint, which Ctrl-C prints
   npm start -- --new-run      runs it once more, into a directory of its own
   npm start -- -p 1           on one thread (default: 2)
   npm start -- --input FILE   on other flights, as Parquet or JSON lines
   npm start -- --out DIR      with its results there (default: examples/flights/out)
 `;
+
+const SAVEPOINTS = `
+While it runs, another terminal can look at it, take a savepoint, or stop it with one:
+  npm run oxbow -- list
+  npm run oxbow -- savepoint flights
+  npm run oxbow -- stop flights
+  npm start -- -s <the path that stop has printed>`;
+
+const PARALLELISM = "2";
+const OUT = path.join(import.meta.dirname, "out");
 
 const values = options();
 
@@ -35,9 +46,10 @@ try {
 
 function options() {
   const config = {
-    parallelism: { type: "string", short: "p", default: "2" },
+    parallelism: { type: "string", short: "p", default: PARALLELISM },
+    "from-savepoint": { type: "string", short: "s" },
     input: { type: "string" },
-    out: { type: "string", default: path.join(import.meta.dirname, "out") },
+    out: { type: "string", default: OUT },
     "new-run": { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
   } as const;
@@ -61,13 +73,17 @@ async function main(): Promise<number> {
     below: () => ["", "  worst airports of late, on disk", ...worstLines(delays)],
   });
   const input = values.input === undefined ? {} : { "flights.input": path.resolve(values.input) };
+  const savepoint = values["from-savepoint"];
   const ended = await screen.run(JOB, {
     parallelism: Number(values.parallelism),
     configuration: { "flights.out": directory, ...input },
     checkpointDirectory: path.join(directory, "checkpoints"),
+    ...(savepoint === undefined ? {} : { restore: { path: path.resolve(savepoint) } }),
   });
   if (ended.kind === "over") {
-    screen.print(`This run has ${ended.status} before; npm start -- --new-run begins another.`);
+    if (ended.stoppedWith === undefined) {
+      screen.print(`This run has ${ended.status} before; npm start -- --new-run begins another.`);
+    } else sayStopped(ended.stoppedWith);
     sayResults(directory);
     return 0;
   }
@@ -75,12 +91,29 @@ async function main(): Promise<number> {
   const seconds = (figures.elapsedMs / 1_000).toFixed(1);
   if (end.status === "FAILED") console.error(errorText(end.error));
   else if (end.status === "CANCELED") screen.print("Canceled; npm start goes on from here.");
+  else if (ended.savepoint !== undefined) sayStopped(ended.savepoint.path);
   else {
     const count = figures.recordsCount.toLocaleString("en-US");
     screen.print(`\nFinished: ${count} flights in ${seconds} s.`);
     sayResults(directory);
+    console.log(SAVEPOINTS);
   }
   return exitCode;
+}
+
+/** How to go on from the savepoint with which a run was stopped. */
+function sayStopped(savepoint: string): void {
+  const { parallelism, input, out } = values;
+  const inside = path.relative(process.cwd(), savepoint);
+  const place = inside.startsWith("..") ? savepoint : inside;
+  const words = [
+    ...["-s", place],
+    ...(parallelism === PARALLELISM ? [] : ["-p", parallelism]),
+    ...(input === undefined ? [] : ["--input", input]),
+    ...(out === OUT ? [] : ["--out", out]),
+  ];
+  console.log(`It was stopped with a savepoint: ${place}`);
+  console.log(`To go on from it:\n  npm start -- ${words.join(" ")}`);
 }
 
 /** `out/run-1`; with --new-run the next number. */

@@ -54,19 +54,24 @@ for (const parallelism of [1, 2]) {
   });
 }
 
-test("npm start goes on after kill -9 and Ctrl-C, ends right, says that it is over", async () => {
+test("npm start goes on after kill -9 and from the savepoint of Ctrl-C, and ends right", async () => {
   const killed = await runMain({ until: /checkpoints [1-9]/, signal: "SIGKILL" });
   assert.equal(killed.signal, "SIGKILL");
-  const canceled = await runMain({ until: /records, [1-9].*checkpoints [1-9]/, signal: "SIGINT" });
-  assert.equal(canceled.code, 130, canceled.output);
-  assert.match(canceled.output, /goes on from checkpoint [1-9]/);
-  assert.match(canceled.output, /Canceled; npm start goes on from here\./);
-  const finished = await runMain({});
+  const stopped = await runMain({ until: /records, [1-9].*checkpoints [1-9]/, signal: "SIGINT" });
+  assert.equal(stopped.code, 130, stopped.output);
+  assert.match(stopped.output, /goes on from checkpoint [1-9]/);
+  const [, savepoint = ""] = /npm start -- -s (\S+) --out/.exec(stopped.output) ?? [];
+  assert.match(savepoint, /\/savepoints\/savepoint-[0-9a-f]{6}-[0-9a-f]{12}$/);
+  const again = await runMain({});
+  assert.equal(again.code, 0);
+  assert.ok(again.output.includes(`npm start -- -s ${savepoint} `), again.output);
+  const finished = await runMain({ args: ["-s", savepoint] });
   assert.equal(finished.code, 0, finished.output);
   assert.match(finished.output, /goes on from checkpoint [1-9]/);
   assert.match(finished.output, /departures: 424259 lines in \d+ files/);
+  assert.match(finished.output, /another terminal can look at it, take a savepoint, or stop it/);
   assertSame(readResults(path.join(directory, "main", "run-1")), all);
-  const over = await runMain({});
+  const over = await runMain({ args: ["-s", savepoint] });
   assert.equal(over.code, 0);
   assert.match(over.output, /This run has finished before; npm start -- --new-run begins another/);
 });
@@ -77,9 +82,16 @@ interface MainEnd {
   readonly output: string;
 }
 
+interface MainRun {
+  readonly args?: readonly string[];
+  readonly until?: RegExp;
+  readonly signal?: NodeJS.Signals;
+}
+
 /** Runs `npm start` without a terminal; sends `signal` once its output matches `until`. */
-async function runMain(interrupt: { until?: RegExp; signal?: NodeJS.Signals }): Promise<MainEnd> {
-  const child = spawn(process.execPath, [MAIN, "--out", path.join(directory, "main")], {
+async function runMain({ args = [], ...interrupt }: MainRun): Promise<MainEnd> {
+  const out = path.join(directory, "main");
+  const child = spawn(process.execPath, [MAIN, "--out", out, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";

@@ -4,6 +4,9 @@ import { durationText } from "./figure-text.ts";
 import { errorText } from "./error-text.ts";
 import { toWire } from "oxbow/internal";
 
+/** Why a checkpoint fails when its job ends, which is no news then. */
+const GIVEN_UP = "CHECKPOINT_COORDINATOR_SUSPEND";
+
 /** What people must know while the job runs; undefined for what the progress shows anyway. */
 export function eventText(event: JobEvent): string | undefined {
   switch (event.kind) {
@@ -22,6 +25,7 @@ export function eventText(event: JobEvent): string | undefined {
     }
     case "checkpoint-failed": {
       const { id, message } = event;
+      if (message.startsWith(GIVEN_UP)) return undefined;
       return id === undefined
         ? `A checkpoint failed: ${message}`
         : `Checkpoint ${id} failed: ${message}`;
