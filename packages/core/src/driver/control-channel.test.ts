@@ -255,11 +255,26 @@ test("closing answers what is under way and ends the connections", async () => {
   const call = await control.next();
   await server.close();
   assert.equal(existsSync(server.place), false);
+  assert.equal(errorCode((await idle.next())["error"]), "RUN_NOT_RUNNING");
   await idle.closed;
   await assert.rejects(connectToRun(run.directory), { code: "CONTROL_UNAVAILABLE" });
+  busy.send('{"id":2,"request":"savepoint"}\n');
+  const late = await busy.next();
+  assert.deepEqual([late["id"], errorCode(late["error"])], [2, "RUN_NOT_RUNNING"]);
   call.resolve(RESULT);
   assert.deepEqual((await busy.next())["value"], RESULT);
+  assert.equal(errorCode((await busy.next())["error"]), "RUN_NOT_RUNNING");
   await busy.closed;
+  assert.deepEqual(control.calls, []);
+});
+
+test("a client that asks when the job has ended hears that nothing was begun", async () => {
+  const { run, server, control } = await serveRun(temporaryDirectory());
+  const client = await connectToRun(run.directory);
+  await server.close();
+  await assert.rejects(client.savepoint({}), { code: "RUN_NOT_RUNNING", message: /has ended/ });
+  await assert.rejects(client.status(), { code: "RUN_NOT_RUNNING" });
+  assert.deepEqual(control.calls, []);
 });
 
 test("a connection that is lost before the answer says that nobody knows", async () => {

@@ -85,7 +85,9 @@ export async function serveControl(
     await stopRegistering();
     await removePlace(env, runDirectory);
     await listener.close();
-    for (const connection of connections) connection.end();
+    const message = `The job of the run in ${runDirectory} has ended.`;
+    const ended = oxbowError("RUN_NOT_RUNNING", message, { runDirectory });
+    for (const connection of connections) connection.end(ended);
   };
   return { place: listener.place, close: () => (closing ??= close()) };
 }
@@ -127,6 +129,8 @@ class ControlConnection {
   readonly #underWay = new Set<number>();
   /** No more requests are taken. */
   #isEnding = false;
+  /** Why not, for those that come all the same. */
+  #reason: Error | undefined;
   #isClosed = false;
 
   constructor({ env, control, connection, hello, onClose }: ConnectionParts) {
@@ -144,14 +148,18 @@ class ControlConnection {
     this.#send(hello);
   }
 
-  /** Takes no more requests; ends when those under way are answered. */
-  end(): void {
+  /** Takes no more requests, and says why; ends when those under way are answered. */
+  end(reason?: Error): void {
     this.#isEnding = true;
-    if (this.#underWay.size === 0) this.#connection.end();
+    this.#reason ??= reason;
+    if (this.#underWay.size > 0) return;
+    // What the client sends from now on is not read; so it learns that it was not begun.
+    if (this.#reason !== undefined) this.#send({ kind: "error", error: toWire(this.#reason) });
+    this.#connection.end();
   }
 
   #onText(text: string): void {
-    if (this.#isEnding) return;
+    if (this.#isEnding && this.#reason === undefined) return;
     try {
       for (const line of this.#lines.take(text)) {
         const parsed = parseRequestLine(line);
@@ -165,6 +173,8 @@ class ControlConnection {
         this.#onRequest(parsed.id, parsed.members);
       }
     } catch (error) {
+      this.#isEnding = true;
+      this.#reason = undefined;
       this.#send({ kind: "error", error: toWire(error) });
       this.end();
     }
@@ -182,6 +192,7 @@ class ControlConnection {
   }
 
   #admit(id: number): void {
+    if (this.#reason !== undefined) throw this.#reason;
     if (this.#underWay.has(id)) {
       const message = `A request with the id ${id} is under way; give each an id of its own.`;
       throw oxbowError("INVALID_ARGUMENT", message, { id });
