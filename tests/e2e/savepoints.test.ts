@@ -108,7 +108,7 @@ for (const job of ["windows", "process", "connect"] as const) {
   });
 }
 
-test("Ctrl-C stops the job, and the line that it prints goes on, killed or not", async (context) => {
+test("Ctrl-C stops the job, and the line that it prints goes on", async (context) => {
   const place = await scene(context, "running");
   const running = await start(context, place, HIGH_RATE);
   running.child.kill("SIGINT");
