@@ -16,7 +16,7 @@ import {
   pendingFiles,
   temporaryDirectory,
 } from "./golden/golden.fixture.ts";
-import { OXBOW, runProcess, startProcess } from "./savepoints/oxbow.fixture.ts";
+import { BIN, oxbow, startOxbow, startProcess } from "../../packages/cli/src/process.fixture.ts";
 import type { GoldenJob } from "./golden/jobs.ts";
 
 const JOBS = path.join(import.meta.dirname, "golden/jobs.ts");
@@ -27,8 +27,6 @@ const RATE = 500;
 const HIGH_RATE = 4_000;
 
 const TEMPORARY = tmpdir();
-
-const oxbow = (...args: readonly string[]) => runProcess([OXBOW, ...args]);
 
 /** Where a job writes and keeps its runs, and what it should have written in the end. */
 interface Scene {
@@ -67,7 +65,7 @@ function runLine(
 
 /** Starts the job in the first terminal and waits until it has something to lose. */
 async function start(context: TestContext, place: Scene, rate: number, ...more: string[]) {
-  const running = startProcess([OXBOW, ...runLine(place, rate, ...more)]);
+  const running = startOxbow(runLine(place, rate, ...more));
   context.after(() => running.child.kill("SIGKILL"));
   await checkpointAfter(place.directory, newestCheckpoint(place.directory), running.ended);
   return running;
@@ -119,16 +117,16 @@ test("Ctrl-C stops the job, and the line that it prints goes on", async (context
 
   const bin = path.join(place.directory, "bin");
   mkdirSync(bin);
-  writeFileSync(path.join(bin, "oxbow"), `#!/bin/sh\nexec "${process.execPath}" "${OXBOW}" "$@"\n`);
+  writeFileSync(path.join(bin, "oxbow"), `#!/bin/sh\nexec "${process.execPath}" "${BIN}" "$@"\n`);
   chmodSync(path.join(bin, "oxbow"), 0o755);
   process.env["PATH"] = `${bin}:${process.env["PATH"]}`;
   const before = newestCheckpoint(place.directory);
-  const next = startProcess(["-c", `exec ${line}`], "/bin/sh");
+  const next = startProcess("/bin/sh", ["-c", `exec ${line}`]);
   await checkpointAfter(place.directory, before, next.ended);
   next.child.kill("SIGKILL");
   assert.equal((await next.ended).signal, "SIGKILL");
 
-  const last = await runProcess(["-c", line], "/bin/sh");
+  const last = await startProcess("/bin/sh", ["-c", line]).ended;
   assert.equal(last.code, 0, last.stderr);
   assert.match(last.stderr, /^Attempt 1 goes on from checkpoint \d+\./);
   assertComplete(place);

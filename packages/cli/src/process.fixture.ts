@@ -3,7 +3,8 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import path from "node:path";
 
-const BIN = path.join(import.meta.dirname, "../bin/oxbow.js");
+/** The script of the command. */
+export const BIN = path.join(import.meta.dirname, "../bin/oxbow.js");
 /** The file with the jobs, relative to `import.meta.dirname`. */
 export const JOBS = "jobs.fixture.ts";
 
@@ -25,7 +26,12 @@ export interface Running {
 
 /** Starts `oxbow` with these arguments. */
 export function startOxbow(args: readonly string[]): Running {
-  const child = spawn(process.execPath, [BIN, ...args], {
+  return startProcess(process.execPath, [BIN, ...args]);
+}
+
+/** Starts a process that runs Oxbow from the sources. */
+export function startProcess(command: string, args: readonly string[]): Running {
+  const child = spawn(command, args, {
     cwd: import.meta.dirname,
     env: { ...process.env, NODE_OPTIONS: "--conditions=oxbow-source", NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe"],

@@ -5,8 +5,11 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { JOBS, oxbow, startOxbow } from "./process.fixture.ts";
-import type { Running } from "./process.fixture.ts";
+import { JOBS, oxbow, startOxbow } from "../../packages/cli/src/process.fixture.ts";
+import type { Running } from "../../packages/cli/src/process.fixture.ts";
+
+/** Of the commands. */
+const WORKING_DIRECTORY = path.join(import.meta.dirname, "../../packages/cli/src");
 
 let directory = "";
 
@@ -135,7 +138,7 @@ test("savepoint and checkpoint write a path to stdout, and an object with -o jso
   assert.match(savepoint.stderr, /^Savepoint \d+ of fixture is complete: \S+ B in [\d.]+ m?s\.\n$/);
   const place = savepoint.stdout.trimEnd();
   assert.equal(path.dirname(place), path.join(run.checkpoints, "savepoints"));
-  const relative = path.relative(import.meta.dirname, path.join(directory, "sp"));
+  const relative = path.relative(WORKING_DIRECTORY, path.join(directory, "sp"));
   const elsewhere = await oxbow("savepoint", "fixture", relative, "-o", "json");
   const { kind, jobId, jobName, runDirectory, location } = lastJson(elsewhere.stdout);
   assert.deepEqual(
