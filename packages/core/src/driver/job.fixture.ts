@@ -51,12 +51,15 @@ export class JobBench {
 
   /** The error with which a job is refused before it runs, or fails. */
   async refused(build: (env: StreamEnvironment) => void, options: RunOptions = {}): Promise<Error> {
+    let handle: JobHandle;
     try {
-      const end = await this.run(build, options);
-      throw new Error(`The job is ${end.status}`, { cause: end.error });
+      handle = await this.running(build, options);
     } catch (error) {
-      return ((error as Error).cause ?? error) as Error;
+      return error as Error;
     }
+    await this.advance(1_000);
+    if (handle.status !== "FAILED") throw new Error(`The job is ${handle.status}`);
+    return (await handle.ended).error as Error;
   }
 
   /** Lets everything happen that happens in the next `ms`. */

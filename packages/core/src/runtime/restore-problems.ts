@@ -62,7 +62,7 @@ export function changedState(of: {
   readonly place: string;
 }): RestoreProblem | undefined {
   const { node, match, outcome, place } = of;
-  if (outcome.kind === "as-is") return undefined;
+  if (outcome.kind !== "incompatible") return undefined;
   const name = match.storedName ?? "";
   return {
     uid: node.uid,
@@ -71,13 +71,12 @@ export function changedState(of: {
       `The operator "${node.uid}" has the state "${name}" (${stateText(match.stored)}) in ` +
       `${place}, which is ${stateText(match.declared)} now: ${reasonOf(outcome)}.`,
     remedy:
-      "Declare it as it was, and give the changed one another name beside it; or begin a new run.",
+      "Declare it as it was; or give the changed one a version and a migrate function; or give it " +
+      "another name beside the old one; or begin a new run.",
   };
 }
 
-function reasonOf(outcome: Exclude<StateJudgement, { kind: "as-is" }>): string {
-  // Rows and elements are not converted while they are loaded yet.
-  if (outcome.kind === "migrated") return "changing the type of a state is not supported yet";
+function reasonOf(outcome: Extract<StateJudgement, { kind: "incompatible" }>): string {
   const { path, stored, declared, reason } = outcome;
   return path === "" ? reason : `at "${path}", ${stored} is ${declared} now: ${reason}`;
 }
