@@ -50,6 +50,22 @@ describe("run directory", () => {
       assert.equal(await second.allocateCheckpointId(), CHECKPOINT_IDS_RESERVED_COUNT + 1);
     }));
 
+  it("is resumed, and is followed by another, also where older runs were removed", () =>
+    inWorld(9, async (world) => {
+      const process = world.startProcess();
+      for (let count = 0; count < 3; count++) {
+        await (await open(process, { ...REQUEST, newRun: true })).close();
+      }
+      for (const ordinal of [0, 1]) {
+        await process.env.files.removeTree(`/var/checkpoints/${deriveJobId("delays", ordinal)}`);
+      }
+      const resumed = await open(process);
+      assert.deepEqual([resumed.jobId, resumed.epoch], [deriveJobId("delays", 2), 2]);
+      await resumed.close();
+      const next = await open(process, { ...REQUEST, newRun: true });
+      assert.equal(next.jobId, deriveJobId("delays", 3));
+    }));
+
   it("refuses a second copy of a running job, naming the pid, and yields after its death", () =>
     inWorld(2, async (world) => {
       const holder = world.startProcess();

@@ -37,6 +37,9 @@ export const CHECKPOINT_IDS_RESERVED_COUNT = 32;
 /** Runs of one job name in one directory; more means that something starts new runs in a loop. */
 const RUNS_PER_NAME_LIMIT = 100_000;
 
+/** Runs of a name in a row that may have been removed while a newer one is found all the same. */
+const REMOVED_RUNS_MAX = 1_000;
+
 const JOB_ID = /^(?!savepoints$)[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 
 /** What to start. */
@@ -291,17 +294,29 @@ async function chooseRun(env: Env, request: RunRequest): Promise<ChosenRun> {
       `${record.restoredFrom?.path ?? "nothing"}. Give the new run another id, or none.`;
     throw oxbowError("RUN_EXISTS", message, { jobId, directory: checkpointDirectory });
   }
-  let record: RunRecord | undefined;
-  for (let ordinal = 0; ordinal < RUNS_PER_NAME_LIMIT; ordinal++) {
-    const id = deriveJobId(jobName, ordinal);
-    const next = await readRunRecord(env.files, `${checkpointDirectory}/${id}`);
-    if (next === undefined) {
-      const isNew = record === undefined || beginsAnother(record);
-      return { jobId: isNew ? id : deriveJobId(jobName, ordinal - 1), isNew };
-    }
-    record = next;
-  }
+  const newest = await newestRunOf(env, request);
+  if (newest === undefined) return { jobId: deriveJobId(jobName), isNew: true };
+  const isNew = beginsAnother(newest.record);
+  const ordinal = isNew ? newest.ordinal + 1 : newest.ordinal;
+  if (ordinal < RUNS_PER_NAME_LIMIT) return { jobId: deriveJobId(jobName, ordinal), isNew };
   const directory = checkpointDirectory;
   const message = `${directory} holds ${RUNS_PER_NAME_LIMIT} runs of "${jobName}"; clean up.`;
   throw oxbowError("RUN_EXISTS", message, { jobName, directory });
+}
+
+/** The newest run of a job name; older ones may have been removed. */
+async function newestRunOf(
+  { files }: Env,
+  { checkpointDirectory, jobName }: RunRequest,
+): Promise<{ readonly ordinal: number; readonly record: RunRecord } | undefined> {
+  if ((await files.status(checkpointDirectory)) === undefined) return undefined;
+  const names = new Set(await files.list(checkpointDirectory));
+  let newest: { readonly ordinal: number; readonly record: RunRecord } | undefined;
+  for (let ordinal = 0; ordinal <= (newest?.ordinal ?? 0) + REMOVED_RUNS_MAX; ordinal++) {
+    const id = deriveJobId(jobName, ordinal);
+    if (!names.has(id)) continue;
+    const record = await readRunRecord(files, `${checkpointDirectory}/${id}`);
+    if (record !== undefined) newest = { ordinal, record };
+  }
+  return newest;
 }
