@@ -17,6 +17,7 @@ import { sumOf } from "./job-aggregates.ts";
 import type { JobHooks, Records } from "./job-hooks.ts";
 import { buildProcess } from "./job-processes.ts";
 import { buildWindow } from "./job-windows.ts";
+import { jobUid } from "./scenario.ts";
 import { pacedSource } from "./sim-source.ts";
 import type { InputRef, NodeSpec, Scenario, SimRecord, SourceSpec } from "./scenario.ts";
 
@@ -38,6 +39,9 @@ export function scenarioJob(scenario: Scenario, hooks: JobHooks, target: number)
     env.maxParallelism(scenario.maxParallelism);
     const streams = new Map<string, Records>();
     for (const node of scenario.nodes) {
+      const { renamed } = node;
+      const [first, ...others] = renamed?.oldUids ?? [];
+      if (renamed !== undefined && first !== undefined) env.aliases(renamed.uid, first, ...others);
       new NodeBuilder(env, { node, hooks, target, streams }).build();
     }
   });
@@ -80,7 +84,8 @@ class NodeBuilder {
 
   #buildSource(spec: SourceSpec): Records {
     const { uid, parallelism } = this.#parts.node;
-    const stream = this.#env.source(uid, sourceOf(uid, spec)).parallelism(parallelism);
+    const name = jobUid(this.#parts.node);
+    const stream = this.#env.source(name, sourceOf(uid, spec)).parallelism(parallelism);
     if (spec.outOfOrdernessMs === undefined) return stream;
     return stream.watermarks({
       timestamp: "at",
@@ -96,7 +101,7 @@ class NodeBuilder {
   #buildOperator(): Records {
     const { node, hooks } = this.#parts;
     const { operator, uid, parallelism } = node;
-    const options = { uid, parallelism };
+    const options = { uid: jobUid(node), parallelism };
     switch (operator.kind) {
       case "map":
         return this.#input(0).map((record) => {
@@ -148,11 +153,13 @@ class NodeBuilder {
   }
 
   #buildRunning(form: "aggregate" | "reduce"): Records {
-    const { uid, parallelism, byName } = this.#parts.node;
+    const { node } = this.#parts;
+    const { parallelism, byName, generation } = node;
+    const uid = jobUid(node);
     const keyed = this.#keyed(0);
     if (form === "reduce")
       return keyed.reduce(uid, functions.combined, { type: t.any as never, parallelism });
-    return keyed.aggregate(uid, sumOf(byName), { parallelism }) as unknown as Records;
+    return keyed.aggregate(uid, sumOf(byName, generation), { parallelism }) as unknown as Records;
   }
 
   #buildSink(rollBytes: number | undefined, isPartitioned: boolean): void {
@@ -164,7 +171,7 @@ class NodeBuilder {
         ? { partitionBy: (record) => `p=${functions.digest([(record as SimRecord).key]) % 3}` }
         : {}),
     });
-    this.#input(0).sink(uid, sink, { parallelism });
+    this.#input(0).sink(jobUid(node), sink, { parallelism });
   }
 
   /** The streams of an input put together, with its partitioner. */
@@ -172,7 +179,14 @@ class NodeBuilder {
     const { node, streams } = this.#parts;
     const ref: InputRef = node.inputs[index];
     const [first, ...others] = ref.streams.map(({ uid, tag }) => streams.get(`${uid}:${tag}`)!);
-    const stream = others.length === 0 ? first : first.union(...others);
+    const united = others.length === 0 ? first : first.union(...others);
+    const stream =
+      ref.detour === undefined
+        ? united
+        : united.map((record) => record, {
+            uid: `${node.uid}-detour-${index}`,
+            parallelism: ref.detour,
+          });
     switch (ref.partitioner) {
       case "auto":
         return stream;

@@ -18,7 +18,7 @@ import type { MasterMessage, WorkerMessage } from "../../packages/core/src/runti
 import type { CheckpointStore } from "../../packages/core/src/snapshot/checkpoint-store.ts";
 import type { CheckpointMetadata } from "../../packages/core/src/snapshot/metadata.ts";
 import type { SimWorld } from "../../packages/core/src/testing/sim-env.ts";
-import { DiskView, pendingFilesOf } from "./disk-view.ts";
+import { DiskView, pendingFilesOf, scenarioUid } from "./disk-view.ts";
 import type { PendingFile } from "./disk-view.ts";
 import type { NodeSpec } from "./scenario.ts";
 import { SubtaskWatermarks } from "./subtask-watermarks.ts";
@@ -164,7 +164,7 @@ export class Checkers {
   onWorkerMessage(message: WorkerMessage): void {
     if (message.kind !== "ack" || message.checkpointId !== this.#stopId) return;
     for (const uid of Object.keys(message.operators))
-      this.#stopped.add(`${uid}/${message.subtask}`);
+      this.#stopped.add(`${scenarioUid(uid)}/${message.subtask}`);
   }
 
   /** Something happened on the machine. */

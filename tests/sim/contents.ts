@@ -10,6 +10,7 @@ import type { CheckpointMetadata } from "../../packages/core/src/snapshot/metada
 import { sinkDirectory } from "./build-job.ts";
 import { pendingFilesOf } from "./disk-view.ts";
 import type { DiskView } from "./disk-view.ts";
+import type { Missed } from "./reference.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** Records by the uid of their sink. */
@@ -20,6 +21,8 @@ export interface History {
   readonly before: Contents;
   /** Transactions up to this checkpoint are in `before`. */
   readonly beforeId: number;
+  /** What operators that came later have missed. */
+  readonly missed: Missed;
   /** Targets that are written since. */
   readonly targets: readonly number[];
 }

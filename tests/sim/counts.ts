@@ -26,6 +26,11 @@ export interface Counts {
   fromCheckpoints: number;
   /** Processes that began from a snapshot at other parallelisms. */
   rescaled: number;
+  /** Processes of later programs that began from a snapshot of another run. */
+  upgraded: number;
+  /** Processes that began from a snapshot without operators that they have, and with others. */
+  grown: number;
+  shrunk: number;
   claimed: number;
   discarding: number;
   moved: number;
@@ -52,6 +57,9 @@ export function noCounts(): Counts {
     fromSavepoints: 0,
     fromCheckpoints: 0,
     rescaled: 0,
+    upgraded: 0,
+    grown: 0,
+    shrunk: 0,
     claimed: 0,
     discarding: 0,
     moved: 0,

@@ -80,6 +80,11 @@ export class DiskView {
   }
 }
 
+/** The uid in the scenario of an operator in a snapshot, which may have been renamed. */
+export function scenarioUid(uid: string): string {
+  return uid.replace(/~\d+$/u, "");
+}
+
 /** All transactions of file sinks that a snapshot names. */
 export function pendingFilesOf(metadata: CheckpointMetadata): PendingFile[] {
   return metadata.operators.flatMap(({ uid, subtasks }) =>
@@ -91,7 +96,14 @@ export function pendingFilesOf(metadata: CheckpointMetadata): PendingFile[] {
         const value = decodeValue(codecOf(t.any), element) as Partial<Transaction> | undefined;
         const { checkpointId, committable } = value ?? {};
         if (checkpointId === undefined || committable === undefined) return [];
-        return [{ uid, checkpointId, pending: committable.pending, final: committable.final }];
+        return [
+          {
+            uid: scenarioUid(uid),
+            checkpointId,
+            pending: committable.pending,
+            final: committable.final,
+          },
+        ];
       }),
   );
 }

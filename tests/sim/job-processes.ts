@@ -10,7 +10,8 @@ import * as functions from "./functions.ts";
 import { SIDE, check } from "./job-hooks.ts";
 import type { ProcessParts, Records } from "./job-hooks.ts";
 import { totalsFunction } from "./job-totals.ts";
-import { END_AT } from "./scenario.ts";
+import { WIDENED } from "./evolution.ts";
+import { END_AT, jobUid } from "./scenario.ts";
 import type { OperatorSpec, SimRecord } from "./scenario.ts";
 
 type Key = SimRecord["key"];
@@ -32,7 +33,7 @@ export function buildProcess(input: ProcessInput, parts: ProcessParts): Records 
       return buildKeyed(input.stream, parts);
     case "merge":
       return input.left.connect(input.right).process(
-        parts.node.uid,
+        jobUid(parts.node),
         {
           processFirst: (record, context) => context.emit(functions.merged(record, 1)),
           processSecond: (record, context) => context.emit(functions.merged(record, 2)),
@@ -48,7 +49,7 @@ function buildPlain(stream: Records, parts: ProcessParts): Records {
   const { uid, parallelism, operator } = parts.node;
   if (operator.kind === "split") {
     return stream.process<SimRecord>(
-      uid,
+      jobUid(parts.node),
       {
         process(record, context) {
           check(parts, context, record.at);
@@ -61,9 +62,9 @@ function buildPlain(stream: Records, parts: ProcessParts): Records {
   }
   if (operator.kind === "census") return buildCensus(stream, parts);
   return stream.process<SimRecord, { seen: ReturnType<typeof operatorListState<number>> }>(
-    uid,
+    jobUid(parts.node),
     {
-      operatorState: { seen: operatorListState(t.int64) },
+      operatorState: { seen: operatorListState(parts.node.generation ? t.float64 : t.int64) },
       process(_record, context) {
         const { seen } = context.operatorState;
         seen.update([total(seen.get()) + 1]);
@@ -80,12 +81,20 @@ function buildPlain(stream: Records, parts: ProcessParts): Records {
   );
 }
 
+/** A slot's count, by generation. */
+const ENTRIES = [
+  t.struct({ slot: t.int32, count: t.int64 }),
+  t.struct({ count: t.int64, note: t.optional(t.string), slot: t.int64 }),
+  t.struct({ slot: t.float64, count: t.float64 }),
+] as const;
+
 /** Every subtask has counts by slot; after a restore those of all, of which it keeps its own. */
 function buildCensus(stream: Records, parts: ProcessParts): Records {
   const { uid, parallelism } = parts.node;
-  const operatorState = { counts: unionListState(t.struct({ slot: t.int32, count: t.int64 })) };
+  const entry = ENTRIES[parts.node.generation ?? 0] as (typeof ENTRIES)[0];
+  const operatorState = { counts: unionListState(entry) };
   return stream.process<SimRecord, typeof operatorState>(
-    uid,
+    jobUid(parts.node),
     {
       operatorState,
       open({ operatorState: { counts }, subtaskIndex, parallelism: slots }) {
@@ -93,11 +102,11 @@ function buildCensus(stream: Records, parts: ProcessParts): Records {
         counts.update(own);
       },
       process(_record, { operatorState: { counts }, subtaskIndex }) {
-        const count = total(counts.get().map((entry) => entry.count)) + 1;
+        const count = total(counts.get().map((own) => own.count)) + 1;
         counts.update([{ slot: subtaskIndex, count }]);
       },
       end({ operatorState: { counts }, emit }) {
-        const count = total(counts.get().map((entry) => entry.count));
+        const count = total(counts.get().map((own) => own.count));
         counts.clear();
         if (count > 0) emit(functions.result({ uid, key: 0 }, count, { at: 0 }));
       },
@@ -111,10 +120,10 @@ function total(counts: readonly number[]): number {
 }
 
 function buildKeyed(stream: Keyed<Key>, parts: ProcessParts): Records {
-  const { operator, uid, parallelism } = parts.node;
+  const { operator, parallelism } = parts.node;
   switch (operator.kind) {
     case "totals":
-      return stream.process(uid, totalsFunction(operator, parts), { parallelism });
+      return stream.process(jobUid(parts.node), totalsFunction(operator, parts), { parallelism });
     case "buckets":
       return buildBuckets(stream, parts, operator);
     case "pairs":
@@ -132,9 +141,12 @@ function buildBuckets(
   operator: Extract<OperatorSpec, { readonly kind: "buckets" }>,
 ): Records {
   const { uid, parallelism } = parts.node;
-  const state = { sums: mapState(t.int64, t.float64), counts: mapState(t.int64, t.int32) };
+  const { generation = 0 } = parts.node;
+  const counts = mapState(t.int64, WIDENED[generation]);
+  const sums = mapState(t.int64, t.float64);
+  const state = generation === 0 ? { sums, counts } : { counts, sums };
   return stream.process<SimRecord, typeof state>(
-    uid,
+    jobUid(parts.node),
     {
       state,
       process(record, context) {
@@ -163,7 +175,7 @@ function buildPairs(stream: Keyed<Key>, parts: ProcessParts): Records {
   const { uid, parallelism } = parts.node;
   const state = { waiting: valueState(t.string), extra: listState(t.string) };
   return stream.process<SimRecord, typeof state>(
-    uid,
+    jobUid(parts.node),
     {
       state,
       process(record, context) {
@@ -192,10 +204,10 @@ function buildPulse(
   const { delayMs } = operator;
   const state = {
     sum: valueState(t.float64, { default: 0 }),
-    count: valueState(t.int32, { default: 0 }),
+    count: valueState(WIDENED[parts.node.generation ?? 0], { default: 0 }),
   };
   return stream.process<SimRecord, typeof state>(
-    uid,
+    jobUid(parts.node),
     {
       state,
       process(record, context) {
@@ -220,12 +232,19 @@ function buildPulse(
   );
 }
 
+/** What a join keeps of a record, by generation. */
+const PARTS = [
+  t.struct({ id: t.string, value: t.float64, at: t.timestamp }),
+  t.struct({ at: t.timestamp, mark: t.optional(t.string), id: t.string, value: t.float64 }),
+  t.struct({ id: t.string, value: t.float64, at: t.float64 }),
+] as const;
+
 function buildJoin(left: Keyed<string>, right: Keyed<string>, parts: ProcessParts): Records {
-  const { uid, parallelism } = parts.node;
-  const part = t.struct({ id: t.string, value: t.float64, at: t.timestamp });
+  const { parallelism } = parts.node;
+  const part = PARTS[parts.node.generation ?? 0] as (typeof PARTS)[0];
   const state = { left: listState(part), right: listState(part) };
   const stream: DataStream<SimRecord> = left.connect(right).process<SimRecord, typeof state>(
-    uid,
+    jobUid(parts.node),
     {
       state,
       processFirst({ id, value, at, key }, context) {

@@ -2,56 +2,36 @@
  * A process function per kind of state that gives out what it holds when everything has been
  * seen.
  */
-import {
-  aggregatingState,
-  listState,
-  mapState,
-  reducingState,
-  valueState,
-} from "../../packages/core/src/state/descriptors.ts";
 import type { HandlesOf } from "../../packages/core/src/state/descriptors.ts";
 import type { KeyedProcessFunction } from "../../packages/core/src/operators/process-function.ts";
-import { t } from "../../packages/core/src/types/t.ts";
+import { listed, totalsStates } from "./evolution.ts";
+import type { Generation, Listed, TotalsStates } from "./evolution.ts";
 import * as functions from "./functions.ts";
 import { SIDE, check } from "./job-hooks.ts";
 import type { ProcessParts } from "./job-hooks.ts";
 import { END_AT } from "./scenario.ts";
 import type { OperatorSpec, SimRecord, TotalsState } from "./scenario.ts";
 
-const SUM_AND_COUNT = t.struct({ sum: t.float64, count: t.int32, note: t.string });
-
-/** All kinds are declared; each operator uses one, and the others stay empty. */
-const STATES = {
-  value: valueState(t.float64),
-  fields: valueState(SUM_AND_COUNT, { default: { sum: 0, count: 0, note: "" } }),
-  list: listState(t.string),
-  map: mapState(t.string, t.int32),
-  reducing: reducingState(t.float64, (left: number, right: number) => left + right),
-  aggregating: aggregatingState(SUM_AND_COUNT, {
-    create: () => ({ sum: 0, count: 0, note: "" }),
-    add: (all, value: number) => ({ ...all, sum: all.sum + value, count: all.count + 1 }),
-    result: (all) => functions.digest([all.sum, all.count]),
-  }),
-  ttl: valueState(t.float64, { ttl: { ttlMs: 10_000_000_000 } }),
-};
-
-type Handles = HandlesOf<typeof STATES>;
+type Handles = HandlesOf<TotalsStates>;
 
 export function totalsFunction(
   operator: Extract<OperatorSpec, { readonly kind: "totals" }>,
   parts: ProcessParts,
-): KeyedProcessFunction<SimRecord["key"], SimRecord, SimRecord, typeof STATES> {
-  const { uid } = parts.node;
+): KeyedProcessFunction<SimRecord["key"], SimRecord, SimRecord, TotalsStates> {
+  const { uid, generation = 0 } = parts.node;
   return {
-    state: STATES,
+    state: totalsStates(generation),
     process(record, context) {
       check(parts, context, record.at);
-      add(operator.state, context.state, record);
+      if (generation === 0) add(operator.state, context.state, record);
+      else addLater(operator.state, context.state, { record, generation, parts });
       if (functions.isAside(operator, record)) context.output(SIDE, record);
       context.timers.registerEventTime(END_AT);
     },
     onTimer(_timer, context) {
-      const value = read(operator.state, context.state);
+      const { state } = context;
+      const value =
+        generation === 0 ? read(operator.state, state) : readLater(operator.state, state, parts);
       context.emit(functions.result({ uid, key: context.key }, value, { at: END_AT }));
     },
   };
@@ -108,5 +88,80 @@ function read(kind: TotalsState, state: Handles): number {
       return state.aggregating.get()!;
     case "ttl":
       return state.ttl.get()!;
+  }
+}
+
+/** States as later generations have them, as far as they differ. */
+interface LaterHandles {
+  readonly fields: {
+    get(): { readonly count: number; readonly base: number; readonly since: number };
+    readonly fields: { base: number; since: number };
+  };
+  readonly list: { add(value: Listed): void; get(): readonly Listed[] };
+  readonly reducing: { get(): number | undefined; set(value: number): void };
+  readonly visits: { get(): number; set(value: number): void };
+}
+
+function addLater(
+  kind: TotalsState,
+  state: Handles,
+  given: {
+    readonly record: SimRecord;
+    readonly generation: Generation;
+    readonly parts: ProcessParts;
+  },
+): void {
+  const { record, generation, parts } = given;
+  const later = state as unknown as LaterHandles;
+  switch (kind) {
+    case "fields":
+      if (generation === 1) checkAdded(later, parts);
+      add(kind, state, record);
+      break;
+    case "list":
+      later.list.add(listed(record.id));
+      break;
+    case "reducing":
+      later.reducing.set((later.reducing.get() ?? 0) + record.value);
+      break;
+    case "value":
+    case "map":
+    case "aggregating":
+    case "ttl":
+      add(kind, state, record);
+      break;
+  }
+}
+
+/** What was added began at its default, and is kept since. */
+function checkAdded({ fields, visits }: LaterHandles, { node, hooks }: ProcessParts): void {
+  const { count, base, since } = fields.get();
+  if (base === -1) fields.fields.base = count;
+  const isNew = base === -1 && since === 0;
+  if (!isNew && base + since !== count) {
+    hooks.violation(`${node.uid}: ${base} and ${since} are not ${count}`);
+  }
+  if (visits.get() !== since) hooks.violation(`${node.uid}: ${visits.get()} is not ${since}`);
+  fields.fields.since = since + 1;
+  visits.set(since + 1);
+}
+
+function readLater(kind: TotalsState, state: Handles, { node, hooks }: ProcessParts): number {
+  const later = state as unknown as LaterHandles;
+  switch (kind) {
+    case "list": {
+      const all = [...later.list.get()];
+      const wrong = all.find(({ id, size }) => id.length !== size);
+      if (wrong !== undefined) hooks.violation(`${node.uid}: ${JSON.stringify(wrong)}`);
+      return functions.digest(all.map(({ id }) => id).sort());
+    }
+    case "reducing":
+      return later.reducing.get()!;
+    case "value":
+    case "fields":
+    case "map":
+    case "aggregating":
+    case "ttl":
+      return read(kind, state);
   }
 }

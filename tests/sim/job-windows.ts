@@ -9,6 +9,7 @@ import type { WindowInfo } from "../../packages/core/src/window/window-plan.ts";
 import type { Records } from "./job-hooks.ts";
 import { combined, digest, result, windowValue } from "./functions.ts";
 import { sumOf } from "./job-aggregates.ts";
+import { jobUid } from "./scenario.ts";
 import type { NodeSpec, OperatorSpec, SimRecord, WindowSpec } from "./scenario.ts";
 
 type Keyed = KeyedStream<SimRecord, SimRecord["key"]>;
@@ -50,8 +51,8 @@ function buildTimeWindow(
   switch (operator.form) {
     case "aggregate":
       return windowed.aggregate(
-        uid,
-        sumOf(byName),
+        jobUid(node),
+        sumOf(byName, node.generation),
         (
           all: { count: number; sum: number; low?: number | undefined; high?: number | undefined },
           info,
@@ -61,7 +62,7 @@ function buildTimeWindow(
       );
     case "reduce":
       return windowed.reduce(
-        uid,
+        jobUid(node),
         combined,
         (all, info, emit) => emit(give(info, digest([all.n, all.value, all.at]))),
         { parallelism },
@@ -69,7 +70,7 @@ function buildTimeWindow(
     case "process":
       if (operator.isLate) return buildLateWindow(windowed, node);
       return windowed.process(
-        uid,
+        jobUid(node),
         (records, info, emit) => emit(give(info, windowValue("process", records))),
         { parallelism },
       );
@@ -77,9 +78,9 @@ function buildTimeWindow(
 }
 
 function buildLateWindow(windowed: ReturnType<Keyed["window"]>, node: NodeSpec): Records {
-  const { uid, parallelism } = node;
+  const { parallelism } = node;
   const stream = windowed.process<LateResult>(
-    uid,
+    jobUid(node),
     (records, { key, window }, emit) =>
       emit({ key, ...window, ids: records.map(({ id }) => id).sort() }),
     { parallelism },
@@ -98,7 +99,7 @@ function buildCountWindow(
     .window(global())
     .trigger(operator.isPurging ? purgingTrigger(trigger) : trigger)
     .aggregate(
-      uid,
+      jobUid(node),
       { count: count() },
       (all, info, emit) => emit(result({ uid, key: info.key }, all.count, { at: 0 })),
       { parallelism },

@@ -4,25 +4,22 @@
  */
 import type { Contents } from "./contents.ts";
 import { differences, judge } from "./judge.ts";
+import { sinkOf } from "./stream-sinks.ts";
 import { evaluate } from "./reference.ts";
+import type { Missed } from "./reference.ts";
 import type { Scenario, SimRecord } from "./scenario.ts";
 
-/** Name of the sink that holds all that a source gave. */
-export function sourceSinkOf(uid: string): string {
-  return `sink-${uid}-main`;
-}
-
 /** What is wrong with what a drained job committed. */
-export function judgeDrained(scenario: Scenario, contents: Contents): string[] {
+export function judgeDrained(scenario: Scenario, contents: Contents, missed: Missed): string[] {
   const problems: string[] = [];
   const nodes = scenario.nodes.map((node) => {
     const { uid, operator } = node;
     if (operator.kind !== "source") return node;
-    const given = (contents.get(sourceSinkOf(uid)) ?? []) as readonly SimRecord[];
+    const given = (contents.get(sinkOf({ uid, tag: "main" })) ?? []) as readonly SimRecord[];
     const extra = differences(operator.records, given).filter((text) => text.includes("too much"));
     problems.push(...extra.map((text) => `${uid}: ${text}`));
     return { ...node, operator: { ...operator, records: given } };
   });
   const drained = { ...scenario, nodes };
-  return [...problems, ...judge(drained, evaluate(drained), contents)];
+  return [...problems, ...judge(drained, evaluate(drained, missed), contents)];
 }

@@ -77,7 +77,8 @@ function describeCounts(counts: Counts): string[] {
     `runs begun from stops ${counts.fromStops}, other savepoints ${counts.fromSavepoints}, ` +
       `checkpoints ${counts.fromCheckpoints}; ${counts.claimed} claimed, ${counts.discarding} ` +
       `discarding, ${counts.moved} moved before, ${counts.deleted} deleted after; ` +
-      `${counts.rescaled} processes begun at other parallelisms`,
+      `${counts.rescaled} processes begun at other parallelisms, ${counts.upgraded} with ` +
+      `later states, ${counts.grown} with more operators, ${counts.shrunk} with fewer`,
   ];
 }
 

@@ -2,10 +2,11 @@
 import { seededRandom } from "../../packages/core/src/env/random.ts";
 import { pick } from "./draws.ts";
 import { makeFaults } from "./fault-plan.ts";
+import { withChanges } from "./operator-changes.ts";
+import { withSinks } from "./stream-sinks.ts";
 import { makeGraph } from "./scenario-graph.ts";
 import { LONG_TIMEOUT_MS } from "./scenario.ts";
-import { sourceSinkOf } from "./judge-drained.ts";
-import type { NodeSpec, Scenario } from "./scenario.ts";
+import type { NodeSpec, Scenario, StreamRef } from "./scenario.ts";
 import { makeStory } from "./story.ts";
 
 /** Half of the scenarios have one. */
@@ -17,7 +18,9 @@ export function makeScenario(seed: number): Scenario {
   const runs = makeStory(random.fork("story"));
   const isDrained = runs.some(({ acts }) => acts.some(({ kind }) => kind === "drain"));
   const graph = makeGraph(random.fork("graph"));
-  const nodes = isDrained ? withSourceSinks(graph) : graph;
+  const sources = graph.filter(({ operator }) => operator.kind === "source");
+  // So it is known which records a source had given when it was drained.
+  const nodes = isDrained ? withSinks(graph, sources.map(mainOf)) : graph;
   const messageDelayMs = pick(random, [0, 0, 1, 5]);
   const slicesPutOffRate = pick(random, [0, 0.5, 0.9, 0.98]);
   const maps = nodes.filter(({ operator }) => operator.kind === "map").map(({ uid }) => uid);
@@ -30,7 +33,7 @@ export function makeScenario(seed: number): Scenario {
     0.2 * subtasksCount +
       0.17 * (15 + faults.latencyScale * 80 + messageDelayMs * 15 + 1 / (1.01 - slicesPutOffRate)),
   );
-  return {
+  const scenario: Scenario = {
     seed,
     nodes,
     workersCount: 1 + random.int(3),
@@ -50,25 +53,11 @@ export function makeScenario(seed: number): Scenario {
     restartDelayMs: pick(random, [1, 5, 20]),
     faults,
     runs,
+    changes: [],
   };
+  return withChanges(scenario, random.fork("changes"));
 }
 
-/**
- * Every source has a sink of its own, so that it is known which records it had given when it was
- * drained.
- */
-function withSourceSinks(nodes: readonly NodeSpec[]): NodeSpec[] {
-  const missing = nodes.filter(
-    ({ uid, operator }) =>
-      operator.kind === "source" && !nodes.some((node) => node.uid === sourceSinkOf(uid)),
-  );
-  return [
-    ...nodes,
-    ...missing.map((source): NodeSpec => ({
-      ...source,
-      uid: sourceSinkOf(source.uid),
-      inputs: [{ streams: [{ uid: source.uid, tag: "main" }], partitioner: "auto" }],
-      operator: { kind: "sink", rollBytes: undefined, isPartitioned: false },
-    })),
-  ];
+function mainOf({ uid }: NodeSpec): StreamRef {
+  return { uid, tag: "main" };
 }

@@ -7,8 +7,10 @@ import type { CheckpointMetadata } from "../../packages/core/src/snapshot/metada
 import type { SimWorld } from "../../packages/core/src/testing/sim-env.ts";
 import type { Contents, History } from "./contents.ts";
 import type { Counts } from "./counts.ts";
-import { pendingFilesOf } from "./disk-view.ts";
+import { pendingFilesOf, scenarioUid } from "./disk-view.ts";
 import type { DiskView } from "./disk-view.ts";
+import type { Missed } from "./reference.ts";
+import type { Scenario } from "./scenario.ts";
 import type { RunCommand } from "./sim-process.ts";
 import type { Beginning } from "./story.ts";
 import type { Trace } from "./trace.ts";
@@ -41,12 +43,13 @@ export interface RunStart {
 /** A run of a story from nothing. */
 export const FIRST_START: RunStart = {
   command: { jobId: undefined, restore: undefined },
-  history: { before: new Map(), beforeId: 0, targets: [0] },
+  history: { before: new Map(), beforeId: 0, missed: new Map(), targets: [0] },
   target: 0,
   origin: undefined,
 };
 
 export interface NextRunParts {
+  readonly scenario: Scenario;
   readonly world: SimWorld;
   readonly view: DiskView;
   readonly trace: Trace;
@@ -94,17 +97,21 @@ export class NextRun {
     const isCommitting = beginning.sinks === "commit" && (isContinuation || this.#isWhole(origin));
     const isSame = isContinuation && isCommitting && !beginning.hasNewTargets;
     const target = isSame ? last.start.target : index;
+    const missed = this.#missedOf(origin, index);
     const history =
       isContinuation && isCommitting
-        ? { ...origin.history, targets: [...new Set([...origin.history.targets, target])] }
+        ? { ...origin.history, missed, targets: [...new Set([...origin.history.targets, target])] }
         : {
             before: origin.contents,
             beforeId: origin.metadata.checkpointId,
+            missed,
             targets: [target],
           };
     const restore: RestoreOptions = {
       path: this.#pathOf(origin, beginning),
       claimMode: beginning.claimMode,
+      // Later programs have fewer states.
+      allowNonRestoredState: true,
       // Where it is plain what to do the engine decides.
       ...(isContinuation && isCommitting ? {} : { sinks: isCommitting ? "commit" : "discard" }),
     };
@@ -141,6 +148,17 @@ export class NextRun {
     if (kind === "checkpoint") counts.fromCheckpoints++;
     else if (stop === undefined) counts.fromSavepoints++;
     else counts.fromStops++;
+  }
+
+  /** What the operators of a run have missed that the snapshot does not have. */
+  #missedOf({ metadata, history, contents }: KnownSnapshot, index: number): Missed {
+    const { scenario } = this.#parts;
+    const known = new Set(metadata.operators.map(({ uid }) => scenarioUid(uid)));
+    const missed = new Map(history.missed);
+    for (const { uid, kind, run } of scenario.changes) {
+      if (kind === "added" && index >= run && !known.has(uid)) missed.set(uid, contents);
+    }
+    return missed;
   }
 
   /** All that it holds can be committed: the run that took it has not taken it back. */

@@ -4,7 +4,9 @@
  * the order between channels (`running`, `pulse`, `tally`, windows with late records) it gives only
  * the inputs; `judge.ts` says what must hold of the results.
  */
+import type { Contents } from "./contents.ts";
 import * as functions from "./functions.ts";
+import { sinkOf } from "./stream-sinks.ts";
 import { END_AT } from "./scenario.ts";
 import type {
   InputRef,
@@ -25,12 +27,17 @@ export interface Expected {
   readonly inputs: ReadonlyMap<string, readonly (readonly SimRecord[])[]>;
 }
 
+/** What had gone by on streams before an operator came, by its uid. */
+export type Missed = ReadonlyMap<string, Contents>;
+
 /** Runs the scenario without an engine. */
-export function evaluate(scenario: Scenario): Expected {
+export function evaluate(scenario: Scenario, missed: Missed = new Map()): Expected {
   const streams = new Map<string, readonly SimRecord[]>();
   const inputs = new Map<string, readonly (readonly SimRecord[])[]>();
   for (const node of scenario.nodes) {
-    const own = node.inputs.map((ref) => inputOf(ref, node, streams));
+    const own = node.inputs.map((ref) =>
+      without(inputOf(ref, node, streams), missedOf(ref, missed.get(node.uid))),
+    );
     inputs.set(node.uid, own);
     const { main, side } = outputsOf(node, own);
     if (main !== undefined) streams.set(`${node.uid}:main`, main);
@@ -50,6 +57,26 @@ function inputOf(
   const records = ref.streams.flatMap(({ uid, tag }) => streams.get(`${uid}:${tag}`) ?? []);
   const copies = ref.partitioner === "broadcast" ? node.parallelism : 1;
   return Array.from({ length: copies }, () => records).flat();
+}
+
+/** What the sinks of an input's streams held when the operator came. */
+function missedOf(ref: InputRef, contents: Contents | undefined): readonly unknown[] {
+  return ref.streams.flatMap((stream) => contents?.get(sinkOf(stream)) ?? []);
+}
+
+function without(records: readonly SimRecord[], gone: readonly unknown[]): readonly SimRecord[] {
+  if (gone.length === 0) return records;
+  const textOf = (record: unknown): string => {
+    const { id, key, value, n, at } = record as SimRecord;
+    return JSON.stringify([id, key, value, n, at]);
+  };
+  const counts = new Map<string, number>();
+  for (const record of gone) counts.set(textOf(record), (counts.get(textOf(record)) ?? 0) + 1);
+  return records.filter((record) => {
+    const count = counts.get(textOf(record)) ?? 0;
+    counts.set(textOf(record), count - 1);
+    return count <= 0;
+  });
 }
 
 interface Outputs {

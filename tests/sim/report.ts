@@ -34,6 +34,7 @@ export function reportOf(scenario: Scenario, outcome: Outcome, command?: string)
     `  on ${workersCount} workers, checkpoints ${JSON.stringify(checkpoint)}`,
     "",
     "runs:",
+    ...scenario.changes.map((change) => `  ${JSON.stringify(change)}`),
     ...scenario.runs.map((run) => `  ${JSON.stringify(run)}`),
     "",
     "faults:",

@@ -13,9 +13,12 @@ import { JOB_NAME, scenarioJob } from "./build-job.ts";
 import type { Checkers } from "./checkers.ts";
 import type { ContentsReader } from "./contents.ts";
 import type { Counts } from "./counts.ts";
+import { scenarioUid } from "./disk-view.ts";
 import type { Faults } from "./faults.ts";
 import { intrude } from "./intruder.ts";
 import type { KnownSnapshot, NextRun, RunStart } from "./next-run.ts";
+import { nodesOfRun } from "./operator-changes.ts";
+import { upgraded } from "./upgrade.ts";
 import { rescaled } from "./rescaling.ts";
 import { LONG_TIMEOUT_MS } from "./scenario.ts";
 import type { NodeSpec, Scenario } from "./scenario.ts";
@@ -41,7 +44,8 @@ export interface RunLifeParts {
   readonly scenario: Scenario;
   readonly spec: RunSpec;
   readonly start: RunStart;
-  readonly name: string;
+  /** Of the run in its story. */
+  readonly index: number;
   readonly world: SimWorld;
   readonly trace: Trace;
   readonly checkers: Checkers;
@@ -81,7 +85,7 @@ export class RunLife {
 
   constructor(parts: RunLifeParts) {
     this.#parts = parts;
-    const { scenario, checkers, world, trace, counts, name } = parts;
+    const { scenario, checkers, world, trace, counts, index } = parts;
     this.#timeoutMs = scenario.checkpoint.timeoutMs;
     this.#nodes = scenario.nodes;
     const { deaths, storage, fullDisks, throws } = scenario.faults;
@@ -90,7 +94,7 @@ export class RunLife {
       this.#holder?.isAlive === true ? this.#master : undefined;
     const kill = (): void => this.#onUserKill();
     const mayFail = faultsCount > 0 || this.#timeoutMs < LONG_TIMEOUT_MS;
-    this.#user = new User({ world, trace, counts, checkers, master, kill, mayFail }, name);
+    this.#user = new User({ world, trace, counts, checkers, master, kill, mayFail }, index);
   }
 
   /** Undefined where the run did not come to an end; `problems` says why. */
@@ -173,7 +177,7 @@ export class RunLife {
   }
 
   #runProcess(process: SimProcess): Promise<ProcessEnd> {
-    const { scenario, start, faults, checkers, trace, counts } = this.#parts;
+    const { scenario, spec, start, faults, checkers, trace, counts } = this.#parts;
     this.#nodes = this.#nodesOfProcess();
     checkers.processBegins(this.#nodes);
     return runProcess({
@@ -191,7 +195,8 @@ export class RunLife {
           this.#holder = process;
           this.#directory = directory.directory;
           const restored = store.latest ?? begunFrom?.metadata;
-          if (restored !== undefined && this.#isRescaled(restored)) counts.rescaled++;
+          if (restored !== undefined) this.#countChanges(restored);
+          if (begunFrom !== undefined && spec.upgrade.generation > 0) counts.upgraded++;
           for (const metadata of store.completed) this.#parts.contents.note(metadata);
         },
         master: (master) => (this.#master = master),
@@ -205,17 +210,29 @@ export class RunLife {
   }
 
   #nodesOfProcess(): readonly NodeSpec[] {
-    const { scenario, spec, name } = this.#parts;
-    const { nodes, maxParallelism, seed } = scenario;
+    const { scenario, spec, index } = this.#parts;
+    const random = seededRandom(scenario.seed).fork(`run/${index}`);
+    const nodes = upgraded(nodesOfRun(scenario, index), spec.upgrade, {
+      index,
+      random: random.fork("upgrade"),
+    });
     if (spec.rescaling === "never") return nodes;
     const which = spec.rescaling === "once" ? 0 : this.processesCount;
-    const random = seededRandom(seed).fork(`rescaling/${name}/${which}`);
-    return rescaled(nodes, maxParallelism, random);
+    return rescaled(nodes, scenario.maxParallelism, random.fork(`rescaling/${which}`));
   }
 
-  #isRescaled({ operators }: CheckpointMetadata): boolean {
-    const before = new Map(operators.map(({ uid, parallelism }) => [uid, parallelism]));
-    return this.#nodes.some(({ uid, parallelism }) => before.get(uid) !== parallelism);
+  #countChanges({ operators }: CheckpointMetadata): void {
+    const { counts } = this.#parts;
+    const before = new Map(
+      operators.map(({ uid, parallelism }) => [scenarioUid(uid), parallelism]),
+    );
+    const now = new Map(this.#nodes.map(({ uid, parallelism }) => [uid, parallelism]));
+    const isOther = (uid: string): boolean => before.get(uid) !== (now.get(uid) ?? before.get(uid));
+    if ([...before.keys()].some(isOther)) counts.rescaled++;
+    if ([...before.keys()].some((uid) => !now.has(uid) && !uid.includes("-detour-"))) {
+      counts.shrunk++;
+    }
+    if (this.#parts.start.history.missed.size > 0) counts.grown++;
   }
 
   #build(): BuiltJob {

@@ -76,6 +76,7 @@ class Simulation {
     });
     this.#contents = new ContentsReader(this.#checkers.view, scenario);
     this.#nextRun = new NextRun({
+      scenario,
       world: this.#world,
       view: this.#checkers.view,
       trace: this.#trace,
@@ -111,7 +112,7 @@ class Simulation {
         scenario: this.#scenario,
         spec,
         start,
-        name: String(index),
+        index,
         world: this.#world,
         trace: this.#trace,
         checkers: this.#checkers,
@@ -131,6 +132,7 @@ class Simulation {
       this.#problems.push(
         ...judgeEnd(end, {
           scenario: this.#scenario,
+          index,
           start,
           contents: this.#contents,
           checkers: this.#checkers,

@@ -10,7 +10,9 @@
  *   untimed   records have no timestamps that could be predicted
  * How a sink's content is judged follows from the operator before it (`judge.ts`).
  */
+import type { Generation } from "./evolution.ts";
 import type { FaultPlan } from "./fault-plan.ts";
+import type { OperatorChange } from "./operator-changes.ts";
 import type { RunSpec } from "./story.ts";
 
 /** What all streams carry. `n` counts records where they are combined. */
@@ -44,6 +46,8 @@ export interface StreamRef {
 export interface InputRef {
   readonly streams: readonly StreamRef[];
   readonly partitioner: "auto" | "rebalance" | "rescale" | "broadcast";
+  /** Parallelism of a `map` in between that changes nothing; undefined: there is none. */
+  readonly detour?: number;
 }
 
 /** A bounded source; all splits hold ranges of `records` in order. */
@@ -115,6 +119,10 @@ export type TotalsState = "value" | "fields" | "list" | "map" | "reducing" | "ag
 
 export interface NodeSpec {
   readonly uid: string;
+  /** What it is called in the job, if not by its uid, and what else it was called before. */
+  readonly renamed?: { readonly uid: string; readonly oldUids: readonly string[] };
+  /** Of its states; 0 if not given. */
+  readonly generation?: Generation;
   readonly parallelism: number;
   readonly inputs: readonly InputRef[];
   /** Whether keys are given by the field's name instead of a function. */
@@ -122,6 +130,11 @@ export interface NodeSpec {
   /** Of the input; a source's own. */
   readonly regime: Regime;
   readonly operator: OperatorSpec;
+}
+
+/** The operator's uid in the job. */
+export function jobUid({ uid, renamed }: NodeSpec): string {
+  return renamed?.uid ?? uid;
 }
 
 export interface Scenario {
@@ -151,4 +164,6 @@ export interface Scenario {
   readonly faults: FaultPlan;
   /** At least one, which begins from nothing. */
   readonly runs: readonly RunSpec[];
+  /** Operators that are not there in all of them. */
+  readonly changes: readonly OperatorChange[];
 }

@@ -113,6 +113,7 @@ export async function runProcess(parts: ProcessParts): Promise<ProcessEnd> {
     }),
     run: held,
     runId: directory.jobId,
+    allowNonRestoredState: command.restore?.allowNonRestoredState ?? false,
     launcher: launcherOf(parts),
     metrics: new JobMetrics(built.job),
     onEvent: (event) => onEvent(parts, held, event),

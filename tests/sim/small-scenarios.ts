@@ -44,6 +44,7 @@ export function scenario(nodes: readonly NodeSpec[], more: Partial<Scenario> = {
     restartDelayMs: 1,
     faults: CALM,
     runs: [LONE_RUN],
+    changes: [],
     ...more,
   };
 }

@@ -5,6 +5,8 @@
 import type { ClaimMode, SinkRestore } from "../../packages/core/src/driver/restore-options.ts";
 import type { Random } from "../../packages/core/src/env/env.ts";
 import { oneIn, pick } from "./draws.ts";
+import type { Generation } from "./evolution.ts";
+import type { Upgrade } from "./upgrade.ts";
 
 /** Something that the user does while a run lives. */
 export interface UserAct {
@@ -41,7 +43,10 @@ export interface RunSpec {
   readonly isLeftAtDeath: boolean;
   /** Whether the run, or each of its processes, has other parallelisms than the scenario says. */
   readonly rescaling: "never" | "once" | "always";
+  readonly upgrade: Upgrade;
 }
+
+const FIRST_PROGRAM: Upgrade = { generation: 0, isReshaped: false };
 
 /** A run from nothing, which is left alone. */
 export const LONE_RUN: RunSpec = {
@@ -49,6 +54,7 @@ export const LONE_RUN: RunSpec = {
   acts: [],
   isLeftAtDeath: false,
   rescaling: "never",
+  upgrade: FIRST_PROGRAM,
 };
 
 /** Runs after the first one, at most. */
@@ -61,11 +67,18 @@ export function makeStory(random: Random): RunSpec[] {
     isRescaled ? pick(random, ["never", "once", "once", "always"]) : "never";
   if (oneIn(random, 3)) return [{ ...LONE_RUN, rescaling: rescaling() }];
   const laterCount = pick(random, [0, 1, 1, 2, LATER_RUNS_MAX]);
+  const isUpgraded = oneIn(random, 2);
+  let generation: Generation = 0;
+  const upgrade = (index: number): Upgrade => {
+    if (index > 0 && generation < 2 && !oneIn(random, 3)) generation++;
+    return { generation, isReshaped: oneIn(random, 2) };
+  };
   return Array.from({ length: 1 + laterCount }, (_, index) => ({
     beginning: index === 0 ? undefined : makeBeginning(random),
     acts: makeActs(random, index === laterCount),
     isLeftAtDeath: index < laterCount && oneIn(random, 3),
     rescaling: rescaling(),
+    upgrade: isUpgraded ? upgrade(index) : FIRST_PROGRAM,
   }));
 }
 

@@ -3,6 +3,7 @@
  * a snapshot on. At another parallelism a subtask begins anywhere from the lowest on.
  */
 import type { CheckpointMetadata } from "../../packages/core/src/snapshot/metadata.ts";
+import { scenarioUid } from "./disk-view.ts";
 
 /** See the file header. */
 export class SubtaskWatermarks {
@@ -17,7 +18,7 @@ export class SubtaskWatermarks {
     this.#parallelisms = parallelisms;
     for (const { uid, subtasks } of restored?.operators ?? []) {
       this.#restored.set(
-        uid,
+        scenarioUid(uid),
         subtasks.map(({ watermark }) => watermark ?? -Infinity),
       );
     }
@@ -36,7 +37,7 @@ export class SubtaskWatermarks {
   advance({ operators }: CheckpointMetadata): string | undefined {
     return operators
       .flatMap(({ uid, subtasks }) =>
-        subtasks.map(({ watermark }, index) => this.note(uid, index, watermark)),
+        subtasks.map(({ watermark }, index) => this.note(scenarioUid(uid), index, watermark)),
       )
       .find((problem) => problem !== undefined);
   }

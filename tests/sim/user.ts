@@ -47,9 +47,9 @@ export class User {
   #isOver = false;
   readonly #cancels: (() => void)[] = [];
 
-  constructor(parts: UserParts, name: string) {
+  constructor(parts: UserParts, run: number) {
     this.#parts = parts;
-    this.#random = parts.world.random.fork(`user/${name}`);
+    this.#random = parts.world.random.fork(`user/${run}`);
   }
 
   /** A run begins. */
