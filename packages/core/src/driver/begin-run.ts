@@ -21,7 +21,12 @@ import type { CheckpointMetadata } from "../snapshot/metadata.ts";
 import { openRun } from "../snapshot/run-directory.ts";
 import type { RunDirectory } from "../snapshot/run-directory.ts";
 import type { RestoreOrigin, RunRecord } from "../snapshot/run-record.ts";
-import { discardClaimed, findSnapshot, verifySnapshot } from "../snapshot/savepoint-directory.ts";
+import {
+  discardClaimed,
+  findSnapshot,
+  keepSnapshot,
+  verifySnapshot,
+} from "../snapshot/savepoint-directory.ts";
 import type { FoundSnapshot } from "../snapshot/savepoint-directory.ts";
 import {
   checkClaimable,
@@ -110,7 +115,7 @@ interface ChosenSnapshot {
 }
 
 async function chooseSnapshot(
-  { env, built }: RunBeginning,
+  { env, built, onEvent }: RunBeginning,
   restore: RestoreOptions,
   ownJobId: string | undefined,
 ): Promise<ChosenSnapshot> {
@@ -120,6 +125,7 @@ async function chooseSnapshot(
   checkPlan(planRestore(built.job, metadata, { allowNonRestoredState }));
   // Before anything is begun: what a task would find only when it has been.
   await verifySnapshot(env.files, found);
+  await keepSnapshot(env.files, found).catch(warning(onEvent));
   if (restore.claimMode === "CLAIM") await checkClaimable(env, found);
   const { committing, discarding } = decideSinks({
     job: built.job,
@@ -129,6 +135,14 @@ async function chooseSnapshot(
     doubt: await doubtAbout(env, found, ownJobId),
   });
   return { found, origin: originOf(restore, discarding), committingSinks: committing };
+}
+
+/** What fails where nothing can be written is told, and the run begins all the same. */
+function warning(onEvent: RunBeginning["onEvent"]): (error: unknown) => void {
+  return (error) => {
+    if (errorCode(error) !== "FILE_IO") throw error;
+    onEvent({ kind: "warning", error });
+  };
 }
 
 function originOf(restore: RestoreOptions, discardingSinks: readonly string[]): RestoreOrigin {
@@ -197,10 +211,7 @@ async function take(
     restoredAt: env.clock.now(),
     committingSinks,
   };
-  await noteRestore(env.files, directory, note).catch((error: unknown) => {
-    if (errorCode(error) !== "FILE_IO") throw error;
-    onEvent({ kind: "warning", error });
-  });
+  await noteRestore(env.files, directory, note).catch(warning(onEvent));
   if (origin.claimMode === "CLAIM") {
     await endClaimedRun(env, found);
     claim(env, store, found);

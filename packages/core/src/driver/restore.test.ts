@@ -2,15 +2,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { StreamEnvironment } from "../api/environment.ts";
+import { job } from "../api/job.ts";
 import { collect } from "../connectors/collect.ts";
 import type { Files } from "../env/files.ts";
 import { errorCode } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
 import { readMetadata } from "../snapshot/metadata-file.ts";
+import { deriveJobId } from "../snapshot/run-directory.ts";
 import { readRunRecord } from "../snapshot/run-record.ts";
 import { t } from "../types/t.ts";
 import { count } from "../window/aggregates.ts";
 import { JobBench, endless } from "./job.fixture.ts";
+import { startJob } from "./run-job.ts";
 import type { RestoreOptions } from "./restore-options.ts";
 
 const KEPT = { checkpointDirectory: "/runs" };
@@ -162,6 +165,29 @@ test("a savepoint that was moved is restored, without its run", async () => {
     await bench.advance(2_000);
     await bench.world.scheduler.runUntil(handle.cancel());
     assert.ok(Math.max(...out.records().map(({ n }) => n)) > 100, "it goes on, not from 0");
+  }
+});
+
+test("what a killed run had not synced stays once another has begun from it", async () => {
+  for (let seed = 0; seed < 8; seed++) {
+    const bench = new JobBench(`unsynced ${seed}`);
+    const { runDirectory } = await bench.running(counting(), KEPT);
+    const path = `${runDirectory}/chk-2`;
+    await bench.until(() => bench.world.disk.find(`${path}/_metadata`) !== undefined);
+    bench.restart();
+    const options = { ...KEPT, restore: { path } };
+    startJob(job("test", counting()), { ...options, env: bench.process.env }).catch(
+      () => undefined,
+    );
+    const record = `/runs/${deriveJobId("test", 1)}/run.json`;
+    await bench.until(() => bench.world.disk.find(record) !== undefined);
+    bench.world.crashMachine();
+    bench.restart();
+    bench.events.length = 0;
+    await bench.running(counting(), options);
+    const attempt = bench.events.find((event) => event.kind === "attempt");
+    assert.equal(attempt?.restoredId, 2);
+    bench.restart();
   }
 });
 

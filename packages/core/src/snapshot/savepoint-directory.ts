@@ -90,6 +90,21 @@ export async function verifySnapshot(files: Files, snapshot: FoundSnapshot): Pro
   }
 }
 
+/**
+ * Makes sure that a snapshot that was found does not vanish with the power, when a run has begun
+ * from it: a process that was killed may not have come to that. FILE_IO, also where nothing can be
+ * written.
+ */
+export async function keepSnapshot(files: Files, snapshot: FoundSnapshot): Promise<void> {
+  const { metadata, directory, segmentsDirectory } = snapshot;
+  const directories = segmentsOf(metadata).map(({ file }) =>
+    parentOf(`${segmentsDirectory}/${file}`),
+  );
+  for (const used of new Set(directories)) await files.syncDirectory(used);
+  await files.syncDirectory(directory);
+  await files.syncDirectory(parentOf(directory));
+}
+
 function segmentsDirectoryOf(directory: string, metadata: CheckpointMetadata): string {
   return metadata.kind === "savepoint" ? directory : parentOf(directory);
 }
