@@ -95,7 +95,7 @@ function slowParts(): Part[] {
     tests("package", 120, [PACKAGE_TRY_OUT]),
   ];
   const sim = "tests/sim/main.ts";
-  if (existsSync(sim)) parts.splice(1, 0, tool("simulation", 150, [sim, "--seeds", "200"]));
+  if (existsSync(sim)) parts.splice(1, 0, tool("simulation", 150, [sim, "--seeds", "300"]));
   return parts;
 }
 

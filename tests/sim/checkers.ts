@@ -47,6 +47,8 @@ export class Checkers {
   #permits = new Map<string, Permit[]>();
   #runDirectory: string | undefined;
   #origin: CheckedOrigin | undefined;
+  /** That of a run that no process has held yet. */
+  #coming: CheckedOrigin | undefined;
   #parallelisms: ReadonlyMap<string, number> = new Map();
   #watermarks = new SubtaskWatermarks(new Map(), undefined);
   #snapshotWatermarks = new SubtaskWatermarks(new Map(), undefined);
@@ -66,7 +68,8 @@ export class Checkers {
   runBegins(origin: CheckedOrigin | undefined): void {
     this.#permits = new Map();
     this.#runDirectory = undefined;
-    this.#origin = origin;
+    this.#origin = undefined;
+    this.#coming = origin;
   }
 
   /** Another process of the run begins, with a job of these nodes. */
@@ -77,6 +80,7 @@ export class Checkers {
   /** The run is over, or given up: what it began from is the user's business again. */
   runEnds(): void {
     this.#origin = undefined;
+    this.#coming = undefined;
   }
 
   /** A process holds the run, and has recovered its checkpoints. */
@@ -90,6 +94,9 @@ export class Checkers {
   ): void {
     const { store, directory, begunFrom } = held;
     this.#runDirectory = directory;
+    // Before it has begun, a snapshot that nobody made durable may go with the power.
+    this.#origin = this.#coming ?? this.#origin;
+    this.#coming = undefined;
     this.#stopId = undefined;
     const restored = store.latest ?? begunFrom?.metadata;
     this.#snapshotWatermarks = new SubtaskWatermarks(this.#parallelisms, restored);

@@ -147,6 +147,7 @@ export class RunLife {
       const hasDied = !process.isAlive;
       process.kill();
       if (this.problems.length + checkers.violations.length > 0) return undefined;
+      if (!hasDied && this.#isLost()) return undefined;
       const over = end && this.#overOf(end);
       if (over !== undefined) return over;
       if (hasDied && (this.#isLeft || spec.isLeftAtDeath)) {
@@ -274,7 +275,16 @@ export class RunLife {
   #onFailure(error: unknown): void {
     const text = error instanceof Error ? error.message : String(error);
     this.#parts.trace.say(`the process ends: ${text}`);
+    if (this.#isLost()) return;
     if (!isExpected(error)) this.problems.push(`a process failed by itself: ${stackOf(error)}`);
+  }
+
+  /** What the run was to begin from has gone with the power before anybody could keep it. */
+  #isLost(): boolean {
+    const { start, checkers } = this.#parts;
+    const { origin } = start;
+    if (origin === undefined || this.#directory !== undefined) return false;
+    return !checkers.view.has(`${origin.directory}/_metadata`);
   }
 
   #onUserKill(): void {
