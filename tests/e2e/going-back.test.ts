@@ -36,10 +36,12 @@ async function followPage(): Promise<void> {
   const commands = [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, text]) => text);
   assert.equal(commands.length, 7);
   const bin = path.join(ROOT, "packages/cli/bin/oxbow.js");
-  const script = `set -eu\nox() { '${process.execPath}' --conditions=oxbow-source '${bin}' "$@"; }\n${commands
+  const oxbow = `'${process.execPath}' --conditions=oxbow-source '${bin}'`;
+  const lines = commands
     .join("")
     .replaceAll("npm run -s oxbow --", "ox")
-    .replaceAll("story/", `${directory}/`)}`;
+    .replaceAll("story/", `${directory}/`);
+  const script = `set -eu\nox() { ${oxbow} "$@"; }\n${lines}`;
   const shell = spawn("bash", ["-c", script], {
     cwd: ROOT,
     env: { ...process.env, TMPDIR: directory },
