@@ -20,11 +20,11 @@ import { BIN, oxbow, startOxbow, startProcess } from "../../packages/cli/src/pro
 import type { GoldenJob } from "./golden/jobs.ts";
 
 const JOBS = path.join(import.meta.dirname, "golden/jobs.ts");
-const RECORDS = 40_000;
-/** Paced so that a run lasts until it is asked: 80 s, if nobody asks. */
-const RATE = 500;
+const RECORDS = 20_000;
+/** Paced so that a run lasts until it is asked: 50 s, if nobody asks. */
+const RATE = 400;
 /** For a run that must come to its end at that pace. */
-const HIGH_RATE = 4_000;
+const HIGH_RATE = 2_000;
 
 const TEMPORARY = tmpdir();
 
