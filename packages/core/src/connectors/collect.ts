@@ -106,10 +106,6 @@ class CollectCommitter implements Committer {
     }
     return Promise.resolve();
   }
-
-  discard(): Promise<void> {
-    return Promise.resolve();
-  }
 }
 
 function checkCount(count: number): void {

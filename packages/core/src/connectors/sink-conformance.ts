@@ -63,10 +63,6 @@ export function sinkChecks(setup: SinkSetup): readonly ConformanceCheck[] {
       run: () => checkTwice(setup),
     },
     {
-      title: `${name}: what is discarded never becomes visible, and may be discarded twice`,
-      run: () => checkDiscard(setup),
-    },
-    {
       title: `${name}: a writer that is closed in the middle leaves nothing visible`,
       run: () => checkClose(setup),
     },
@@ -158,18 +154,6 @@ async function checkTwice(setup: SinkSetup): Promise<void> {
   await running.settle(next.start());
   await running.settle(next.close());
   await assertVisible(running, setup.records);
-}
-
-async function checkDiscard(setup: SinkSetup): Promise<void> {
-  const running = await begin(setup);
-  const diesAt = (phase: SinkPhase): boolean => phase === "completed";
-  await running.settle(writeAll(harnessOf(running, { diesAt }), jobOf(setup), running.ledger));
-  const { committer } = harnessOf(running);
-  const { pending } = running.ledger;
-  assert(pending.length > 0, "there is something to discard");
-  await running.settle(committer.discard(pending));
-  await running.settle(committer.discard(pending));
-  await assertVisible(running, []);
 }
 
 async function checkClose(setup: SinkSetup): Promise<void> {

@@ -7,7 +7,8 @@
  * only after `flushed()` has resolved. When the checkpoint is complete (its `_metadata` is durable
  * and was read back), the engine calls `commit` for all committables of that and of earlier
  * checkpoints, in order; after a restore it calls it again for all restored ones. So `commit` must
- * be idempotent.
+ * be idempotent. A restore that discards transactions leaves them alone: the run that prepared them
+ * commits them.
  *
  * I1. Writer methods run on the task's thread, never re-entrantly, and return without waiting.
  * I2. `write` never refuses: the engine asks `isReady` before it takes an input batch, and the
@@ -109,6 +110,4 @@ export interface Committer {
    * what can never be committed throws.
    */
   commit(committables: readonly Committable[]): Promise<void>;
-  /** Throws the transactions away, for a restore that discards them. Idempotent. */
-  discard(committables: readonly Committable[]): Promise<void>;
 }

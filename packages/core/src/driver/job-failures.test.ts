@@ -48,7 +48,6 @@ function unreliable(out: CollectSink<number>, failures: number): Sink<number> {
           await inner.commit(committables);
           if (isFailing) throw new Error("committed, but nobody knows");
         },
-        discard: (committables) => inner.discard(committables),
       };
     },
   };

@@ -54,7 +54,6 @@ function ledgerSink(ledger: Ledger): Sink<unknown> {
         ledger.isCommitting = false;
         ledger.log.push(`commit ${committables.map(({ id }) => id).join(", ")}`);
       },
-      discard: () => Promise.resolve(),
     }),
   };
 }

@@ -58,16 +58,6 @@ export class FileCommitter implements Committer {
     }
   }
 
-  async discard(committables: readonly Committable[]): Promise<void> {
-    const directories = new Set<string>();
-    for (const committable of committables) {
-      const { pending } = fileCommittable(committable);
-      await this.#files.remove(pending);
-      directories.add(parentOf(pending));
-    }
-    for (const directory of directories) await this.#syncIfThere(directory);
-  }
-
   async #commitOne(file: FileCommittable): Promise<void> {
     const pending = await this.#files.status(file.pending);
     const final = await this.#files.status(file.final);
