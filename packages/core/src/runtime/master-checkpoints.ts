@@ -33,6 +33,7 @@ import type { Attempt, StartPoint } from "./attempt.ts";
 import type { JobEvent } from "./job-event.ts";
 import type { JobMetrics } from "./job-metrics.ts";
 import type { SubtaskId, WorkerMessage } from "./messages.ts";
+import { connectorOfNode } from "./stored-operator.ts";
 
 /** A run that is held, and its checkpoints. */
 export interface HeldRun {
@@ -251,10 +252,16 @@ function jobFacts({ job, run }: MasterCheckpointsOptions): JobFacts {
       operatorId: operator.operatorId,
       uid: operator.uid,
       kind: operator.kind,
+      connector: connectorOf(job, operator.uid),
       parallelism: operator.parallelism,
       maxParallelism: operator.maxParallelism,
       stateSchemas: Object.fromEntries(operator.states.map(({ name, ...state }) => [name, state])),
       vertex: operator.vertex,
     })),
   };
+}
+
+function connectorOf(job: JobGraph, uid: string): string | undefined {
+  const node = job.graph.nodes.find((other) => other.uid === uid);
+  return node === undefined ? undefined : connectorOfNode(node);
 }

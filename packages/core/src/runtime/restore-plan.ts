@@ -21,15 +21,18 @@ import type { OperatorMatch, StateMatch } from "./operator-match.ts";
 import {
   changedKeys,
   changedState,
+  otherConnector,
   otherKind,
   removedOperator,
   removedState,
 } from "./restore-problems.ts";
 import type { RestoreProblem } from "./restore-problems.ts";
 import {
+  connectorOfNode,
   elementsCountOf,
   figuresOf,
   hasState,
+  hasOthersState,
   holdsState,
   stateHolder,
 } from "./stored-operator.ts";
@@ -163,6 +166,10 @@ class Planner {
     }
     const problem = changedKeys(node, stored, this.#place);
     if (problem !== undefined) this.problems.push(problem);
+    if (hasOthersState(node, stored)) {
+      const now = connectorOfNode(node) ?? node.kind;
+      this.problems.push(otherConnector({ node, stored, now, place: this.#place }));
+    }
     return matchStates(node, stored).flatMap((match) => this.#state(node, stored, match));
   }
 

@@ -120,6 +120,26 @@ export function otherKind(
   };
 }
 
+/** A source or sink of another connector in the place of one. */
+export function otherConnector(of: {
+  readonly node: GraphNode;
+  readonly stored: OperatorSnapshot;
+  readonly now: string;
+  readonly place: string;
+}): RestoreProblem {
+  const { node, stored, now, place } = of;
+  return {
+    uid: node.uid,
+    state: undefined,
+    message:
+      `The ${node.kind} "${node.uid}" was of the connector ${stored.connector} in ${place} and ` +
+      `is of ${now} now, which can make nothing of what it has (${figuresText(stored)}).`,
+    remedy:
+      `Give the new one a uid of its own, and leave behind what the old one had with ` +
+      `allowNonRestoredState: ["${stored.uid}"]; or begin a new run.`,
+  };
+}
+
 /** More subtasks than key groups. */
 export function tooParallel(
   uid: string,

@@ -2,6 +2,7 @@
  * stored-operator: what a snapshot has of an operator: rows, lists, transactions, splits, and their
  * sizes.
  */
+import type { GraphNode } from "../graph/stream-graph.ts";
 import type { OperatorSnapshot } from "../snapshot/metadata.ts";
 import { PENDING_STATE } from "./sink-operator.ts";
 import { SPLITS_STATE } from "./source-head.ts";
@@ -40,6 +41,29 @@ export function figuresOf(operator: OperatorSnapshot | undefined): StoredFigures
 export function hasState(operator: OperatorSnapshot): boolean {
   if (operator.enumerator !== undefined && operator.enumerator !== null) return true;
   return hasKeyedState(operator) || elementsOf(operator).length > 0;
+}
+
+/** Of a source or sink, the name of its connector. */
+export function connectorOfNode({ body }: GraphNode): string | undefined {
+  switch (body.kind) {
+    case "source":
+      return body.source.connector;
+    case "sink":
+      return body.sink.connector;
+    case "operator":
+    case "watermarks":
+      return undefined;
+  }
+}
+
+/**
+ * Whether only another connector could make something of what a source or sink had: of splits and
+ * positions, or of transactions.
+ */
+export function hasOthersState(node: GraphNode, stored: OperatorSnapshot): boolean {
+  const { connector } = stored;
+  if (connector === undefined || connector === connectorOfNode(node)) return false;
+  return node.kind === "sink" ? figuresOf(stored).pendingTransactionsCount > 0 : hasState(stored);
 }
 
 /** Whether there are rows by key. */

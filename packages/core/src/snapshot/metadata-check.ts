@@ -99,6 +99,7 @@ const OPERATOR = object({
   operatorId: text,
   uid: text,
   kind: text,
+  connector: optional(text),
   parallelism: count,
   maxParallelism: count,
   stateSchemas: object({}),

@@ -44,6 +44,8 @@ export interface OperatorSnapshot {
   readonly operatorId: string;
   readonly uid: string;
   readonly kind: string;
+  /** Of a source or sink: which one it was. */
+  readonly connector?: string | undefined;
   readonly parallelism: number;
   readonly maxParallelism: number;
   /**
