@@ -90,7 +90,7 @@ function quickParts(): Part[] {
 
 function slowParts(): Part[] {
   const parts = [
-    tests("simulation tests", 180, find("tests/sim/**/*.test.ts")),
+    tests("simulation tests", 180, find("tests/{sim,compat}/**/*.test.ts")),
     tests("e2e", 420, find("tests/e2e/**/*.test.ts", "examples/**/*.test.ts")),
     tests("package", 120, [PACKAGE_TRY_OUT]),
   ];
