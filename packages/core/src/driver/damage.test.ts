@@ -1,6 +1,6 @@
 // Damage to the files of a snapshot: a restore is refused with file and offset, or nothing came of
 // it; never another state, never a hang. Some of all damages, chosen by a seed; OXBOW_DAMAGE=all
-// tries each (minutes).
+// tries each: half an hour, with `npm run exec -- --test <this file>`, which has no budget.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { crc32 } from "node:zlib";
