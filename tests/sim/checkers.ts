@@ -74,7 +74,13 @@ export class Checkers {
 
   /** Another process of the run begins, with a job of these nodes. */
   processBegins(nodes: readonly NodeSpec[]): void {
-    this.#parallelisms = new Map(nodes.map(({ uid, parallelism }) => [uid, parallelism]));
+    const detours = nodes.flatMap(({ uid, inputs }) =>
+      inputs.flatMap(({ detour }, index) =>
+        detour === undefined ? [] : [[`${uid}-detour-${index}`, detour] as const],
+      ),
+    );
+    const own = nodes.map(({ uid, parallelism }) => [uid, parallelism] as const);
+    this.#parallelisms = new Map([...own, ...detours]);
   }
 
   /** The run is over, or given up: what it began from is the user's business again. */

@@ -67,6 +67,10 @@ const CHECKPOINT_PLANTS: readonly Plant[] = [
   },
   {
     name: "the assignment between enumerator snapshot and barrier: splits are not held back",
+    // Seen only where a job goes on from a checkpoint that was taken while splits were assigned.
+    needs: ({ nodes, faults }) =>
+      faults.deaths.length + faults.throws.length > 0 &&
+      nodes.some(({ operator }) => operator.kind === "source" && operator.splitsCount > 3),
     install: () =>
       replace(
         SourceCoordinator.prototype,

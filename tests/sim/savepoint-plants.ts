@@ -10,6 +10,8 @@ import { RunDirectory } from "../../packages/core/src/snapshot/run-directory.ts"
 import { BackendFreezer } from "../../packages/core/src/state/backend-freeze.ts";
 import type { CheckpointId } from "../../packages/core/src/state/barrier.ts";
 import { HeapSnapshot } from "../../packages/core/src/state/heap-snapshot.ts";
+import { codecOf, decodeValue } from "../../packages/core/src/types/codec.ts";
+import { t } from "../../packages/core/src/types/t.ts";
 import { replace } from "./plant.ts";
 import type { Plant } from "./plant.ts";
 import type { Scenario } from "./scenario.ts";
@@ -56,26 +58,12 @@ export const SAVEPOINT_PLANTS: readonly Plant[] = [
       ),
   },
   {
-    name: "the key groups of a dropped pane: it is dropped in those of other segments, too",
-    needs: (scenario) =>
-      isRescaled(scenario) && scenario.nodes.some(({ operator }) => operator.kind === "window"),
-    install: () =>
-      replace(
-        HashMapBackend.prototype,
-        "load",
-        (load) =>
-          function (rows) {
-            load.call(this, { ...rows, droppedRange: undefined });
-          },
-      ),
-  },
-  {
     name: "the key groups of a segment: a restored subtask takes rows of others, too",
     needs: isRescaled,
     install: plantInKeyGroups,
   },
   {
-    name: "the transactions of a changed parallelism: those of one old subtask are lost",
+    name: "the transactions of a changed parallelism: only those of one old subtask are kept",
     needs: isRescaled,
     install: () =>
       replace(
@@ -83,14 +71,25 @@ export const SAVEPOINT_PLANTS: readonly Plant[] = [
         "restore",
         (restore) =>
           function (parts, mayDrop) {
-            const pending = parts.filter(({ name }) => name === PENDING_STATE);
-            const isLost = (part: unknown): boolean => pending.length > 1 && part === pending[0];
-            const kept = parts.filter((part) => !isLost(part));
+            const kept = parts.map((part) =>
+              part.name === PENDING_STATE
+                ? { ...part, elements: ofOneWriter(part.elements) }
+                : part,
+            );
             restore.call(this, kept, mayDrop);
           },
       ),
   },
 ];
+
+/** Transactions of one subtask's writer: the last but one number of a pending file's name. */
+function ofOneWriter(elements: readonly Uint8Array[]): readonly Uint8Array[] {
+  const writers = elements.map((element) => {
+    const text = JSON.stringify(decodeValue(codecOf(t.any), element));
+    return /\.(\d+)\.\d+\.pending"/u.exec(text)?.[1];
+  });
+  return elements.filter((_, index) => writers[index] === writers.at(-1));
+}
 
 function isRescaled({ runs }: Scenario): boolean {
   return runs.some(({ rescaling }) => rescaling !== "never");

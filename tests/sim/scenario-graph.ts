@@ -141,6 +141,7 @@ class GraphMaker {
     const second = isTwo ? this.#takeInput(kind) : undefined;
     const inputs = [first, second].filter((input) => input !== undefined);
     if (isTwo && second === undefined) return;
+    if (kind === "retime" && isBareSource(first.states)) return;
     const sizes = inputs.map(({ size }) => size);
     if (kind === "join" && sizes[0] * sizes[1] > JOIN_PAIRS_MAX) return;
     const size = kind === "join" ? sizes[0] * sizes[1] : sizes.reduce((sum, own) => sum + own);
@@ -234,6 +235,12 @@ class GraphMaker {
   #give(ref: StreamRef, state: Omit<StreamState, "ref" | "takersCount">): void {
     this.#streams.push({ ref, ...state, takersCount: 0 });
   }
+}
+
+/** Its watermarks would be the source's own, of which there is one kind only. */
+function isBareSource(states: readonly StreamState[]): boolean {
+  const [{ ref, regime }] = states;
+  return states.length === 1 && ref.uid.startsWith("source") && regime === "untimed";
 }
 
 function outOfOrdernessOf(regime: Regime, disorderMs: number): number | undefined {

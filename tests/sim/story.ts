@@ -64,7 +64,7 @@ const LATER_RUNS_MAX = 3;
 export function makeStory(random: Random): RunSpec[] {
   const isRescaled = oneIn(random, 2);
   const rescaling = (): RunSpec["rescaling"] =>
-    isRescaled ? pick(random, ["never", "once", "once", "always"]) : "never";
+    isRescaled ? pick(random, ["never", "once", "always", "always"]) : "never";
   if (oneIn(random, 3)) return [{ ...LONE_RUN, rescaling: rescaling() }];
   const laterCount = pick(random, [0, 1, 1, 2, LATER_RUNS_MAX]);
   const isUpgraded = oneIn(random, 2);

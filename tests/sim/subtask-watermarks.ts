@@ -1,6 +1,8 @@
 /*
  * SubtaskWatermarks: the watermarks of all subtasks of a job, which only go forward, from those of
- * a snapshot on. At another parallelism a subtask begins anywhere from the lowest on.
+ * a snapshot on. A job of other tasks than those that the snapshot was taken of, at another
+ * parallelism or with other chains, may begin anywhere: a task has one watermark, the lowest of all
+ * that come together in it.
  */
 import type { CheckpointMetadata } from "../../packages/core/src/snapshot/metadata.ts";
 import { scenarioUid } from "./disk-view.ts";
@@ -11,12 +13,15 @@ export class SubtaskWatermarks {
   readonly #known = new Map<string, number>();
   /** Of the snapshot, by uid. */
   readonly #restored = new Map<string, readonly number[]>();
-  readonly #parallelisms: ReadonlyMap<string, number>;
 
   /** `parallelisms`: of the job, by uid. */
   constructor(parallelisms: ReadonlyMap<string, number>, restored: CheckpointMetadata | undefined) {
-    this.#parallelisms = parallelisms;
-    for (const { uid, subtasks } of restored?.operators ?? []) {
+    const operators = restored?.operators ?? [];
+    const before = new Map(operators.map((operator) => [scenarioUid(operator.uid), operator]));
+    const isSame =
+      [...before].every(([uid, { subtasks }]) => parallelisms.get(uid) === subtasks.length) &&
+      [...parallelisms.keys()].every((uid) => !uid.includes("-detour-") || before.has(uid));
+    for (const { uid, subtasks } of isSame ? operators : []) {
       this.#restored.set(
         scenarioUid(uid),
         subtasks.map(({ watermark }) => watermark ?? -Infinity),
@@ -44,8 +49,6 @@ export class SubtaskWatermarks {
 
   /** The watermark from which a subtask began. */
   #floorOf(uid: string, index: number): number {
-    const restored = this.#restored.get(uid) ?? [];
-    if (restored.length === this.#parallelisms.get(uid)) return restored[index];
-    return restored.length === 0 ? -Infinity : Math.min(...restored);
+    return this.#restored.get(uid)?.[index] ?? -Infinity;
   }
 }
