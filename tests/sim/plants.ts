@@ -51,6 +51,8 @@ const CHECKPOINT_PLANTS: readonly Plant[] = [
   },
   {
     name: "the dropped pane while frozen: its rows are gone before a snapshot has copied them",
+    needs: ({ nodes, slicesPutOffRate }) =>
+      slicesPutOffRate > 0 && nodes.some(({ operator }) => operator.kind === "window"),
     install: () =>
       replace(
         HeapFamily.prototype,
