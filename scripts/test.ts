@@ -1,7 +1,7 @@
 /*
  * `npm test` and `npm run check`: the parts in order, each with a time budget for CI's machine,
  * then one line that sums them up. With files as arguments only those tests run; with
- * `--only <part>` only that part. All budgets together stay under 30 minutes (`RUN_BUDGET_MS`).
+ * `--only <part>` only that part. All budgets together stay under 35 minutes (`RUN_BUDGET_MS`).
  * How tests are organised: CONTRIBUTING.md.
  */
 import assert from "node:assert/strict";
@@ -13,7 +13,7 @@ import { runPart } from "./test-part.ts";
 
 const ROOT = path.dirname(import.meta.dirname);
 const SECOND_MS = 1_000;
-const RUN_BUDGET_MS = 30 * 60 * SECOND_MS;
+const RUN_BUDGET_MS = 35 * 60 * SECOND_MS;
 const TSC = "node_modules/typescript/bin/tsc";
 const OXLINT = "node_modules/oxlint/bin/oxlint";
 const OXFMT = "node_modules/oxfmt/bin/oxfmt";
@@ -91,7 +91,7 @@ function quickParts(): Part[] {
 function slowParts(): Part[] {
   const parts = [
     tests("simulation tests", 240, find("tests/{sim,compat}/**/*.test.ts")),
-    tests("e2e", 600, find("tests/e2e/**/*.test.ts", "examples/**/*.test.ts")),
+    tests("e2e", 900, find("tests/e2e/**/*.test.ts", "examples/**/*.test.ts")),
     tests("package", 120, [PACKAGE_TRY_OUT]),
   ];
   const sim = "tests/sim/main.ts";
