@@ -148,7 +148,7 @@ export class RunLife {
       process.kill();
       if (this.problems.length + checkers.violations.length > 0) return undefined;
       if (!hasDied && this.#isLost()) return undefined;
-      const over = end && this.#overOf(end);
+      const over = end && this.#overOf(end, hasDied);
       if (over !== undefined) return over;
       if (hasDied && (this.#isLeft || spec.isLeftAtDeath)) {
         const left = this.#leave();
@@ -309,14 +309,15 @@ export class RunLife {
   }
 
   /** How the run ended; undefined: it goes on in another process. */
-  #overOf(end: ProcessEnd): RunEnd | undefined {
+  #overOf(end: ProcessEnd, hasDied: boolean): RunEnd | undefined {
     const { record, runDirectory } = end;
     const isFinished = end.kind === "over" || end.end.status === "FINISHED";
     if (!isFinished) return undefined;
     const { checkers, counts } = this.#parts;
     const { stoppedWith, status } = record;
     const isClean = status === "finished";
-    const mayHaveCheckpoints = end.kind === "over" || counts.warnings > 0;
+    // A power loss in the last moment may bring an empty directory back.
+    const mayHaveCheckpoints = end.kind === "over" || hasDied || counts.warnings > 0;
     if (isClean) checkers.finished(runDirectory, mayHaveCheckpoints);
     return stoppedWith === null ? { kind: "finished" } : this.#stoppedEnd(stoppedWith, isClean);
   }

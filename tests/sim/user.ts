@@ -20,11 +20,13 @@ export const SAVEPOINT_PLACES = ["/run/savepoints", "/kept/by the user"];
 const RETRY_MS = 10;
 const TRIES_MAX = 40;
 
-/** Reasons for which a snapshot fails although nothing goes wrong: the job ends or stops. */
+/** Reasons for which a snapshot fails although nothing goes wrong, as when the job ends. */
 const HARMLESS: readonly unknown[] = [
   "CHECKPOINT_COORDINATOR_SUSPEND",
   "CHECKPOINT_COORDINATOR_SHUTDOWN",
   "NOT_ALL_REQUIRED_TASKS_RUNNING",
+  // By a checkpoint that came later; savepoints are never subsumed.
+  "CHECKPOINT_SUBSUMED",
 ];
 
 export interface UserParts {
