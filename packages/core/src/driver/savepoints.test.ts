@@ -234,6 +234,21 @@ test("without a checkpoint directory no savepoint is possible", async () => {
   await bench.world.scheduler.runUntil(handle.cancel());
 });
 
+test("no checkpoint is taken of a job that is being drained", async () => {
+  const bench = new JobBench();
+  const handle = await half(bench, sinks());
+  const counts = () => handle.checkpoints()!.counts;
+  await bench.until(() => counts().inProgress > 0);
+  const stopped = stop(bench, handle, true);
+  assert.equal(counts().inProgress, 0, "the pending one is aborted at once");
+  for (const take of [handle.checkpoint, handle.savepoint]) {
+    await assert.rejects(take(), (error) => errorCode(error) === "STOP_IN_PROGRESS");
+  }
+  const before = counts().total;
+  await stopped;
+  assert.equal(counts().total, before + 1, "only the savepoint");
+});
+
 test("killed at any event of a stop, nothing is lost or doubled", async () => {
   const expected = await straight();
   let restartedCount = 0;

@@ -152,15 +152,15 @@ export class JobMaster {
   async stop(parent: string, mode: StopMode): Promise<CompletedCheckpoint> {
     const checkpoints = this.#snapshots("savepoint");
     const attempt = this.#attempt;
-    if (this.#stop !== undefined) {
-      throw oxbowError("STOP_IN_PROGRESS", "The job is being stopped already.", {});
-    }
+    if (this.#stop !== undefined) throw stopInProgress();
     if (attempt?.isRunning !== true || attempt.haveAllEnded) throw this.#notRunning();
     const stop: Stop = { mode, drained: Promise.withResolvers() };
     this.#stop = stop;
     let outcome: CheckpointOutcome;
     try {
       if (mode === "drain") {
+        // What is taken from here on holds what draining fires: no attempt may go on from it.
+        checkpoints.stopScheduler();
         attempt.drain();
         if (!(await stop.drained.promise)) throw attemptOver();
       }
@@ -200,6 +200,7 @@ export class JobMaster {
       );
     }
     if (this.#status !== "RUNNING") throw this.#notRunning();
+    if (this.#stop?.mode === "drain") throw stopInProgress();
     return this.#checkpoints;
   }
 
@@ -441,6 +442,10 @@ export class JobMaster {
     this.#options.metrics.setStatus(status, this.#options.env.clock.now());
     this.#options.onEvent({ kind: "status", status, error });
   }
+}
+
+function stopInProgress(): Error {
+  return oxbowError("STOP_IN_PROGRESS", "The job is being stopped already.", {});
 }
 
 function gaveUp(reason: string, error: unknown): unknown {
