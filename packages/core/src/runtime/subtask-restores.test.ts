@@ -71,6 +71,34 @@ test("at the same parallelism each subtask has its own part, and may build on it
   );
 });
 
+test("without keys a subtask keeps no time of its own where another operator changed", () => {
+  const job = graphOf(program, { parallelism: 2 });
+  const parts = [part(5), part(6, true)];
+  const lists = stored({ uid: "lists", parts });
+  const keyed = (count: number): OperatorSnapshot =>
+    stored({
+      uid: "keyed",
+      states: [COUNT],
+      parts: Array.from({ length: count }, () => part(5)),
+    });
+  const others = ["numbers", "out"].map((uid) => stored({ uid, parts }));
+  const timesOf = (...snapshot: OperatorSnapshot[]): unknown[] =>
+    sharesOf(job, "lists", ...snapshot).map((share) => [share?.watermark, share?.hasEnded]);
+  assert.deepEqual(timesOf(keyed(2), lists, ...others), [
+    [5, false],
+    [6, true],
+  ]);
+  for (const changed of [
+    [keyed(3), lists, ...others],
+    [lists, ...others],
+  ]) {
+    assert.deepEqual(timesOf(...changed), [
+      [5, false],
+      [5, false],
+    ]);
+  }
+});
+
 test("with another parallelism segments go to all whose key groups they meet, oldest first", () => {
   const job = graphOf(program, { parallelism: 3 });
   const ranges = [

@@ -6,6 +6,8 @@
  * I1. Every row of keyed state goes to the one subtask that owns its key group, every element of a
  *     split list to one subtask; nothing is lost, nothing is given twice.
  * I2. At the same parallelism every subtask gets what it had, and of a union list everything.
+ * I3. A subtask without keys keeps a watermark and an end of its own only in a job of the same
+ *     tasks: else records come to it that would have come to others.
  */
 import { assert } from "../assert.ts";
 import type { JobGraph, Vertex } from "../graph/job-graph.ts";
@@ -22,7 +24,7 @@ import { keyGroupRange } from "../types/key.ts";
 import type { KeyGroupRange } from "../types/key.ts";
 import type { OperatorRestore, SubtaskRestore } from "./messages.ts";
 import { matchOperators, matchStates } from "./operator-match.ts";
-import type { StateMatch } from "./operator-match.ts";
+import type { OperatorMatch, StateMatch } from "./operator-match.ts";
 import { PENDING_STATE } from "./sink-operator.ts";
 import { elementsOf } from "./stored-operator.ts";
 
@@ -35,10 +37,11 @@ export function subtaskRestores(
   snapshot: CheckpointMetadata | undefined,
 ): SubtaskRestore[] {
   const matches = snapshot === undefined ? [] : matchOperators(job, snapshot);
+  const isRewired = snapshot !== undefined && hasOtherTasks(job, snapshot, matches);
   return job.vertices.flatMap((vertex) => {
     const restores = matches.flatMap((match) =>
       match.vertex === vertex && match.stored !== undefined
-        ? [{ uid: match.node.uid, parts: operatorRestores(match, match.stored) }]
+        ? [{ uid: match.node.uid, parts: operatorRestores(match, match.stored, isRewired) }]
         : [],
     );
     return Array.from({ length: vertex.parallelism }, (_, subtask): SubtaskRestore => {
@@ -77,10 +80,30 @@ export function deal<T>(elements: readonly T[], width: number): T[][] {
   });
 }
 
-/** What each subtask of an operator starts from. */
+/**
+ * Whether records may reach other subtasks than those that had their predecessors: operators or
+ * parallelisms are not all the same.
+ */
+function hasOtherTasks(
+  job: JobGraph,
+  { operators }: CheckpointMetadata,
+  matches: readonly OperatorMatch[],
+): boolean {
+  const found = matches.filter(
+    ({ stored, vertex }) => stored?.parallelism === vertex.parallelism,
+  ).length;
+  return found !== operators.length || found !== job.graph.nodes.length;
+}
+
+/**
+ * What each subtask of an operator starts from. `isRewired`: records may come to it that would have
+ * come to others, so without keys none of its subtasks is further in time, or nearer to its end,
+ * than all are.
+ */
 export function operatorRestores(
   { node, vertex }: { readonly node: GraphNode; readonly vertex: VertexSize },
   stored: OperatorSnapshot,
+  isRewired = false,
 ): OperatorRestore[] {
   const states = matchStates(node, stored);
   const leftBehind = states.flatMap(({ declared, storedName }) =>
@@ -99,7 +122,8 @@ export function operatorRestores(
           stored,
           isKeyed ? keyGroupRange(subtask, parallelism, maxParallelism) : undefined,
         );
-    return { ...part, states: share, isBase, leftBehind };
+    const { watermark, hasEnded } = isRewired && !isKeyed ? mergedTime(stored.subtasks) : part;
+    return { ...part, watermark, hasEnded, states: share, isBase, leftBehind };
   });
 }
 
@@ -120,10 +144,15 @@ function mergedPart(
       assert(range !== undefined, "segments are of keyed operators with the same key groups");
       return meets({ start, end }, range);
     });
+  return { segments, states: [], ...mergedTime(from) };
+}
+
+/** The lowest watermark, and whether all had ended. */
+function mergedTime(
+  from: readonly OperatorSubtaskSnapshot[],
+): Pick<OperatorSubtaskSnapshot, "watermark" | "hasEnded"> {
   const watermarks = from.map(({ watermark }) => watermark);
   return {
-    segments,
-    states: [],
     watermark: watermarks.reduce((least, watermark) =>
       least === undefined || watermark === undefined ? undefined : Math.min(least, watermark),
     ),
