@@ -192,6 +192,7 @@ export class RunLife {
       counts,
       timeoutMs: this.#timeoutMs,
       tell: {
+        isAlive: () => process.isAlive,
         held: ({ directory, store, begunFrom }) => {
           this.#holder = process;
           this.#directory = directory.directory;

@@ -54,6 +54,7 @@ export interface ProcessParts {
 
 /** Who hears of what happens in a process. */
 export interface ProcessTell {
+  readonly isAlive: () => boolean;
   /** The process has taken the run. */
   readonly held: (held: HeldRun) => void;
   /** The job is about to be started. */
@@ -100,7 +101,9 @@ export async function runProcess(parts: ProcessParts): Promise<ProcessEnd> {
   tell.held(held);
   const from = store.latest ?? held.begunFrom?.metadata;
   trace.say(`run ${directory.jobId}: epoch ${directory.epoch} begins from ${nameOf(from)}`);
-  checkers.recovered({ ...held, directory: directory.directory }, () => warningsCount > 0);
+  // A process that is dead has removed nothing for sure.
+  const mayHaveOrphans = (): boolean => warningsCount > 0 || !tell.isAlive();
+  checkers.recovered({ ...held, directory: directory.directory }, mayHaveOrphans);
   const master = new JobMaster({
     env,
     job: built.job,
