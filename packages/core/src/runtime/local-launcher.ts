@@ -8,6 +8,7 @@
 import type { Env, Random } from "../env/env.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
 import { inlineSegmentWriter } from "../snapshot/segment-writer-client.ts";
+import { CHUNK_POOL_BYTES_MAX, ChunkPool } from "../state/row-chunk.ts";
 import { localDoorbells } from "./doorbells.ts";
 import type { MasterMessage, WorkerMessage } from "./messages.ts";
 import type { WorkerConnection, WorkerLauncher } from "./worker-connection.ts";
@@ -35,7 +36,11 @@ export function localLauncher(options: LocalLauncherOptions): WorkerLauncher {
         createWriter: ({ runDirectory }) =>
           runDirectory === undefined
             ? undefined
-            : inlineSegmentWriter({ env: options.env, directory: runDirectory }),
+            : inlineSegmentWriter({
+                env: options.env,
+                directory: runDirectory,
+                pool: new ChunkPool(poolBytes(options.chaos)),
+              }),
         send: (message) => toMaster.post(message),
         createDoorbells: () => localDoorbells((index) => hosts[index]?.wake()),
         chaos: options.chaos,
@@ -45,6 +50,11 @@ export function localLauncher(options: LocalLauncherOptions): WorkerLauncher {
       return connectionTo(host, options.env, toMaster);
     },
   };
+}
+
+/** With chaos, snapshots may have little room, down to one chunk. */
+function poolBytes(chaos: Random | undefined): number {
+  return chaos === undefined ? CHUNK_POOL_BYTES_MAX : 2 ** chaos.fork("chunks").int(24);
 }
 
 function connectionTo(

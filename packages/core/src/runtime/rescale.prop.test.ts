@@ -110,7 +110,7 @@ class Fleet {
       if (this.#isRescaled) this.#segments = this.#instances.map(() => []);
     }
     await this.#client.close();
-    assert.equal(this.#client.pool.bytesInFlight, 0);
+    assert.equal(this.#client.pool.takenBytes, 0);
   }
 
   /** Fresh backends of the next parallelism hold together what the model has. */

@@ -3,8 +3,10 @@ import assert from "node:assert/strict";
 import { createDirectoryDurably } from "../snapshot/durable-file.ts";
 import type { SegmentHandle } from "../snapshot/metadata.ts";
 import { inlineSegmentWriter } from "../snapshot/segment-writer-client.ts";
+import type { SegmentWriterClient } from "../snapshot/segment-writer-client.ts";
 import { valueState } from "../state/descriptors.ts";
 import { HashMapBackend } from "../state/hashmap-backend.ts";
+import { ChunkPool } from "../state/row-chunk.ts";
 import { SimWorld } from "../testing/sim-env.ts";
 import { operatorId } from "../types/operator-id.ts";
 import { t } from "../types/t.ts";
@@ -20,11 +22,12 @@ export class SnapshotsBench {
   readonly declined: { readonly id: number; readonly error: unknown }[] = [];
   readonly backends: ReturnType<SnapshotsBench["backend"]>[];
   readonly snapshots: TaskSnapshots;
-  readonly #writer = inlineSegmentWriter({ env: this.env, directory: "/run" });
+  readonly #writer: SegmentWriterClient;
   /** What operators flush outside of state. */
   flushed: Promise<void> | undefined;
 
-  constructor(uids: readonly string[] = ["op"]) {
+  constructor(uids: readonly string[] = ["op"], pool = new ChunkPool()) {
+    this.#writer = inlineSegmentWriter({ env: this.env, directory: "/run", pool });
     this.backends = uids.map((uid) => this.backend(uid));
     this.snapshots = new TaskSnapshots({
       clock: this.env.clock,

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SegmentHandle } from "../snapshot/metadata.ts";
+import { CHUNK_BYTES_MIN, ChunkPool } from "../state/row-chunk.ts";
 import { DELTAS_COUNT_MAX, SegmentHistory } from "./segment-history.ts";
 import { barrier } from "./task.fixture.ts";
 import { SnapshotsBench } from "./task-snapshots.fixture.ts";
@@ -31,6 +32,18 @@ test("nothing is acknowledged before segments and what operators flush are durab
   assert.equal(status?.sizeBytes, segment.sizeBytes);
   const { operators } = bench.acknowledged[0];
   assert.deepEqual([operators["op"].watermark, operators["op"].hasEnded], [7, false]);
+});
+
+test("what touched rows fill beyond the bound finds its way out, whoever's turn it is", async () => {
+  const bench = await new SnapshotsBench(["a", "b"], new ChunkPool(CHUNK_BYTES_MIN)).open();
+  bench.set(0, 5000, 1);
+  bench.begin(1);
+  bench.set(0, 5000, 2);
+  for (let turn = 0; turn < 100; turn++) {
+    bench.copyAll();
+    await bench.world.scheduler.runAll();
+  }
+  for (const uid of ["a", "b"]) assert.equal(bench.segmentsOf(1, uid)[0].rowsCount, 5000);
 });
 
 test("a delta holds what changed and names the segments that it builds on", async () => {

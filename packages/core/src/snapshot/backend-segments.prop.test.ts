@@ -173,7 +173,7 @@ for (const [name, keyType, keyOf] of KEYS) {
             drain(backend, original);
             assert.deepEqual(restored.sort(), original.sort());
             await client.close();
-            assert.equal(pool.bytesInFlight, 0);
+            assert.equal(pool.takenBytes, 0);
           };
           await world.scheduler.runUntil(body());
         },

@@ -63,6 +63,7 @@ export class Session implements SegmentSession {
       pool.give(buffer);
       return;
     }
+    pool.lend(buffer.byteLength);
     this.#outstandingBytes += buffer.byteLength;
     this.#outstandingCount++;
     post({ kind: "chunk", ticket, chunk }, [buffer]);
@@ -104,7 +105,7 @@ export class Session implements SegmentSession {
       case "returned":
         this.#outstandingBytes -= response.buffer.byteLength;
         this.#outstandingCount--;
-        this.#parts.pool.give(response.buffer);
+        this.#parts.pool.returned(response.buffer);
         break;
       case "finished":
         if (this.#state !== "finishing") break;

@@ -81,7 +81,7 @@ async function withClient(body: (given: Given) => Promise<void>, pool?: ChunkPoo
       await env.files.createDirectory("/run/shared");
       await body({ process, world, client });
       await client.close();
-      assert.equal(client.pool.bytesInFlight, 0, "every buffer came back");
+      assert.equal(client.pool.takenBytes, 0, "every buffer came back");
     })(),
   );
 }
@@ -193,7 +193,7 @@ describe("segment writing service", () => {
     await assert.rejects(client.open({ ...SPEC, file: "shared/d.seg" }).finish(), {
       code: "FILE_IO",
     });
-    assert.equal(client.pool.bytesInFlight, 0);
+    assert.equal(client.pool.takenBytes, 0);
   });
 });
 
@@ -249,7 +249,7 @@ describe("segment writing service behind a port", () => {
     void session.finish().then((finished) => (handle = finished));
     while (handle === undefined) await world.scheduler.runNext();
     assert.equal(handle.rowsCount, 100);
-    assert.equal(client.pool.bytesInFlight, 0);
+    assert.equal(client.pool.takenBytes, 0);
     port1.close();
   });
 });

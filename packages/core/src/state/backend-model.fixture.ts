@@ -134,7 +134,7 @@ class Run {
 
   end(): void {
     while (this.#inFlight.length > 0) this.#slice(0, 1e9);
-    assert.equal(this.#pool.bytesInFlight, 0, "all chunk buffers were given back");
+    assert.equal(this.#pool.takenBytes, 0, "all chunk buffers were given back");
     assertEqual(dump(this.#instance, this.#keySet), this.#model);
     while (this.#instance.backend.upkeep(1000));
   }

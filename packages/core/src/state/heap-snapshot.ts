@@ -88,7 +88,7 @@ export class HeapSnapshot implements BackendSnapshot, RowTaker {
     if (!this.#emitReady(sink)) return false;
     let left = this.#copyLogs(rowsMax);
     while (left > 0 && this.#nextCopySet < this.#copySets.length) {
-      if (!this.#emitReady(sink) || !this.#parts.pool.hasRoom()) return false;
+      if (!this.#emitReady(sink)) return false;
       const copySet = this.#copySets[this.#nextCopySet];
       left -= copySet.copySlice(Math.min(left, SLICE_ROWS)) + 1;
       if (copySet.isDone) this.#finish(copySet);

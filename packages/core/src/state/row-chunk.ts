@@ -95,31 +95,31 @@ const IDLE_BYTES_MAX = 16 * 1024 * 1024;
 
 /**
  * Buffers of chunks, reused. One per task or worker; whoever has written a chunk gives its buffer
- * back. The bound is a signal, not a refusal: a touched row must be copied whatever it costs.
+ * back.
+ *
+ * I1. The bound is a signal, not a refusal: a touched row must be copied whatever it costs.
+ * I2. Only what the writer has counts towards the bound. It comes back by itself; buffers that
+ *     snapshots still fill, or hold until there is room, would bar the way that they must go.
  */
 export class ChunkPool {
   readonly bytesMax: number;
   readonly #idle = new Map<number, ArrayBuffer[]>();
   #idleBytes = 0;
-  #bytesInFlight = 0;
+  #takenBytes = 0;
+  #lentBytes = 0;
 
   constructor(bytesMax: number = CHUNK_POOL_BYTES_MAX) {
     this.bytesMax = bytesMax;
   }
 
   /** Bytes of all buffers that were taken and not given back. */
-  get bytesInFlight(): number {
-    return this.#bytesInFlight;
-  }
-
-  /** Above it the writer should not spend time on compression. */
-  get isAboveHalf(): boolean {
-    return this.#bytesInFlight * 2 > this.bytesMax;
+  get takenBytes(): number {
+    return this.#takenBytes;
   }
 
   /** Slices copy no further while this is false. */
   hasRoom(): boolean {
-    return this.#bytesInFlight < this.bytesMax;
+    return this.#lentBytes < this.bytesMax;
   }
 
   /** A buffer of at least `bytes`, contents unspecified. */
@@ -127,17 +127,28 @@ export class ChunkPool {
     let size = CHUNK_BYTES_MIN;
     while (size < bytes && size < CHUNK_BYTES_MAX) size *= 4;
     if (size < bytes) size = Math.ceil(bytes / 8) * 8;
-    this.#bytesInFlight += size;
+    this.#takenBytes += size;
     const idle = this.#idle.get(size)?.pop();
     if (idle === undefined) return new ArrayBuffer(size);
     this.#idleBytes -= size;
     return idle;
   }
 
-  /** Gives a buffer back (or one of the same length, where the buffer went to another thread). */
+  /** A taken buffer goes to the writer; `returned` or `forget` follows. */
+  lend(sizeBytes: number): void {
+    this.#lentBytes += sizeBytes;
+  }
+
+  /** The writer is done with a buffer of this length (the same, or another's memory). */
+  returned(buffer: ArrayBuffer): void {
+    this.#lentBytes -= buffer.byteLength;
+    this.give(buffer);
+  }
+
+  /** Gives a buffer back that was not lent. */
   give(buffer: ArrayBuffer): void {
     const size = buffer.byteLength;
-    this.#bytesInFlight -= size;
+    this.#takenBytes -= size;
     if (size > CHUNK_BYTES_MAX || this.#idleBytes + size > IDLE_BYTES_MAX) return;
     let list = this.#idle.get(size);
     if (list === undefined) this.#idle.set(size, (list = []));
@@ -145,8 +156,9 @@ export class ChunkPool {
     this.#idleBytes += size;
   }
 
-  /** The buffer is lost (its thread died); only the account is corrected. */
+  /** Lent buffers are lost (the writer's thread died); only the account is corrected. */
   forget(sizeBytes: number): void {
-    this.#bytesInFlight -= sizeBytes;
+    this.#lentBytes -= sizeBytes;
+    this.#takenBytes -= sizeBytes;
   }
 }
