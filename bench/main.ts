@@ -110,7 +110,11 @@ const CASES: Readonly<Record<string, () => Row[]>> = {
   ],
 };
 
+/** Studies that are programs of their own, with options of their own. */
+const STUDIES = ["savepoint"] as const;
+
 const USAGE = `Usage: npm run bench [-- case …] [-- --runs N] [-- --json FILE]
+       npm run bench -- ${STUDIES.join("|")} [options]
 
 Measures the engine; without cases, all of them: ${Object.keys(CASES).join(", ")}.
 
@@ -121,6 +125,18 @@ Measures the engine; without cases, all of them: ${Object.keys(CASES).join(", ")
 main();
 
 function main(): void {
+  const study = STUDIES.find((name) => name === process.argv[2]);
+  if (study === undefined) measureCases();
+  else process.exitCode = runStudy(study);
+}
+
+function runStudy(name: string): number {
+  const file = path.join(import.meta.dirname, `${name}.ts`);
+  const args = [...process.execArgv, file, ...process.argv.slice(3)];
+  return spawnSync(process.execPath, args, { stdio: "inherit" }).status ?? 1;
+}
+
+function measureCases(): void {
   const { values, positionals } = readArguments(USAGE, {
     allowPositionals: true,
     options: { runs: { type: "string", default: "3" }, json: { type: "string" } },

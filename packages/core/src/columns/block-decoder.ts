@@ -19,6 +19,7 @@ import {
   KIND_NUMBERS,
   MAX_BLOCK_ROWS,
   ROLES,
+  zlibChunkSize,
 } from "./block.ts";
 import type { Block, BlockColumn, ColumnRole } from "./block.ts";
 import { blockChecksum } from "./block-encoder.ts";
@@ -144,7 +145,8 @@ function bodyOf(bytes: Uint8Array, header: Header): Uint8Array {
     return stored;
   }
   const maxOutputLength = Math.max(1, header.bodySizeBytes);
-  const body = plainBytes(zstdDecompressSync(stored, { maxOutputLength }));
+  const chunkSize = zlibChunkSize(header.bodySizeBytes);
+  const body = plainBytes(zstdDecompressSync(stored, { maxOutputLength, chunkSize }));
   if (body.length !== header.bodySizeBytes) throw new RangeError("the body has a wrong size");
   return body;
 }

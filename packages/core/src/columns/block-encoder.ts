@@ -22,6 +22,7 @@ import {
   MAX_BLOCK_COLUMNS,
   MAX_BLOCK_ROWS,
   ROLES,
+  zlibChunkSize,
 } from "./block.ts";
 import type { BlockColumn, BlockOptions, SlicesColumn } from "./block.ts";
 import type { Column } from "./column.ts";
@@ -142,11 +143,14 @@ export function pad(writer: ByteWriter): void {
   while (writer.position < end) writer.bytes[writer.position++] = 0;
 }
 
-/** Puts the compressed body in the place of the body, if it is smaller. */
+/** A body that compression makes hardly smaller is read faster as it is. */
+const COMPRESSED_SHARE_MAX = 7 / 8;
+
+/** Puts the compressed body in the place of the body, if that pays. */
 function compressBody(writer: ByteWriter, bodyStart: number): boolean {
   const body = writer.bytes.subarray(bodyStart, writer.position);
-  const compressed = zstdCompressSync(body);
-  if (compressed.length >= body.length) return false;
+  const compressed = zstdCompressSync(body, { chunkSize: zlibChunkSize(body.length) });
+  if (compressed.length > body.length * COMPRESSED_SHARE_MAX) return false;
   writer.position = bodyStart;
   writer.raw(compressed);
   return true;

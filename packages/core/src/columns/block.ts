@@ -76,7 +76,7 @@ export interface BlockOptions {
   readonly narrow: boolean;
   /** Protect against damage; always for what rests on a disk. */
   readonly checksum: boolean;
-  /** Compress the body with zstd where that makes it smaller. */
+  /** Compress the body with zstd where that saves an eighth of it. */
   readonly compress: boolean;
 }
 
@@ -97,6 +97,14 @@ export const STORED_BLOCK: BlockOptions = Object.freeze({
 /** Rounds up to a multiple of 8. */
 export function align8(sizeBytes: number): number {
   return (sizeBytes + 7) & ~7;
+}
+
+/**
+ * Bytes that zlib collects at a time, for a result of about this size: mostly all at once, without
+ * joining pieces.
+ */
+export function zlibChunkSize(sizeBytes: number): number {
+  return Math.min(Math.max(sizeBytes, 1024), 1024 * 1024);
 }
 
 // Typed arrays are laid over the format's little-endian numbers.

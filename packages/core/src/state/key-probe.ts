@@ -1,6 +1,6 @@
 /*
- * KeyProbe: a key column of one key, for look-ups of single keys, and the way from a row or from
- * encoded bytes back to a key.
+ * KeyProbe: a key column of one key (or a few, while rows are loaded), for look-ups of single keys,
+ * and the way from a row or from encoded bytes back to a key.
  */
 import { KeyColumn } from "../columns/key-column.ts";
 import { ByteReader } from "../types/byte-reader.ts";
@@ -31,42 +31,56 @@ export class KeyProbe {
 
   /** Holds a key given as a value; KEY_TYPE_UNSUPPORTED if it is not of the type. */
   set(key: unknown): void {
+    this.#setAt(0, key);
+  }
+
+  #setAt(index: number, key: unknown): void {
     const { type, numberHash } = this.codec;
     switch (this.codec.form) {
       case "number":
-        this.#setNumber(key, numberHash);
+        this.#setNumber(index, key, numberHash);
         return;
       case "string":
         if (typeof key !== "string") refuseKey(type, key, { operator: this.#uid });
         if (type.kind === "enum" && !(type as EnumType<string>).values.includes(key)) {
           refuseKey(type, key, { operator: this.#uid });
         }
-        this.#strings[0] = key;
+        this.#strings[index] = key;
         return;
       case "bigint":
         if (typeof key !== "bigint" || BigInt.asIntN(64, key) !== key) {
           refuseKey(type, key, { operator: this.#uid });
         }
-        this.keys.bigints[0] = key;
+        this.keys.bigints[index] = key;
         return;
       case "encoded":
         this.#writer.reset();
         this.codec.encode(key, this.#writer);
-        this.#setBytes(this.#writer.bytes, 0, this.#writer.position);
-        this.#values[0] = key;
+        this.#setBytes(index, this.#writer.bytes, 0, this.#writer.position);
+        this.#values[index] = key;
         return;
     }
   }
 
+  /** Makes room for `count` keys, which `setEncodedAt` puts in, in order. */
+  reset(count: number): void {
+    this.keys.reset(count);
+  }
+
   /** Holds the key whose canonical bytes these are. */
   setEncoded(bytes: Uint8Array, start: number, end: number): void {
+    this.setEncodedAt(0, bytes, start, end);
+  }
+
+  /** The same at `index`. */
+  setEncodedAt(index: number, bytes: Uint8Array, start: number, end: number): void {
     if (this.codec.form === "encoded") {
-      this.#setBytes(bytes, start, end);
-      this.#values[0] = undefined;
+      this.#setBytes(index, bytes, start, end);
+      this.#values[index] = undefined;
       return;
     }
     this.#reader.reset(bytes, start, end);
-    this.set(this.codec.decode(this.#reader));
+    this.#setAt(index, this.codec.decode(this.#reader));
   }
 
   /** Holds the key of a row. */
@@ -114,7 +128,7 @@ export class KeyProbe {
     return keyGroupOf(this.codec.hashCode(this.value()), maxParallelism);
   }
 
-  #setNumber(key: unknown, numberHash: KeyCodec["numberHash"]): void {
+  #setNumber(index: number, key: unknown, numberHash: KeyCodec["numberHash"]): void {
     let fits: boolean;
     if (numberHash === "boolean") fits = typeof key === "boolean";
     else if (numberHash === "double") fits = typeof key === "number";
@@ -122,16 +136,22 @@ export class KeyProbe {
     else fits = Number.isSafeInteger(key);
     if (!fits) refuseKey(this.codec.type, key, { operator: this.#uid });
     const number = Number(key);
-    this.keys.numbers[0] = numberHash === "double" ? number : number + 0;
+    this.keys.numbers[index] = numberHash === "double" ? number : number + 0;
   }
 
-  #setBytes(bytes: Uint8Array, start: number, end: number): void {
-    const size = end - start;
-    if (this.keys.bytes.length < size) this.keys.bytes = new Uint8Array(Math.max(64, size * 2));
-    const own = this.keys.bytes;
-    for (let index = 0; index < size; index++) own[index] = bytes[start + index];
-    this.keys.offsets[0] = 0;
-    this.keys.offsets[1] = size;
+  #setBytes(index: number, bytes: Uint8Array, start: number, end: number): void {
+    const { keys } = this;
+    const at = index === 0 ? 0 : keys.offsets[index];
+    const to = at + end - start;
+    if (keys.bytes.length < to) {
+      const larger = new Uint8Array(Math.max(64, to * 2));
+      larger.set(keys.bytes);
+      keys.bytes = larger;
+    }
+    const own = keys.bytes;
+    for (let from = start; from < end; from++) own[at + from - start] = bytes[from];
+    keys.offsets[index] = at;
+    keys.offsets[index + 1] = to;
   }
 }
 

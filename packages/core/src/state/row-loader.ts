@@ -42,7 +42,11 @@ export function loadRows(target: LoadTarget, rows: RowColumns): void {
     if (keyGroup < keyGroupStart || keyGroup >= keyGroupEnd) continue;
     loader.load(index);
   }
+  loader.loadRun();
 }
+
+/** Most rows that are looked up together. */
+const RUN_ROWS_MAX = 1024;
 
 /** A column of the table with its source; undefined: default. */
 interface LoadColumn {
@@ -50,12 +54,18 @@ interface LoadColumn {
   readonly source: ColumnValues | undefined;
 }
 
+const RUN_ROWS = new Int32Array(RUN_ROWS_MAX);
+
 class RowLoader {
   readonly #target: LoadTarget;
   readonly #rows: RowColumns;
   readonly #columns: readonly LoadColumn[];
   readonly #template: RowTemplate;
   readonly #numbers = new KeyColumn("number");
+  /** Rows to put into a table without parent; looked up together, so that cache misses overlap. */
+  readonly #run = new Int32Array(RUN_ROWS_MAX);
+  #runCount = 0;
+  #runTable: Table | undefined;
   /** The list row that was loaded last: the next one mostly follows it. */
   #lastTable: Table | undefined;
   #lastRow = 0;
@@ -78,6 +88,12 @@ class RowLoader {
     const table = this.#target.tableOf(index);
     if (table === undefined) return;
     const { keys, kind } = this.#rows;
+    if (kind === "puts" && table.parent === undefined) {
+      if (table !== this.#runTable || this.#runCount === RUN_ROWS_MAX) this.loadRun();
+      this.#runTable = table;
+      this.#run[this.#runCount++] = index;
+      return;
+    }
     const { probe } = this.#target;
     probe.setEncoded(keys.bytes, keys.starts[index], keys.ends[index]);
     const root = table.parent ?? table;
@@ -92,6 +108,25 @@ class RowLoader {
     if (row === 0) return;
     if (isPut) this.#write(table, row, index);
     else table.remove(row);
+  }
+
+  /** Puts the rows that wait for others of their table. */
+  loadRun(): void {
+    const table = this.#runTable;
+    const count = this.#runCount;
+    if (table === undefined) return;
+    this.#runTable = undefined;
+    this.#runCount = 0;
+    const { keys } = this.#rows;
+    const { probe } = this.#target;
+    probe.reset(count);
+    for (let at = 0; at < count; at++) {
+      const index = this.#run[at];
+      probe.setEncodedAt(at, keys.bytes, keys.starts[index], keys.ends[index]);
+    }
+    table.lookup(probe.keys, count, RUN_ROWS, "upsert");
+    probe.reset(1);
+    for (let at = 0; at < count; at++) this.#write(table, RUN_ROWS[at], this.#run[at]);
   }
 
   #childRow(table: Table, parentRow: number, index: number): number {

@@ -16,12 +16,15 @@ export const MAX_ELEMENTS_COUNT = 0x7ffffff;
 /** See the file header. */
 export class ByteReader {
   #bytes: Buffer;
+  /** What `#bytes` is a view of, as it was given. */
+  #given: Uint8Array;
   /** Offset of the next read. */
   position: number;
   /** End of what may be read. */
   end: number;
 
   constructor(bytes: Uint8Array = new Uint8Array(0), start = 0, end: number = bytes.length) {
+    this.#given = bytes;
     this.#bytes = asBuffer(bytes);
     this.position = start;
     this.end = end;
@@ -29,7 +32,10 @@ export class ByteReader {
 
   /** Reads from other bytes from now on. */
   reset(bytes: Uint8Array, start = 0, end: number = bytes.length): void {
-    this.#bytes = asBuffer(bytes);
+    if (bytes !== this.#given) {
+      this.#given = bytes;
+      this.#bytes = asBuffer(bytes);
+    }
     this.position = start;
     this.end = end;
   }
