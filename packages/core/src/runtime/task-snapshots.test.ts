@@ -34,7 +34,7 @@ test("nothing is acknowledged before segments and what operators flush are durab
   assert.deepEqual([operators["op"].watermark, operators["op"].hasEnded], [7, false]);
 });
 
-test("what touched rows fill beyond the bound finds its way out, whoever's turn it is", async () => {
+test("what touched rows fill beyond the bound finds its way out", async () => {
   const bench = await new SnapshotsBench(["a", "b"], new ChunkPool(CHUNK_BYTES_MIN)).open();
   bench.set(0, 5000, 1);
   bench.begin(1);
