@@ -1,7 +1,7 @@
 /*
  * SubtaskWatermarks: the watermarks of all subtasks of a job, which only go forward, from those of
- * a snapshot on. A job of other tasks than those that the snapshot was taken of, at another
- * parallelism or with other chains, may begin anywhere: a task has one watermark, the lowest of all
+ * a snapshot on. A job of other tasks than those that the snapshot was taken of, with operators or
+ * parallelisms of its own, may begin anywhere: a task has one watermark, the lowest of all
  * that come together in it.
  */
 import type { CheckpointMetadata } from "../../packages/core/src/snapshot/metadata.ts";
@@ -20,7 +20,7 @@ export class SubtaskWatermarks {
     const before = new Map(operators.map((operator) => [scenarioUid(operator.uid), operator]));
     const isSame =
       [...before].every(([uid, { subtasks }]) => parallelisms.get(uid) === subtasks.length) &&
-      [...parallelisms.keys()].every((uid) => !uid.includes("-detour-") || before.has(uid));
+      [...parallelisms.keys()].every((uid) => before.has(uid));
     for (const { uid, subtasks } of isSame ? operators : []) {
       this.#restored.set(
         scenarioUid(uid),
