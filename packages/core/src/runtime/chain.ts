@@ -20,6 +20,7 @@ import { FIRE_BUDGET } from "../operators/operator.ts";
 import type { Operator } from "../operators/operator.ts";
 import type { Output } from "../operators/output.ts";
 import { MAX_WATERMARK, NO_WATERMARK } from "../time/timestamp.ts";
+import { freezeDeep } from "../types/freeze-deep.ts";
 
 /**
  * One operator in its chain. The head of a source chain has no operator: the source head emits into
@@ -62,6 +63,16 @@ export class ChainOutput implements Output {
         : undefined;
   }
 
+  /** The one operator behind it, if that is all. */
+  get only(): Operator | undefined {
+    return this.#only;
+  }
+
+  /** Where the operator behind it has taken over what it would be given. */
+  countRecordsOut(count: number): void {
+    this.#counters.countRecordsOut(count);
+  }
+
   connectWriter(writer: RecordWriter): void {
     this.#writers.push(writer);
     this.#only = undefined;
@@ -86,14 +97,7 @@ export class ChainOutput implements Output {
 function freezeRecords(batch: Batch): void {
   if (batch.isColumnar) return;
   const records = batch.records();
-  for (let index = 0; index < batch.count; index++) freezeDeeply(records[index]);
-}
-
-function freezeDeeply(value: unknown): void {
-  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return;
-  if (Object.isFrozen(value)) return;
-  Object.freeze(value);
-  for (const part of Object.values(value)) freezeDeeply(part);
+  for (let index = 0; index < batch.count; index++) freezeDeep(records[index]);
 }
 
 type Work =

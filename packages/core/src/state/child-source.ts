@@ -4,10 +4,11 @@
  */
 import type { Ttl } from "./descriptors.ts";
 import type { RowLayout } from "./layout.ts";
+import { freezeDeep } from "../types/freeze-deep.ts";
 import type { Type } from "../types/type.ts";
 import { rowSource, sourceTag } from "./row-source.ts";
 import type { Table } from "./table.ts";
-import { freezeDeep, loadOptional, storeValue, TTL_SUFFIX, valueRuntime } from "./value-source.ts";
+import { loadOptional, storeValue, TTL_SUFFIX, valueRuntime } from "./value-source.ts";
 
 /** Column that holds a child row's value; fields of structs are `value.field`. */
 export const VALUE_COLUMN = "value";

@@ -10,10 +10,10 @@
 import type { Ttl, ValueState } from "./descriptors.ts";
 import { columnOf, rowSource, type RowSource, sourceTag } from "./row-source.ts";
 import type { Table } from "./table.ts";
+import { freezeDeep } from "../types/freeze-deep.ts";
 import type { Type } from "../types/type.ts";
 import {
   fieldsOf,
-  freezeDeep,
   initialValue,
   isSpread,
   loadColumn,

@@ -213,16 +213,6 @@ export function resetValue(layout: RowLayout, prefix: string, type: Type<unknown
     .join("\n  ");
 }
 
-/** Deeply freezes plain data; what cannot be frozen (bytes) stays. */
-export function freezeDeep(value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
-  if (ArrayBuffer.isView(value)) return value;
-  Object.freeze(value);
-  if (value instanceof Map) for (const item of value.values()) freezeDeep(item);
-  else for (const item of Object.values(value)) freezeDeep(item);
-  return value;
-}
-
 /** The value a state has before anything is written, where `fields` must have something to read. */
 export function initialValue(type: Type<unknown>, given: unknown): unknown {
   return given === undefined ? zeroOf(type) : given;

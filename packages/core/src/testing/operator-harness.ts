@@ -11,6 +11,7 @@ import { oxbowError } from "../errors.ts";
 import { GraphBuilder } from "../graph/graph-builder.ts";
 import type { GraphNode } from "../graph/stream-graph.ts";
 import { collection } from "../connectors/collection.ts";
+import { freezeDeep } from "../types/freeze-deep.ts";
 import type { Type } from "../types/type.ts";
 import {
   MAIN_OUTPUT,
@@ -93,7 +94,7 @@ async function runCase<A, B, R>(
   mode: HarnessMode,
 ): Promise<HarnessResult> {
   const { node, committed } = buildNode(of);
-  for (const { record } of of.input.filter((each) => each.kind === "record")) freezeDeeply(record);
+  for (const { record } of of.input.filter((each) => each.kind === "record")) freezeDeep(record);
   try {
     const seed = of.seed ?? "harness";
     const result = await runMode({ node, mode, steps: of.input, seed });
@@ -228,11 +229,4 @@ function verified<R>(plain: HarnessResult, modesCount: number): VerifiedOutput<R
     lateRecordsDroppedCount: plain.lateRecordsDroppedCount,
     modesCount,
   };
-}
-
-function freezeDeeply(value: unknown): void {
-  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return;
-  if (Object.isFrozen(value)) return;
-  Object.freeze(value);
-  for (const part of Object.values(value)) freezeDeeply(part);
 }

@@ -46,3 +46,26 @@ for (const [type, first, next] of ACCUMULATORS) {
     );
   });
 }
+
+test("an accumulator that is changed in place is refused, not forgotten", async () => {
+  const counting = aggregateFunction({
+    create: () => ({ n: 0 }),
+    add: (accumulator: { n: number }, _record: { key: string }) => {
+      accumulator.n += 1;
+      return accumulator;
+    },
+    result: ({ n }) => n,
+  });
+  const program = job("changed", (env) => {
+    env
+      .source("records", collection([{ key: "k" }, { key: "k" }]))
+      .keyBy("key")
+      .aggregate("counts", { n: counting })
+      .sink("out", collect());
+    env.restart({ kind: "none" });
+  });
+  await assert.rejects(runJob(program), (error: Error) => {
+    assert.match(String((error.cause as Error).message), /"counts".*read only/);
+    return true;
+  });
+});

@@ -4,14 +4,15 @@
  *
  * Semantics: docs/semantics/windows.md, "Aggregates".
  */
+import { freezeDeep } from "../types/freeze-deep.ts";
 import { t } from "../types/t.ts";
 import type { Type } from "../types/type.ts";
 import type { AccumulatorRef, Aggregate } from "./aggregate.ts";
 import { aggregate } from "./aggregates.ts";
 
 /**
- * A user's aggregate (Flink's AggregateFunction). Accumulators are immutable: `add` gives a new
- * one.
+ * A user's aggregate (Flink's AggregateFunction). Accumulators are immutable (frozen): `add` gives
+ * a new one, or the same where nothing changes, which costs least.
  */
 export interface AggregateFunction<T, A, R> {
   create(): A;
@@ -45,9 +46,14 @@ export function aggregateFunction<T, A, R>(of: AggregateFunction<T, A, R>): Aggr
     resultType: undefined,
     canMerge: of.merge !== undefined,
     isMergeExact: false,
-    bindings: { of },
-    update: ({ fields: [a] }, value, bound) =>
-      a.write(`${bound}.of.add(${a.read} ?? ${bound}.of.create(), ${value})`),
+    bindings: {
+      of,
+      add: (own: A | undefined, record: T): A => freezeDeep(of.add(own ?? of.create(), record)),
+    },
+    // What is returned as it was given is stored as it is: frozen, so that it cannot have changed.
+    update: ({ fields: [a] }, value, bound) => `{
+      const own = ${a.read}; const next = ${bound}.add(own, ${value});
+      if (!Object.is(own, next)) { ${a.write("next")} } }`,
     merge: ({ fields: [a] }, { fields: [other] }, bound) => `{
       const other = ${other.read}; const own = ${a.read};
       if (other !== undefined) {
