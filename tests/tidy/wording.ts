@@ -55,7 +55,8 @@ const AMBIENT: readonly [pattern: RegExp, remedy: string][] = [
 ];
 
 /** Code from strings is fast and hard to read, so each place is named here. */
-const GENERATED_CODE = /^packages\/core\/src\/(types|columns|state|window|operators|connectors)\//;
+const GENERATED_CODE =
+  /^packages\/core\/src\/(types|columns|state|window|operators|connectors|time)\//;
 
 const BANNED_NAMES = /(^|\/)(utils?|helpers?|common|misc|types|shared|stuff)\.[a-z.]+$/;
 

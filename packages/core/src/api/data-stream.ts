@@ -6,9 +6,10 @@ import type { MalformedRecord } from "../connectors/source.ts";
 import type { Sink } from "../connectors/sink.ts";
 import type { OperatorKind, PartitionerSpec } from "../graph/stream-graph.ts";
 import { ProcessOperator } from "../operators/process-operator.ts";
+import { RecordSteps } from "../operators/record-steps.ts";
 import type { ProcessFunctions } from "../operators/process-operator.ts";
 import type { ProcessFunction, SideOutputTag } from "../operators/process-function.ts";
-import { FilterOperator, FlatMapOperator, MapOperator } from "../operators/record-operators.ts";
+import { FlatMapOperator } from "../operators/flat-map-operator.ts";
 import type { OperatorStateDescriptors } from "../state/operator-state.ts";
 import { watermarkStrategy } from "../time/watermark-strategy.ts";
 import type { WatermarkSettings } from "../time/watermark-strategy.ts";
@@ -68,7 +69,7 @@ export class DataStream<out T> {
         inputs: edgesFrom(this.place, 0),
         body: {
           kind: "operator",
-          create: (context) => new MapOperator(context, fn as (record: unknown) => unknown),
+          create: (context) => new RecordSteps(context, "map", fn as (record: unknown) => unknown),
         },
       }),
     );
@@ -93,7 +94,8 @@ export class DataStream<out T> {
         inputs: edgesFrom(this.place, 0),
         body: {
           kind: "operator",
-          create: (context) => new FilterOperator(context, fn as (record: unknown) => boolean),
+          create: (context) =>
+            new RecordSteps(context, "filter", fn as (record: unknown) => boolean),
         },
       }),
     );

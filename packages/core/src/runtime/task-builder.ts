@@ -11,6 +11,7 @@ import { RecordWriter } from "../exchange/record-writer.ts";
 import type { JobEdge, JobGraph, Vertex } from "../graph/job-graph.ts";
 import type { GraphNode } from "../graph/stream-graph.ts";
 import type { Operator, OperatorContext } from "../operators/operator.ts";
+import { RecordSteps } from "../operators/record-steps.ts";
 import { NOWHERE } from "../operators/output.ts";
 import type { SegmentWriterClient } from "../snapshot/segment-writer-client.ts";
 import type { CheckpointId } from "../state/barrier.ts";
@@ -107,6 +108,7 @@ class SubtaskBuilder {
       } else this.#createOperator(node);
     }
     this.#connectOutputs();
+    this.#fuseSteps();
     const chain = new Chain(this.#members, this.#writers);
     const snapshots = this.#createSnapshots();
     await this.#restoreState(snapshots);
@@ -184,6 +186,16 @@ class SubtaskBuilder {
       const writer = this.#createWriter(edge);
       this.#writers.push(writer);
       this.#output(edge.edge.from, edge.edge.tag).connectWriter(writer);
+    }
+  }
+
+  /** Maps and filters that follow each other become one loop. */
+  #fuseSteps(): void {
+    const { verify } = this.#options.env;
+    for (const { operator, output } of this.#members.toReversed()) {
+      const next = output.only;
+      if (!(operator instanceof RecordSteps && next instanceof RecordSteps)) continue;
+      operator.absorb(next, (count) => output.countRecordsOut(count), verify);
     }
   }
 

@@ -4,7 +4,7 @@
  * errors.
  */
 import { oxbowError } from "../errors.ts";
-import { isTimestamp } from "./timestamp.ts";
+import { isTimestamp, MAX_TIMESTAMP } from "./timestamp.ts";
 import type { WatermarkStrategy } from "./watermark-strategy.ts";
 
 /** Fields of a record that a message lists. */
@@ -48,21 +48,44 @@ export function timestampExtractor(
       }
     };
   }
-  return (input, target) => extractField(input, target, { field: timestamp, uid });
+  const read = compileReader(timestamp);
+  return (input, target) => {
+    const { count } = input;
+    const numbers = numbersOf(input.column(timestamp));
+    if (numbers !== undefined) {
+      for (let i = 0; i < count; i++) {
+        const value: number = numbers[i];
+        if (!isTimestamp(value))
+          throw invalidField(uid, { field: timestamp, value, record: undefined });
+        target[i] = value;
+      }
+      return;
+    }
+    const records = input.records();
+    const index = read(records, count, target);
+    if (index === count) return;
+    const record = records[index];
+    throw invalidField(uid, { field: timestamp, value: fieldOf(record, timestamp), record });
+  };
 }
 
-function extractField(
-  input: TimestampInput,
-  target: Float64Array,
-  { field, uid }: { readonly field: string; readonly uid: string },
-): void {
-  const numbers = numbersOf(input.column(field));
-  const records = numbers === undefined ? input.records() : [];
-  for (let i = 0; i < input.count; i++) {
-    const value = numbers === undefined ? fieldOf(records[i], field) : numbers[i];
-    if (!isTimestamp(value)) throw invalidField(uid, { field, value, record: records[i] });
-    target[i] = value;
-  }
+/** Returns the index of the first record without a timestamp; `count` if there is none. */
+type FieldReader = (records: readonly unknown[], count: number, target: Float64Array) => number;
+
+/** A loop of its own for each field: nothing in it is shared, so the engine knows all shapes. */
+function compileReader(field: string): FieldReader {
+  const name = JSON.stringify(field);
+  const source = `"use strict"; return (records, count, target) => {
+    for (let i = 0; i < count; i++) {
+      const record = records[i];
+      const value = typeof record === "object" && record !== null ? record[${name}] : undefined;
+      if (typeof value !== "number" || Math.floor(value) !== value ||
+          value > ${MAX_TIMESTAMP} || value < ${-MAX_TIMESTAMP}) return i;
+      target[i] = value;
+    }
+    return count;
+  };`;
+  return (new Function(source) as () => FieldReader)();
 }
 
 /** Undefined where the values of the records have to be looked at. */
