@@ -12,6 +12,8 @@ import type { KeyCodec, KeyPlace } from "../types/key.ts";
 import type { KeySpec } from "../types/key-spec.ts";
 import type { EnumType, Type, TypeKind } from "../types/type.ts";
 import type { Batch } from "./batch.ts";
+import { keyReader } from "./key-reader.ts";
+import type { KeyReader } from "./key-reader.ts";
 import type { Column } from "./column.ts";
 import { KeyColumn } from "./key-column.ts";
 import { valuesOf } from "./materialise.ts";
@@ -24,6 +26,7 @@ export class KeyExtractor {
   readonly #operator: string;
   #codec: KeyCodec | undefined;
   #keys: KeyColumn | undefined;
+  #reader: KeyReader | undefined;
   readonly #writer = new ByteWriter(1024);
 
   /** `operator` is the uid that errors name. */
@@ -43,6 +46,7 @@ export class KeyExtractor {
     const { count } = batch;
     const column = typeof this.#by === "string" ? batch.column(this.#by) : undefined;
     if (column !== undefined && this.#fromColumn(column, count)) return this.#filled();
+    if (column === undefined && this.#fromRecords(batch)) return this.#filled();
     const values = column === undefined ? this.#valuesOf(batch) : valuesOf(column, count);
     const placeOf = (index: number): KeyPlace => this.#placeOf(batch, index);
     const codec = this.#codecFor(values, count, placeOf);
@@ -75,6 +79,21 @@ export class KeyExtractor {
     const codec = keyCodecOf(type, this.#operator);
     this.#codec = codec;
     this.#keys = new KeyColumn(codec.form, codec.numberHash);
+  }
+
+  /** False where the keys must be looked at one by one: to find their type, or to refuse one. */
+  #fromRecords(batch: Batch): boolean {
+    const codec = this.#codec;
+    if (codec === undefined) return false;
+    const { count } = batch;
+    const keys = this.#filled();
+    this.#reader ??= keyReader(this.#by, codec);
+    if (this.#reader === undefined) return false;
+    keys.reset(count);
+    const strings: string[] = [];
+    if (this.#reader(batch.records(), count, keys.numbers, strings) < count) return false;
+    if (codec.form === "string") keys.strings = strings;
+    return true;
   }
 
   #valuesOf(batch: Batch): readonly unknown[] {

@@ -41,6 +41,7 @@ export class PaneGrouping {
   /** Groups `count` records by their timestamps, judged at `watermark`. */
   group(timestamps: Float64Array, count: number, watermark: number): void {
     this.#begin(watermark);
+    if (this.#groupTogether(timestamps, count)) return;
     for (let index = 0; index < count; index++) {
       const time = timestamps[index];
       if (time < this.#from || time >= this.#to) this.#look(time);
@@ -48,11 +49,28 @@ export class PaneGrouping {
     }
   }
 
+  /** The usual case: all records are in the span of the first, and in some window. */
+  #groupTogether(timestamps: Float64Array, count: number): boolean {
+    if (count === 0) return true;
+    this.#look(timestamps[0]);
+    if (this.#starts.length === 0) return false;
+    const from = this.#from;
+    const to = this.#to;
+    for (let index = 1; index < count; index++) {
+      const time = timestamps[index];
+      if (time < from || time >= to) return false;
+    }
+    for (const start of this.#starts) this.groups.addAll(start, count);
+    return true;
+  }
+
   /** Groups `count` records that all have the same time; none is late. */
   groupAll(time: number, count: number): void {
     this.#begin(Number.NEGATIVE_INFINITY);
     this.#look(time);
-    for (let index = 0; index < count; index++) this.#put(time, index);
+    if (this.#starts.length === 0)
+      for (let index = 0; index < count; index++) this.#put(time, index);
+    else for (const start of this.#starts) this.groups.addAll(start, count);
   }
 
   #begin(watermark: number): void {

@@ -40,6 +40,16 @@ export class RecordGroups {
     group.indexes[group.count++] = index;
   }
 
+  /** Puts the first `count` records of the batch into a group that has none yet. */
+  addAll(start: number, count: number): void {
+    const group = this.#groupAt(start);
+    assert(group.count === 0, "a group that takes all records has none yet");
+    while (group.indexes.length < count) grow(group);
+    const { indexes } = group;
+    for (let index = 0; index < count; index++) indexes[index] = index;
+    group.count = count;
+  }
+
   #groupAt(start: number): RecordGroup {
     let group = this.#byStart.get(start);
     if (group === undefined) {
