@@ -85,6 +85,29 @@ export class SessionTable implements SortedSessions {
     }
   }
 
+  /** The session at a row of the backend, if it is the only one of its key; else 0. */
+  onlyOf(parent: number): number {
+    const { links } = this.table;
+    const row = links.firstOf(parent);
+    return row !== 0 && links.nextOf(row) === 0 ? row : 0;
+  }
+
+  /**
+   * Extends a session to `end` if it contains `start`, waits for its timer and has not fired;
+   * returns whether.
+   */
+  extend(row: number, { start, end }: TimeWindow): boolean {
+    const { table } = this;
+    const { f64 } = table.pageOf(row);
+    const base = table.baseOf(row) >>> 1;
+    if (f64[base + this.#start] > start || f64[base + this.#end] < start) return false;
+    if (f64[base + this.#timer] === NO_TIMER || this.fired.get(table, row)) return false;
+    if (f64[base + this.#end] >= end) return true;
+    table.touch(row);
+    f64[base + this.#end] = end;
+    return true;
+  }
+
   /** Row of a session that `load` found. */
   rowAt(index: number): number {
     assert(index < this.count, "a session of the current key is asked for");

@@ -17,7 +17,7 @@ import type { KeyedBackend, TimerService } from "../state/keyed-backend.ts";
 import type { Namespace } from "../state/row-chunk.ts";
 import { addSaturated, NO_WATERMARK } from "../time/timestamp.ts";
 import { accumulatorColumns, TableAggregates } from "./aggregate-table.ts";
-import type { AccumulatorTable } from "./aggregate-table.ts";
+import type { AccumulatorTable, PreparedBatch } from "./aggregate-table.ts";
 import { sessionGapMs } from "./assigner.ts";
 import type { SessionAssigner, TimeWindow } from "./assigner.ts";
 import { emitLate, RecordIndexes } from "./record-groups.ts";
@@ -52,8 +52,12 @@ export class SessionWindows implements WindowOperator {
   readonly #results: WindowResults;
   /** Undefined for the default trigger. */
   readonly #triggers: SessionTriggers | undefined;
-  readonly #row = new Int32Array(1);
-  readonly #index = new Int32Array(1);
+  /** Records that wait to be folded into their sessions: rows, and positions in the batch. */
+  #rows = new Int32Array(1);
+  #indexes = new Int32Array(1);
+  #waitingCount = 0;
+  /** Rows of the backend for the records of a batch. */
+  #parents = new Int32Array(1);
   readonly #late = new RecordIndexes();
   #pending: PendingCleanup[] = [];
   #watermark = NO_WATERMARK;
@@ -120,23 +124,65 @@ export class SessionWindows implements WindowOperator {
     const isLookedAt = this.#triggers !== undefined || this.#assigner.gapOf !== undefined;
     const records = isLookedAt ? batch.records() : undefined;
     this.#late.count = 0;
+    this.#begin(keys, batch.count);
     for (let index = 0; index < batch.count; index++) {
-      this.#backend.setCurrent(keys, index);
       const timestamp = batch.timestamps?.[index] ?? now;
       const start = this.#isEvent ? timestamp : now;
       const end = start + sessionGapMs(this.#assigner, records?.[index]);
+      if (this.#extends(index, { start, end })) continue;
+      this.#foldIn(prepared);
+      this.#backend.setCurrent(keys, index);
       const row = this.#sessionFor({ start, end });
       if (row === 0) {
         this.#late.add(index);
         continue;
       }
-      this.#row[0] = row;
-      this.#index[0] = index;
-      prepared.add(this.#accumulators, this.#row, this.#index, { from: 0, to: 1 });
+      this.#wait(row, index);
+      this.#foldIn(prepared);
       if (this.#triggers === undefined) this.#onAdded(row);
       else this.#onTriggered(row, records?.[index], timestamp);
     }
+    this.#foldIn(prepared);
     emitLate(batch, this.#late, this.#plan, this.#context.output);
+  }
+
+  /** Looks up the keys of a batch together. A key that is not there yet is looked up again. */
+  #begin(keys: KeyColumn, count: number): void {
+    if (this.#rows.length < count) {
+      this.#rows = new Int32Array(count);
+      this.#indexes = new Int32Array(count);
+      this.#parents = new Int32Array(count);
+    }
+    if (this.#triggers === undefined) {
+      this.#backend.main.lookup(keys, count, this.#parents, "find");
+    }
+  }
+
+  /**
+   * The usual case: the record goes on with the one session of its key, and nothing fires. Such
+   * records are folded in together.
+   */
+  #extends(index: number, window: TimeWindow): boolean {
+    if (this.#triggers !== undefined) return false;
+    if (this.#isEvent && window.end - 1 <= this.#watermark) return false;
+    const parent = this.#parents[index];
+    const row = parent === 0 ? 0 : this.#sessions.onlyOf(parent);
+    if (row === 0 || !this.#sessions.extend(row, window)) return false;
+    this.#wait(row, index);
+    return true;
+  }
+
+  #wait(row: number, index: number): void {
+    this.#rows[this.#waitingCount] = row;
+    this.#indexes[this.#waitingCount] = index;
+    this.#waitingCount += 1;
+  }
+
+  #foldIn(prepared: PreparedBatch): void {
+    const to = this.#waitingCount;
+    if (to === 0) return;
+    this.#waitingCount = 0;
+    prepared.add(this.#accumulators, this.#rows, this.#indexes, { from: 0, to });
   }
 
   /** Row of the session that takes the record: new, extended or merged; 0: the record is late. */
