@@ -67,3 +67,11 @@ test("of updates the last row of each key counts, of everything else all rows", 
   ]);
   assert.deepEqual(finalRows("q2", ["7,50", "7,50", "6,1"]), ["6,1", "7,50", "7,50"]);
 });
+
+test("what only the order of events of the same ms decides is left out without order", () => {
+  const rows = { q18: ["7,1,50,9", "7,1,60,9"], q19: ["7,1,60,2", "7,1,60,3"] } as const;
+  assert.deepEqual(finalRows("q18", rows.q18), ["7,1,60,9"]);
+  assert.deepEqual(finalRows("q18", rows.q18, { isOrdered: false }), ["7,1,9"]);
+  assert.deepEqual(finalRows("q19", rows.q19, { isOrdered: false }), ["7,1,60"]);
+  assert.deepEqual(finalRows("q0", ["7,1,60,9"], { isOrdered: false }), ["7,1,60,9"]);
+});

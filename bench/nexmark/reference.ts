@@ -40,6 +40,8 @@ export type QueryName = (typeof QUERIES)[number];
 
 /** Fields at the beginning of a row that are the key of its updates. */
 const KEY_FIELDS: Readonly<Partial<Record<QueryName, number>>> = { q4: 1, q17: 2, q18: 2, q19: 2 };
+/** The field that may be of either of two bids of the same ms: q18's price, q19's bidder. */
+const TIED_FIELD: Readonly<Partial<Record<QueryName, number>>> = { q18: 2, q19: 3 };
 
 const WINDOW_MS = 10_000;
 const SLIDE_MS = 2_000;
@@ -51,18 +53,35 @@ const TOP_COUNT = 10;
 /** Rows of the table that q13 looks into. */
 export const SIDE_COUNT = 10_000;
 
-/** The rows of `query` on the first `count` events, sorted. */
-export function referenceRows(query: QueryName, count: number): string[] {
-  return finalRows(query, REFERENCES[query](count));
+/** Whether the events come in their order, or only each part of them does; default: they do. */
+export interface RowsOptions {
+  readonly isOrdered?: boolean;
 }
 
-/** The last row of each key where the query is a stream of updates, else all rows; sorted. */
-export function finalRows(query: QueryName, rows: Iterable<string>): string[] {
+/** The rows of `query` on the first `count` events, sorted. */
+export function referenceRows(query: QueryName, count: number, options?: RowsOptions): string[] {
+  return finalRows(query, REFERENCES[query](count), options);
+}
+
+/**
+ * The last row of each key where the query is a stream of updates, else all rows; sorted. With
+ * more than one subtask events of the same ms have no order: without order, what it decides is
+ * left out of the rows.
+ */
+export function finalRows(
+  query: QueryName,
+  rows: Iterable<string>,
+  { isOrdered = true }: RowsOptions = {},
+): string[] {
   const fields = KEY_FIELDS[query];
-  if (fields === undefined) return [...rows].toSorted();
   const last = new Map<string, string>();
-  for (const row of rows) last.set(row.split(",", fields).join(","), row);
-  return [...last.values()].toSorted();
+  if (fields !== undefined) {
+    for (const row of rows) last.set(row.split(",", fields).join(","), row);
+  }
+  const final = fields === undefined ? [...rows] : [...last.values()];
+  const field = isOrdered ? undefined : TIED_FIELD[query];
+  if (field === undefined) return final.toSorted();
+  return final.map((row) => row.split(",").toSpliced(field, 1).join(",")).toSorted();
 }
 
 type Rows = Iterable<string>;
