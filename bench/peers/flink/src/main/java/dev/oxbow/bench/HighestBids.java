@@ -1,0 +1,87 @@
+package dev.oxbow.bench;
+
+import org.apache.flink.api.common.functions.FlatMapFunction;
+import org.apache.flink.api.common.functions.OpenContext;
+import org.apache.flink.api.common.state.ListState;
+import org.apache.flink.api.common.state.ListStateDescriptor;
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.api.java.tuple.Tuple5;
+import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
+import org.apache.flink.util.Collector;
+
+/**
+ * q7: of the bids (end of the window, price, auction, bidder, at) the highest of each window, all
+ * of them that tie. Keyed by the end of the window, behind {@link SoFar}, which lets only few
+ * through.
+ */
+final class HighestBids
+    extends KeyedProcessFunction<
+        Long, Tuple5<Long, Long, Long, Long, Long>, Tuple5<Long, Long, Long, Long, Long>> {
+  static final TypeInformation<Tuple5<Long, Long, Long, Long, Long>> ROW =
+      Types.TUPLE(Types.LONG, Types.LONG, Types.LONG, Types.LONG, Types.LONG);
+
+  private transient ValueState<Long> highest;
+  private transient ListState<Tuple5<Long, Long, Long, Long, Long>> bids;
+
+  @Override
+  public void open(OpenContext context) {
+    highest = getRuntimeContext().getState(new ValueStateDescriptor<>("highest", Types.LONG));
+    bids = getRuntimeContext().getListState(new ListStateDescriptor<>("bids", ROW));
+  }
+
+  @Override
+  public void processElement(
+      Tuple5<Long, Long, Long, Long, Long> bid,
+      Context context,
+      Collector<Tuple5<Long, Long, Long, Long, Long>> out)
+      throws Exception {
+    Long before = highest.value();
+    if (before != null && bid.f1 < before) return;
+    if (before == null) context.timerService().registerEventTimeTimer(bid.f0 - 1);
+    if (before == null || bid.f1 > before) {
+      highest.update(bid.f1);
+      bids.clear();
+    }
+    bids.add(bid.copy());
+  }
+
+  @Override
+  public void onTimer(
+      long timestamp,
+      OnTimerContext context,
+      Collector<Tuple5<Long, Long, Long, Long, Long>> out)
+      throws Exception {
+    for (Tuple5<Long, Long, Long, Long, Long> bid : bids.get()) out.collect(bid);
+    highest.clear();
+    bids.clear();
+  }
+
+  /**
+   * Lets through the bids that are not below one that this subtask has seen in the same window.
+   * What it remembers is no state: without it, after a restart, it only lets more through.
+   */
+  static final class SoFar
+      implements FlatMapFunction<Event, Tuple5<Long, Long, Long, Long, Long>> {
+    private static final long WINDOW_MS = Queries.WINDOW.toMillis();
+    private long end = Long.MIN_VALUE;
+    private long highest;
+
+    @Override
+    public void flatMap(Event event, Collector<Tuple5<Long, Long, Long, Long, Long>> out) {
+      Bid bid = event.bid;
+      if (bid == null) return;
+      if (bid.at >= end) {
+        end = bid.at - bid.at % WINDOW_MS + WINDOW_MS;
+        highest = Long.MIN_VALUE;
+      }
+      boolean isOfWindow = bid.at >= end - WINDOW_MS;
+      if (isOfWindow && bid.price < highest) return;
+      if (isOfWindow) highest = bid.price;
+      long windowEnd = bid.at - bid.at % WINDOW_MS + WINDOW_MS;
+      out.collect(Tuple5.of(windowEnd, bid.price, bid.auction, bid.bidder, bid.at));
+    }
+  }
+}
