@@ -107,7 +107,6 @@ export const q4 = query({
       .aggregate("category-averages", { price: avg("price") });
   },
   fields: ({ key, price }) => [key, Math.floor(price ?? 0)],
-  keyFields: 1,
 });
 
 type BidWithAuction = Pick<Bid, "auction" | "bidder" | "price" | "at"> &

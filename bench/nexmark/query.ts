@@ -8,16 +8,9 @@ import type { Auction, Bid, NexmarkEvent, Person } from "./events.ts";
 /** A query, its result, and how results are compared. */
 export interface Query<R> {
   readonly title: string;
-  /** Windows of processing time: results depend on the clock, only their sum can be compared. */
-  readonly isTimed?: boolean;
   build(events: DataStream<NexmarkEvent>): DataStream<R>;
-  /** The fields of a result, which are compared between contestants. */
+  /** The fields of a result, as `reference.ts` has them. */
   fields(result: R): readonly (string | number)[];
-  /**
-   * Where later results replace earlier ones: how many of the first fields say which. Only the last
-   * is compared then.
-   */
-  readonly keyFields?: number;
 }
 
 /** Keeps the type of results. */

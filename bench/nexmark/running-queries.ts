@@ -43,5 +43,4 @@ export const q17 = query({
     Math.floor(day.average ?? 0),
     day.sum,
   ],
-  keyFields: 2,
 });

@@ -112,7 +112,6 @@ export const q11 = query({
 
 export const q12 = query({
   title: "bids per bidder in 10 s of processing time",
-  isTimed: true,
   build: (events) =>
     events
       .filter(isBid)

@@ -1,0 +1,270 @@
+/*
+ * npm run bench -- nexmark [--queries q0,q5] [--peers flink,loop] [--events N] [--warmup N]
+ *                          [--parallelism P] [--checkpoint-interval MS] [--backend hashmap|rocksdb]
+ *                          [--runs N] [--json FILE]
+ *
+ * Nexmark on Oxbow, on a hand-written loop and on Apache Flink, on this machine, in turns
+ * (A B C A B C …); medians are shown. A contestant whose results are not those of
+ * `nexmark/reference.ts` on the first events is not measured.
+ *
+ * Time is that of whole processes, all threads: compilers, collectors and I/O included. `warmup`
+ * events are not counted: Oxbow and the loop go on from them, Flink runs them before in the same
+ * JVM. Ratios are those of CPU time per event, with and without what making the events costs each
+ * contestant (`generator`). Not measured: reading from and writing to other systems, networks, more
+ * than one machine.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { readArguments, readCount, refuseArguments } from "../scripts/arguments.ts";
+import { QUERIES } from "./nexmark/queries.ts";
+import { finalRows, QUERIES as COMPARED, referenceRows } from "./nexmark/reference.ts";
+import type { QueryName } from "./nexmark/reference.ts";
+import { resultRows } from "./nexmark/result-rows.ts";
+import type { NexmarkFigures, NexmarkRun } from "./nexmark/run-one.ts";
+import { flinkPeer, runFlink } from "./peers/flink.ts";
+import type { FlinkQuery } from "./peers/flink.ts";
+
+const CONTESTANTS = ["oxbow", "loop", "flink"] as const;
+type Contestant = (typeof CONTESTANTS)[number];
+
+interface Options {
+  readonly queries: readonly string[];
+  readonly contestants: readonly Contestant[];
+  readonly events: number;
+  readonly warmup: number;
+  readonly parallelism: number;
+  /** 0: no checkpoints. */
+  readonly checkpointIntervalMs: number;
+  readonly backend: "hashmap" | "rocksdb";
+  readonly runs: number;
+}
+
+/** Medians of one contestant over one query. */
+interface Result {
+  readonly query: string;
+  readonly contestant: Contestant;
+  readonly events: number;
+  readonly wallMs: number;
+  readonly cpuMs: number;
+  /** CPU of making the events. */
+  readonly generatorCpuMs: number;
+  readonly peakRssMb: number;
+}
+
+/** Events on which results are compared before anything is measured. */
+const COMPARED_EVENTS = 200_000;
+
+const USAGE = `Usage: npm run bench -- nexmark [options]
+
+Runs Nexmark's queries on Oxbow and, beside it, by hand and on Apache Flink.
+
+  --queries q0,q5,…          default: all: ${Object.keys(QUERIES).join(", ")}
+  --peers flink,loop         contestants besides Oxbow; default: both
+  --events N                 events that are measured (default: 4000000)
+  --warmup N                 events before them (default: 1000000)
+  --parallelism P            of Oxbow and Flink (default: 1)
+  --checkpoint-interval MS   of Oxbow and Flink; 0 is none (default: 0)
+  --backend hashmap|rocksdb  where Flink keeps its state (default: hashmap)
+  --runs N                   runs of each, of which the median is shown (default: 3)
+  --json FILE                writes the figures there too
+`;
+
+await main();
+
+async function main(): Promise<void> {
+  const { options, json } = readOptions();
+  const results: Result[] = [];
+  const generators = new Map(
+    options.contestants.map((contestant) => [contestant, generatorCpu(contestant, options)]),
+  );
+  for (const query of options.queries) {
+    const contestants = await rightOnes(query, options);
+    const found = measure(query, contestants, options).map((figures) => ({
+      ...figures,
+      generatorCpuMs: generators.get(figures.contestant) ?? 0,
+    }));
+    results.push(...found);
+    for (const result of found) process.stdout.write(`${line(result, found)}\n`);
+  }
+  const machine = { cpus: os.cpus().length, model: os.cpus()[0]?.model, node: process.version };
+  const text = JSON.stringify({ machine, options, results }, undefined, 2);
+  if (json !== undefined) writeFileSync(json, `${text}\n`);
+}
+
+function readOptions(): { readonly options: Options; readonly json: string | undefined } {
+  const text = (value: string) => ({ type: "string", default: value }) as const;
+  const { values } = readArguments(USAGE, {
+    options: {
+      queries: text(Object.keys(QUERIES).join(",")),
+      peers: text("loop,flink"),
+      events: text("4000000"),
+      warmup: text("1000000"),
+      parallelism: text("1"),
+      "checkpoint-interval": text("0"),
+      backend: text("hashmap"),
+      runs: text("3"),
+      json: { type: "string" },
+    },
+  });
+  const queries = values.queries.split(",");
+  const unknown = queries.find((query) => !(query in QUERIES));
+  if (unknown !== undefined) refuseArguments(USAGE, `There is no query ${unknown}`);
+  const peers = values.peers.split(",").filter((peer) => peer !== "");
+  const stranger = peers.find((peer) => !(CONTESTANTS as readonly string[]).includes(peer));
+  if (stranger !== undefined) refuseArguments(USAGE, `There is no peer ${stranger}`);
+  const { backend } = values;
+  if (backend !== "hashmap" && backend !== "rocksdb") {
+    refuseArguments(USAGE, `--backend takes hashmap or rocksdb, not "${backend}"`);
+  }
+  const count = (name: "events" | "warmup" | "parallelism" | "runs", least: number): number =>
+    readCount(USAGE, `--${name}`, values[name], least);
+  const interval = values["checkpoint-interval"];
+  const options: Options = {
+    queries,
+    contestants: present(CONTESTANTS.filter((name) => name === "oxbow" || peers.includes(name))),
+    events: count("events", 1),
+    warmup: count("warmup", 0),
+    parallelism: count("parallelism", 1),
+    checkpointIntervalMs: readCount(USAGE, "--checkpoint-interval", interval, 0),
+    backend,
+    runs: count("runs", 1),
+  };
+  return { options, json: values.json };
+}
+
+/** Without Java there is no Flink, and that is said. */
+function present(contestants: readonly Contestant[]): readonly Contestant[] {
+  if (!contestants.includes("flink")) return contestants;
+  const peer = flinkPeer();
+  if (!("absent" in peer)) return contestants;
+  process.stdout.write(`flink is absent: ${peer.absent}\n`);
+  return contestants.filter((contestant) => contestant !== "flink");
+}
+
+/** Those whose results are right. A loop's results are not compared: it is no engine. */
+async function rightOnes(query: string, options: Options): Promise<readonly Contestant[]> {
+  if (!(COMPARED as readonly string[]).includes(query)) return options.contestants;
+  const name = query as QueryName;
+  const isOrdered = options.parallelism === 1;
+  const expected = referenceRows(name, COMPARED_EVENTS, { isOrdered }).join("\n");
+  const right: Contestant[] = [];
+  for (const contestant of options.contestants) {
+    const rows = contestant === "loop" ? undefined : await rowsOf(contestant, name, options);
+    const isRight =
+      rows === undefined || finalRows(name, rows, { isOrdered }).join("\n") === expected;
+    if (isRight) right.push(contestant);
+    else process.stdout.write(`${query}: the results of ${contestant} are wrong; not measured\n`);
+  }
+  return right;
+}
+
+async function rowsOf(
+  contestant: "oxbow" | "flink",
+  query: QueryName,
+  { parallelism, backend }: Options,
+): Promise<readonly string[]> {
+  const run = { query, events: COMPARED_EVENTS, parallelism };
+  if (contestant === "oxbow") return resultRows({ ...run, checkpointInterval: "500ms" });
+  const directory = mkdtempSync(path.join(os.tmpdir(), "oxbow-flink-"));
+  const outputFile = path.join(directory, "rows");
+  try {
+    runFlink({ ...run, backend, checkpointIntervalMs: 500, warmupEvents: 0, outputFile });
+    return readFileSync(outputFile, "utf8").trimEnd().split("\n");
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function measure(
+  query: string,
+  contestants: readonly Contestant[],
+  options: Options,
+): Omit<Result, "generatorCpuMs">[] {
+  const taken = new Map<Contestant, NexmarkFigures[]>(contestants.map((name) => [name, []]));
+  for (let turn = 0; turn < options.runs; turn++) {
+    for (const name of contestants) taken.get(name)?.push(runOnce(name, query, options));
+  }
+  return contestants.map((contestant) => {
+    const { wallMs, cpuMs, peakRssMb } = median(taken.get(contestant) ?? []);
+    return { query, contestant, events: options.events, wallMs, cpuMs, peakRssMb };
+  });
+}
+
+function runOnce(contestant: Contestant, query: string, options: Options): NexmarkFigures {
+  const { events, warmup, parallelism, checkpointIntervalMs, backend } = options;
+  if (contestant === "flink") {
+    const figures = runFlink({
+      query: query as FlinkQuery,
+      events,
+      parallelism,
+      checkpointIntervalMs,
+      backend,
+      warmupEvents: warmup,
+    });
+    const { wallMs, cpuMs, rssMb, checkpoints } = figures;
+    return { wallMs, cpuMs, peakRssMb: rssMb, checkpoints };
+  }
+  return runOurs({
+    contestant,
+    query,
+    events,
+    warmup,
+    parallelism,
+    ...(checkpointIntervalMs === 0 ? {} : { checkpointInterval: `${checkpointIntervalMs}ms` }),
+  });
+}
+
+function runOurs(run: NexmarkRun): NexmarkFigures {
+  const file = path.join(import.meta.dirname, "nexmark/run-one.ts");
+  const child = spawnSync(process.execPath, [...process.execArgv, file, JSON.stringify(run)], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (child.status !== 0) throw new Error(`A run failed: ${JSON.stringify(run)}`);
+  return JSON.parse(child.stdout) as NexmarkFigures;
+}
+
+/** CPU of making the events, ms; the median. */
+function generatorCpu(contestant: Contestant, options: Options): number {
+  const figures = Array.from({ length: options.runs }, () =>
+    contestant === "flink"
+      ? runOnce("flink", "generator", options)
+      : runOurs({
+          contestant: "generator",
+          query: "q0",
+          events: options.events,
+          warmup: options.warmup,
+          parallelism: 1,
+        }),
+  );
+  return median(figures).cpuMs;
+}
+
+/** The run in the middle by CPU time. */
+function median<F extends { readonly cpuMs: number }>(figures: readonly F[]): F {
+  const sorted = figures.toSorted((a, b) => a.cpuMs - b.cpuMs);
+  return sorted[(sorted.length - 1) >> 1];
+}
+
+function line(own: Result, all: readonly Result[]): string {
+  const parts = [
+    own.query.padEnd(5),
+    own.contestant.padEnd(7),
+    `${(own.events / own.wallMs / 1000).toFixed(2)} M/s`.padStart(11),
+    `${(own.events / own.cpuMs / 1000).toFixed(2)} M/s/core`.padStart(16),
+    `${own.peakRssMb.toFixed(0)} MB`.padStart(8),
+  ];
+  const ratios =
+    own.contestant === "oxbow" ? all.filter(({ contestant }) => contestant !== "oxbow") : [];
+  for (const other of ratios) parts.push(`  ${ratio(own, other)}`);
+  return parts.join("");
+}
+
+/** How many times as fast, by CPU: all, and without making the events. */
+function ratio(own: Result, other: Result): string {
+  const all = other.cpuMs / own.cpuMs;
+  const alone = (other.cpuMs - other.generatorCpuMs) / (own.cpuMs - own.generatorCpuMs);
+  return `${alone.toFixed(2)} × ${other.contestant} (${all.toFixed(2)} with generator)`;
+}
