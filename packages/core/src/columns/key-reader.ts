@@ -51,7 +51,8 @@ function putSource({ form, type, numberHash }: KeyCodec): string | undefined {
     case "boolean":
       return 'if (typeof key !== "boolean") return index; numbers[index] = key ? 1 : 0;';
     case "integer":
-      return 'if (typeof key !== "number" || key !== (key | 0)) return index; numbers[index] = key + 0;';
+      return `if (typeof key !== "number" || key !== (key | 0)) return index;
+        numbers[index] = key + 0;`;
     case "long":
       return "if (!Number.isSafeInteger(key)) return index; numbers[index] = key + 0;";
     case "double":

@@ -128,7 +128,8 @@ export class FieldAccessor {
     }
     if (kind !== "var") return this.#readFixed(page, base);
     const { values } = this.#select(table);
-    if (values.has(row)) return values.get(row);
+    const known = values.get(row);
+    if (known !== undefined) return known;
     const word = base + (offset >>> 2);
     const value = this.#decode(table, page.i32[word], page.i32[word + 1] >>> 1);
     keep(values, row, value);

@@ -48,12 +48,13 @@ export function aggregateFunction<T, A, R>(of: AggregateFunction<T, A, R>): Aggr
     isMergeExact: false,
     bindings: {
       of,
-      add: (own: A | undefined, record: T): A => freezeDeep(of.add(own ?? of.create(), record)),
+      add: (own: A | undefined, record: T): A => of.add(own ?? of.create(), record),
+      freeze: freezeDeep,
     },
     // What is returned as it was given is stored as it is: frozen, so that it cannot have changed.
     update: ({ fields: [a] }, value, bound) => `{
       const own = ${a.read}; const next = ${bound}.add(own, ${value});
-      if (!Object.is(own, next)) { ${a.write("next")} } }`,
+      if (!Object.is(own, next)) { ${a.write(`${bound}.freeze(next)`)} } }`,
     merge: ({ fields: [a] }, { fields: [other] }, bound) => `{
       const other = ${other.read}; const own = ${a.read};
       if (other !== undefined) {
