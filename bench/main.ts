@@ -10,30 +10,80 @@ import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { readArguments, readCount, refuseArguments } from "../scripts/arguments.ts";
+import type { MicroSettings } from "./micro-jobs.ts";
+import { flinkPeer, runFlink } from "./peers/flink.ts";
 import type { Figures, OneRun } from "./run-one.ts";
 
 interface Row {
   readonly name: string;
-  readonly run: OneRun;
+  /** Of Flink only settings and parallelism are looked at. */
+  readonly run: OneRun | FlinkRun;
   /** Rows that are compared with it: their speed as a part of this one's. */
-  readonly against?: string;
+  readonly against?: readonly string[];
   /** The row of the same job without operators: what is beyond it is told per operator. */
   readonly beyond?: string;
 }
 
 const M = 1_000_000;
+const hasFlink = !process.argv.includes("--no-flink") && !("absent" in flinkPeer());
 
-function micro(name: OneRun["settings"]["name"], keys: number, records: number): Row[] {
+interface FlinkRun {
+  readonly contestant: "flink";
+  readonly settings: MicroSettings & { readonly name: FlinkCase };
+  readonly parallelism?: number;
+}
+
+/** What the peer has, too. */
+type FlinkCase = "keyed-count" | "tumbling-count" | "sliding-count";
+
+/** Ours, by hand, and, where Flink has it and is there, on Flink. */
+function micro(
+  name: MicroSettings["name"],
+  keys: number,
+  { records, warmup = M }: { readonly records: number; readonly warmup?: number },
+): Row[] {
   const label = `${name} ${keysText(keys)}`;
-  const settings = { name, keys, records };
-  return [
+  const settings = { name, keys, records, warmup };
+  const rows: Row[] = [
     { name: `${label} loop`, run: { contestant: "loop", driver: "local", settings } },
     {
       name: label,
       run: { contestant: "oxbow", driver: "local", settings },
-      against: `${label} loop`,
+      against: [`${label} loop`, `${label} flink`],
     },
   ];
+  if (!hasFlink || !isFlinkCase(settings)) return rows;
+  return [...rows, { name: `${label} flink`, run: { contestant: "flink", settings } }];
+}
+
+function isFlinkCase(settings: MicroSettings): settings is FlinkRun["settings"] {
+  return ["keyed-count", "tumbling-count", "sliding-count"].includes(settings.name);
+}
+
+/** Windows beside the running count over as many keys. */
+function windows(): Row[] {
+  const size = { records: 4 * M };
+  const counts = micro("keyed-count", 10_000, size).filter(({ run }) => run.contestant === "oxbow");
+  const own = counts.map(({ name }) => name);
+  const rows = [...micro("tumbling-count", 10_000, size), ...micro("sliding-count", 10_000, size)];
+  return [...counts, ...rows].map((row) =>
+    row.run.contestant === "oxbow" && !own.includes(row.name)
+      ? { ...row, against: [...own, ...(row.against ?? [])] }
+      : row,
+  );
+}
+
+/** One worker and two. */
+function scaling(): Row[] {
+  return (["heavy", "keyed-count"] as const).flatMap((name) => {
+    const settings = { name, keys: M, records: 8 * M, warmup: 2 * M };
+    const run = { contestant: "oxbow", driver: "threads", settings } as const;
+    const [one, two] = [`${name} 1 worker`, `${name} 2 workers`];
+    return [
+      { name: one, run: { ...run, parallelism: 1 } },
+      { name: two, run: { ...run, parallelism: 2 }, against: [one] },
+    ];
+  });
 }
 
 function checkpointing(): Row[] {
@@ -44,7 +94,7 @@ function checkpointing(): Row[] {
     {
       name: "checkpoint every 1s",
       run: { ...run, settings: { ...settings, checkpointInterval: "1s" } },
-      against: "checkpoint off",
+      against: ["checkpoint off"],
     },
   ];
 }
@@ -70,14 +120,18 @@ function operators(): Row[] {
 }
 
 const CASES: Readonly<Record<string, () => Row[]>> = {
-  chain: () => micro("chain", 10_000, 20 * M),
+  chain: () => micro("chain", 10_000, { records: 20 * M }),
   "keyed-count": () => [
-    ...micro("keyed-count", 10_000, 10 * M),
-    ...micro("keyed-count", M, 10 * M),
-    ...micro("keyed-count-string", 10_000, 10 * M),
-    ...micro("keyed-count-string", M, 10 * M),
+    ...micro("keyed-count", 10_000, { records: 10 * M }),
+    ...micro("keyed-count", M, { records: 10 * M, warmup: 2 * M }),
+    ...micro("keyed-count", 10 * M, { records: 10 * M, warmup: 20 * M }),
   ],
-  "tumbling-count": () => micro("tumbling-count", 10_000, 10 * M),
+  "keyed-count-string": () => [
+    ...micro("keyed-count-string", 10_000, { records: 10 * M }),
+    ...micro("keyed-count-string", M, { records: 10 * M, warmup: 2 * M }),
+  ],
+  windows,
+  scale: scaling,
   operators,
   exchange: () => [
     {
@@ -111,7 +165,7 @@ const CASES: Readonly<Record<string, () => Row[]>> = {
 };
 
 /** Studies that are programs of their own, with options of their own. */
-const STUDIES = ["nexmark", "savepoint"] as const;
+const STUDIES = ["nexmark", "latency", "savepoint"] as const;
 
 const USAGE = `Usage: npm run bench [-- case …] [-- --runs N] [-- --json FILE]
        npm run bench -- ${STUDIES.join("|")} [options]
@@ -120,6 +174,7 @@ Measures the engine; without cases, all of them: ${Object.keys(CASES).join(", ")
 
   --runs N      runs of each contestant, of which the median is shown (default: 3)
   --json FILE   writes the medians there too
+  --no-flink    leaves Apache Flink out
 `;
 
 main();
@@ -139,7 +194,11 @@ function runStudy(name: string): number {
 function measureCases(): void {
   const { values, positionals } = readArguments(USAGE, {
     allowPositionals: true,
-    options: { runs: { type: "string", default: "3" }, json: { type: "string" } },
+    options: {
+      runs: { type: "string", default: "3" },
+      json: { type: "string" },
+      "no-flink": { type: "boolean" },
+    },
   });
   const names = positionals.length === 0 ? Object.keys(CASES) : positionals;
   const unknown = names.filter((name) => CASES[name] === undefined);
@@ -163,10 +222,11 @@ function runCase(rows: readonly Row[], runs: number): Record<string, Figures> {
   return medians;
 }
 
-function runOnce(run: OneRun): Figures {
+function runOnce(run: OneRun | FlinkRun): Figures {
+  if (run.contestant === "flink") return runOnFlink(run);
   const child = spawnSync(
     process.execPath,
-    [path.join(import.meta.dirname, "run-one.ts"), JSON.stringify(run)],
+    [...process.execArgv, path.join(import.meta.dirname, "run-one.ts"), JSON.stringify(run)],
     {
       encoding: "utf8",
       stdio: ["ignore", "pipe", "inherit"],
@@ -175,6 +235,20 @@ function runOnce(run: OneRun): Figures {
   if (child.status !== 0)
     throw new Error(`A run failed with exit code ${child.status}: ${JSON.stringify(run)}`);
   return JSON.parse(child.stdout) as Figures;
+}
+
+function runOnFlink({ settings, parallelism = 1 }: FlinkRun): Figures {
+  const { name, keys, records, warmup = 0 } = settings;
+  const figures = runFlink({
+    query: name,
+    keys,
+    events: records,
+    warmupEvents: warmup,
+    parallelism,
+    checkpointIntervalMs: 0,
+    backend: "hashmap",
+  });
+  return { ...figures, checksum: figures.outputs };
 }
 
 /** The run in the middle by wall clock. */
@@ -197,11 +271,11 @@ function line(row: Row, medians: Readonly<Record<string, Figures>>): string {
     parts.push(` pauses p50 ${p50.toFixed(2)} p99 ${p99.toFixed(1)} max ${max.toFixed(1)} ms`);
   }
   if (own.checkpoints > 0) parts.push(` ${own.checkpoints} checkpoints`);
-  const other = row.against === undefined ? undefined : medians[row.against];
-  if (other !== undefined) {
-    const wall = other.wallMs / own.wallMs;
-    const cpu = other.cpuMs / own.cpuMs;
-    parts.push(` ${wall.toFixed(2)} × (cpu ${cpu.toFixed(2)} ×) ${row.against}`);
+  for (const name of row.against ?? []) {
+    if (medians[name] === undefined) continue;
+    const wall = medians[name].wallMs / own.wallMs;
+    const cpu = medians[name].cpuMs / own.cpuMs;
+    parts.push(` ${wall.toFixed(2)} × (cpu ${cpu.toFixed(2)} ×) ${name}`);
   }
   if (row.beyond !== undefined) parts.push(perOperator(row, own, medians[row.beyond]));
   return parts.join("");

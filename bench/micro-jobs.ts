@@ -3,14 +3,31 @@
  * module serves the master and worker threads.
  */
 import { writeFileSync } from "node:fs";
-import { count, discard, emits, forEach, generator, job, t, tumbling, valueState } from "oxbow";
+import {
+  count,
+  discard,
+  emits,
+  forEach,
+  generator,
+  job,
+  sliding,
+  t,
+  tumbling,
+  valueState,
+} from "oxbow";
 import type { Job } from "oxbow";
-import { Pauses, makeInteger, makeString, prepareNames, sink } from "./records.ts";
+import { SteadyMark } from "./nexmark/steady-mark.ts";
+import { Pauses, makeFilling, makeInteger, makeString, prepareNames, sink } from "./records.ts";
 
 /** Settings of one run; JSON in the first argument. */
 export interface MicroSettings {
   readonly name: MicroName;
+  /** Records that count. */
   readonly records: number;
+  /** Records before them, which warm up; default none. */
+  readonly warmup?: number;
+  /** Where it is noted when the first record that counts is made. */
+  readonly steadyFile?: string;
   readonly keys: number;
   /** Operators that each get all records; default 1. */
   readonly operators?: number;
@@ -26,9 +43,12 @@ export type MicroName =
   | "keyed-count"
   | "keyed-count-string"
   | "tumbling-count"
+  | "sliding-count"
   | "operators-process"
   | "operators-aggregate"
-  | "exchange";
+  | "exchange"
+  /** A microsecond of arithmetic per record. */
+  | "heavy";
 
 const FEW_RESULTS = 1 << 20;
 
@@ -48,8 +68,11 @@ export function microJob(settings: MicroSettings): Job {
 type Environment = Parameters<Job["build"]>[0];
 
 function build(env: Environment, settings: MicroSettings): void {
-  const { records, keys } = settings;
-  const make = marked(settings);
+  const { keys } = settings;
+  const records = settings.records + (settings.warmup ?? 0);
+  const make = marked(settings, (index) =>
+    settings.isFilling === true ? makeFilling(index) : makeInteger(index, keys),
+  );
   switch (settings.name) {
     case "chain":
       env
@@ -68,7 +91,10 @@ function build(env: Environment, settings: MicroSettings): void {
     case "keyed-count-string":
       prepareNames(keys);
       env
-        .source("records", generator({ count: records, make: (i) => makeString(i, keys) }))
+        .source(
+          "records",
+          generator({ count: records, make: marked(settings, (i) => makeString(i, keys)) }),
+        )
         .keyBy("key")
         .aggregate("counts", { count: count() })
         .sink("out", forEach(sink.take));
@@ -82,9 +108,24 @@ function build(env: Environment, settings: MicroSettings): void {
         .aggregate("counts", { count: count() })
         .sink("out", forEach(sink.take));
       return;
+    case "sliding-count":
+      env
+        .source("records", generator({ count: records, make }))
+        .watermarks({ timestamp: "timestamp", outOfOrderness: 0 })
+        .keyBy("key")
+        .window(sliding("5m", "1m"))
+        .aggregate("counts", { count: count() })
+        .sink("out", forEach(sink.take));
+      return;
     case "operators-process":
     case "operators-aggregate":
       buildOperators(env, settings);
+      return;
+    case "heavy":
+      env
+        .source("records", generator({ count: records, make }))
+        .map(({ key, value }) => ({ count: heavy(key ^ value) }))
+        .sink("out", forEach(sink.take));
       return;
     case "exchange":
       // Half of the records cross to the other worker; the sinks only count.
@@ -100,10 +141,18 @@ function build(env: Environment, settings: MicroSettings): void {
   }
 }
 
+/** About a microsecond. */
+function heavy(seed: number): number {
+  let x = seed | 1;
+  for (let round = 0; round < 500; round++) x = Math.imul(x, 1664525) + 1013904223;
+  return x | 0;
+}
+
 /** Operators of one kind beside each other; without any, what feeding them costs. */
 function buildOperators(env: Environment, settings: MicroSettings): void {
-  const { records, operators = 1 } = settings;
-  const source = env.source("records", generator({ count: records, make: marked(settings) }));
+  const { records, keys, operators = 1 } = settings;
+  const make = marked(settings, (index) => makeInteger(index, keys));
+  const source = env.source("records", generator({ count: records, make }));
   if (operators === 0) source.sink("out", discard());
   const keyed = source.keyBy("key");
   for (let number = 0; number < operators; number++) {
@@ -145,24 +194,21 @@ const COUNTING: readonly Counting[] = [
   (_, { state: { count } }) => count.set(count.get() + 1),
 ];
 
-/** Makes records, and notes the pauses between batches where somebody wants to know them. */
-function marked(settings: MicroSettings): (index: number) => ReturnType<typeof makeInteger> {
-  const { keys, records, figuresFile, isFilling } = settings;
-  const plain = (index: number): ReturnType<typeof makeInteger> =>
-    isFilling === true
-      ? { key: index, value: index & 1023, timestamp: index }
-      : makeInteger(index, keys);
-  if (figuresFile === undefined) return plain;
-  const pauses = new Pauses();
+/** Makes records; notes when the first that counts is made, and pauses between batches. */
+function marked<T>(settings: MicroSettings, make: (index: number) => T): (index: number) => T {
+  const { records, warmup = 0, steadyFile, figuresFile } = settings;
+  if (steadyFile === undefined && figuresFile === undefined) return make;
+  const mark = steadyFile === undefined ? undefined : new SteadyMark(steadyFile);
+  const pauses = figuresFile === undefined ? undefined : new Pauses();
   return (index) => {
-    pauses.mark(index);
-    if (index === records - 1) {
-      const memory = process.memoryUsage();
-      writeFileSync(
-        figuresFile,
-        JSON.stringify({ pauses: pauses.figures(), rssMb: memory.rss / 1e6 }),
-      );
+    if (index === warmup) {
+      mark?.note();
+      pauses?.begin();
     }
-    return plain(index);
+    pauses?.mark(index);
+    if (figuresFile !== undefined && index === warmup + records - 1) {
+      writeFileSync(figuresFile, JSON.stringify({ pauses: pauses?.figures() }));
+    }
+    return make(index);
   };
 }

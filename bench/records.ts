@@ -38,6 +38,11 @@ export function makeInteger(
   return { key: keyOf(index, keysCount), value: index & 1023, timestamp: index };
 }
 
+/** Record `index` of those that have each key once. */
+export function makeFilling(index: number): ReturnType<typeof makeInteger> {
+  return { key: index, value: index & 1023, timestamp: index };
+}
+
 /** String-keyed record `index`. */
 export function makeString(index: number, keysCount: number): { key: string; value: number } {
   return { key: nameOf(keyOf(index, keysCount)), value: index & 1023 };
@@ -65,19 +70,25 @@ export const sink = {
 
 /** Gaps between consecutive batches, ms. */
 export class Pauses {
-  readonly gaps: number[] = [];
+  #gaps: number[] = [];
   #lastMs = performance.now();
+
+  /** Forgets what was noted so far. */
+  begin(): void {
+    this.#gaps = [];
+    this.#lastMs = performance.now();
+  }
 
   /** To be called with every record's index; looks at the clock once per 1 024. */
   mark(index: number): void {
     if ((index & 1023) !== 0) return;
     const now = performance.now();
-    this.gaps.push(now - this.#lastMs);
+    this.#gaps.push(now - this.#lastMs);
     this.#lastMs = now;
   }
 
   figures(): { p50: number; p99: number; p999: number; max: number } {
-    const sorted = this.gaps.toSorted((a, b) => a - b);
+    const sorted = this.#gaps.toSorted((a, b) => a - b);
     const at = (part: number): number => sorted[Math.floor((sorted.length - 1) * part)] ?? 0;
     return { p50: at(0.5), p99: at(0.99), p999: at(0.999), max: at(1) };
   }

@@ -11,6 +11,7 @@ import { runJob } from "oxbow";
 import { microJob } from "./micro-jobs.ts";
 import type { MicroSettings } from "./micro-jobs.ts";
 import { microLoop } from "./micro-loops.ts";
+import { clocks, SteadyMark } from "./nexmark/steady-mark.ts";
 import { sink } from "./records.ts";
 
 /** What to run. */
@@ -50,26 +51,27 @@ try {
 
 async function measure(): Promise<Figures> {
   const figuresFile = path.join(directory, "figures.json");
+  const steadyFile = path.join(directory, "steady.json");
   const idleRss = process.memoryUsage().rss;
   const settings: MicroSettings = {
     ...run.settings,
+    steadyFile,
     ...(run.driver === "threads" ? { figuresFile } : {}),
   };
   let checkpoints = 0;
   const loop = run.contestant === "loop" ? microLoop(settings) : undefined;
-  const cpuBefore = process.cpuUsage();
-  const startMs = performance.now();
   if (loop !== undefined) loop();
   else checkpoints = await runOxbow(settings);
-  const wallMs = performance.now() - startMs;
-  const cpu = process.cpuUsage(cpuBefore);
+  const end = clocks();
+  const start = new SteadyMark(steadyFile).read();
+  const wallMs = end.wallMs - start.wallMs;
   const noted = existsSync(figuresFile)
     ? (JSON.parse(readFileSync(figuresFile, "utf8")) as Pick<Figures, "pauses">)
     : {};
   return {
     recordsPerSecond: settings.records / (wallMs / 1000),
     wallMs,
-    cpuMs: (cpu.user + cpu.system) / 1000,
+    cpuMs: end.cpuMs - start.cpuMs,
     rssMb: (process.resourceUsage().maxRSS * 1024 - idleRss) / 1e6,
     ...noted,
     checkpoints,
