@@ -16,11 +16,15 @@ export const q3 = query({
     const auctions = events
       .filter(isAuction)
       .filter(({ category }) => category === 10)
-      .map(({ id, seller }) => ({ id, seller }));
+      .map(({ id, seller }) => ({ id, seller }), {
+        type: t.struct({ id: t.int32, seller: t.int32 }),
+      });
     const persons = events
       .filter(isPerson)
       .filter(({ state }) => LOCAL_STATES.has(state))
-      .map(({ id, name, city, state }) => ({ id, name, city, state }));
+      .map(({ id, name, city, state }) => ({ id, name, city, state }), {
+        type: t.struct({ id: t.int32, name: t.string, city: t.string, state: t.string }),
+      });
     return auctions
       .keyBy("seller")
       .connect(persons.keyBy("id"))
@@ -60,8 +64,12 @@ export const q4 = query({
   build: (events) => {
     const auctions = events
       .filter(isAuction)
-      .map(({ id, category, at, expires }) => ({ id, category, at, expires }));
-    const bids = events.filter(isBid).map(({ auction, price, at }) => ({ auction, price, at }));
+      .map(({ id, category, at, expires }) => ({ id, category, at, expires }), {
+        type: t.struct({ id: t.int32, category: t.int32, at: t.timestamp, expires: t.timestamp }),
+      });
+    const bids = events.filter(isBid).map(({ auction, price, at }) => ({ auction, price, at }), {
+      type: t.struct({ auction: t.int32, price: t.int32, at: t.timestamp }),
+    });
     return auctions
       .keyBy("id")
       .connect(bids.keyBy("auction"))
@@ -119,10 +127,14 @@ export const q20 = query({
     const auctions = events
       .filter(isAuction)
       .filter(({ category }) => category === 10)
-      .map(({ id, seller, category }) => ({ id, seller, category }));
+      .map(({ id, seller, category }) => ({ id, seller, category }), {
+        type: t.struct({ id: t.int32, seller: t.int32, category: t.int32 }),
+      });
     const bids = events
       .filter(isBid)
-      .map(({ auction, bidder, price, at }) => ({ auction, bidder, price, at }));
+      .map(({ auction, bidder, price, at }) => ({ auction, bidder, price, at }), {
+        type: t.struct({ auction: t.int32, bidder: t.int32, price: t.int32, at: t.timestamp }),
+      });
     return bids
       .keyBy("auction")
       .connect(auctions.keyBy("id"))

@@ -1,7 +1,9 @@
 /*
  * The queries with windows: q5, q7, q11, q12 and, in event time, q12e.
  */
-import { aggregateFunction, count, emits, session, sliding, tumbling } from "oxbow";
+import { aggregateFunction, count, emits, session, sliding, t, tumbling } from "oxbow";
+import type { Infer } from "oxbow";
+import type { Bid } from "./events.ts";
 import { isBid, query } from "./query.ts";
 
 /** The auctions with the most bids of a window. Counts only come, so nothing is taken back. */
@@ -28,11 +30,11 @@ export const q5 = query({
   build: (events) =>
     events
       .filter(isBid)
-      .map(({ auction }) => ({ auction }))
+      .map(({ auction }) => ({ auction }), { type: t.struct({ auction: t.int32 }) })
       .keyBy("auction")
       .window(sliding("10s", "2s"))
       .aggregate("bids-per-auction", { bids: count() })
-      .keyBy(({ window }) => window.start)
+      .keyBy(({ window }) => window.start, t.timestamp)
       .window(tumbling("2s"))
       .aggregate(
         "hot-items",
@@ -47,12 +49,8 @@ export const q5 = query({
   fields: (item) => [item.start, item.end, item.auction, item.count],
 });
 
-interface DearBid {
-  readonly auction: number;
-  readonly bidder: number;
-  readonly price: number;
-  readonly at: number;
-}
+const DearBid = t.struct({ auction: t.int32, bidder: t.int32, price: t.int32, at: t.timestamp });
+type DearBid = Infer<typeof DearBid>;
 
 /** The dearest bids; of equals all. */
 const dearest = aggregateFunction({
@@ -65,27 +63,33 @@ const dearest = aggregateFunction({
   result: (best) => best,
 });
 
-/** Few enough to be merged at once, more than there are subtasks. */
-const LANES_COUNT = 64;
+/**
+ * Lets a bid through unless a dearer one of its window came by here. What it remembers is no state:
+ * without it, after a restart, it only lets more through.
+ */
+function isDearSoFar(): (bid: Bid) => boolean {
+  let end = -Infinity;
+  let most = 0;
+  return ({ at, price }) => {
+    if (at >= end) {
+      end = at - (at % 10_000) + 10_000;
+      most = 0;
+    }
+    if (at < end - 10_000) return true;
+    if (price < most) return false;
+    most = price;
+    return true;
+  };
+}
 
-/** First in lanes, so that all subtasks take part, then the best of them. */
 export const q7 = query({
   title: "the dearest bids of every 10 s",
   build: (events) =>
     events
       .filter(isBid)
-      .map(({ auction, bidder, price, at }): DearBid => ({ auction, bidder, price, at }))
-      .keyBy(({ auction }) => auction % LANES_COUNT)
-      .window(tumbling("10s"))
-      .aggregate(
-        "dearest-of-lanes",
-        { best: dearest },
-        ({ best }, _info, emit) => {
-          for (const bid of best) emit(bid);
-        },
-        emits<DearBid>(),
-      )
-      .keyBy(() => 0)
+      .filter(isDearSoFar())
+      .map(({ auction, bidder, price, at }) => ({ auction, bidder, price, at }), { type: DearBid })
+      .keyBy(() => 0, t.int32)
       .window(tumbling("10s"))
       .aggregate(
         "dearest-bids",
@@ -103,7 +107,7 @@ export const q11 = query({
   build: (events) =>
     events
       .filter(isBid)
-      .map(({ bidder }) => ({ bidder }))
+      .map(({ bidder }) => ({ bidder }), { type: t.struct({ bidder: t.int32 }) })
       .keyBy("bidder")
       .window(session("10s"))
       .aggregate("bids-per-session", { bids: count() }),
@@ -115,7 +119,7 @@ export const q12 = query({
   build: (events) =>
     events
       .filter(isBid)
-      .map(({ bidder }) => ({ bidder }))
+      .map(({ bidder }) => ({ bidder }), { type: t.struct({ bidder: t.int32 }) })
       .keyBy("bidder")
       .window(tumbling("10s", { time: "processing" }))
       .aggregate("bids-per-bidder", { bids: count() }),
@@ -127,7 +131,7 @@ export const q12e = query({
   build: (events) =>
     events
       .filter(isBid)
-      .map(({ bidder }) => ({ bidder }))
+      .map(({ bidder }) => ({ bidder }), { type: t.struct({ bidder: t.int32 }) })
       .keyBy("bidder")
       .window(tumbling("10s"))
       .aggregate("bids-per-bidder", { bids: count() }),

@@ -41,6 +41,8 @@ interface Failure {
  */
 type Loop = (batch: Batch, out: unknown[], kept: Int32Array, times: Float64Array) => number;
 
+const NO_TIMES = new Float64Array(0);
+
 /** See the file header. */
 export class RecordSteps extends StatelessOperator {
   #steps: readonly Step[];
@@ -49,7 +51,6 @@ export class RecordSteps extends StatelessOperator {
   /** By step: records that it was given of the last batch. */
   #counts = new Int32Array(1);
   #kept = new Int32Array(BATCH_COUNT);
-  #times = new Float64Array(BATCH_COUNT);
 
   constructor(context: OperatorContext, kind: Step["kind"], fn: (record: unknown) => unknown) {
     super();
@@ -72,29 +73,25 @@ export class RecordSteps extends StatelessOperator {
 
   processBatch(batch: Batch): void {
     const { count } = batch;
-    if (this.#kept.length < count) {
-      this.#kept = new Int32Array(count);
-      this.#times = new Float64Array(count);
-    }
+    if (this.#kept.length < count) this.#kept = new Int32Array(count);
     const out: unknown[] = [];
-    const left = this.#loop(batch, out, this.#kept, this.#times);
+    const times = this.#isSelecting ? NO_TIMES : new Float64Array(count);
+    const left = this.#loop(batch, out, this.#kept, times);
     this.#count(left);
     if (left === 0) return;
     if (this.#isSelecting) {
       this.#output.emit(left === count ? batch : batch.select(this.#kept, left));
       return;
     }
-    const timestamps = left === count ? batch.timestamps : this.#timesOf(batch, left);
-    this.#output.emit(Batch.ofRecords(out, left, timestamps));
+    const timestamps = left === count ? batch.timestamps : times.subarray(0, left);
+    this.#output.emit(
+      Batch.ofRecords(out, left, batch.timestamps === undefined ? undefined : timestamps),
+    );
   }
 
   /** Whether records stay as they are, so that columns can, too. */
   get #isSelecting(): boolean {
     return this.#steps.every(({ kind }) => kind === "filter");
-  }
-
-  #timesOf({ timestamps }: Batch, count: number): Float64Array | undefined {
-    return timestamps === undefined ? undefined : this.#times.slice(0, count);
   }
 
   #count(left: number): void {
