@@ -140,7 +140,7 @@ const CASES: Readonly<Record<string, () => Row[]>> = {
         contestant: "oxbow",
         driver: "threads",
         parallelism: 2,
-        settings: { name: "exchange", keys: 10_000, records: 20 * M },
+        settings: { name: "exchange", keys: 10_000, records: 20 * M, warmup: 4 * M },
       },
     },
   ],

@@ -17,7 +17,15 @@ import {
 } from "oxbow";
 import type { Job } from "oxbow";
 import { SteadyMark } from "./nexmark/steady-mark.ts";
-import { Pauses, makeFilling, makeInteger, makeString, prepareNames, sink } from "./records.ts";
+import {
+  Pauses,
+  makeFilling,
+  makeInteger,
+  makeString,
+  makeWide,
+  prepareNames,
+  sink,
+} from "./records.ts";
 
 /** Settings of one run; JSON in the first argument. */
 export interface MicroSettings {
@@ -49,8 +57,6 @@ export type MicroName =
   | "exchange"
   /** A microsecond of arithmetic per record. */
   | "heavy";
-
-const FEW_RESULTS = 1 << 20;
 
 export default job("micro", (env) => {
   const settings = JSON.parse(env.args[0] ?? "{}") as MicroSettings;
@@ -129,10 +135,18 @@ function build(env: Environment, settings: MicroSettings): void {
       return;
     case "exchange":
       // Half of the records cross to the other worker; the sinks only count.
+      prepareNames(keys);
       env
-        .source("records", generator({ count: records, make, splits: 2 }))
+        .source(
+          "records",
+          generator({
+            count: records,
+            make: marked(settings, (index) => makeWide(index, keys)),
+            splits: 2,
+          }),
+        )
         .rebalance()
-        .filter((r) => (r.value & (FEW_RESULTS - 1)) < 1024)
+        .filter(({ value }) => value >= 0)
         .sink(
           "out",
           forEach((r) => sink.take({ count: r.value })),
@@ -144,7 +158,7 @@ function build(env: Environment, settings: MicroSettings): void {
 /** About a microsecond. */
 function heavy(seed: number): number {
   let x = seed | 1;
-  for (let round = 0; round < 500; round++) x = Math.imul(x, 1664525) + 1013904223;
+  for (let round = 0; round < 150; round++) x = Math.imul(x, 1664525) + 1013904223;
   return x | 0;
 }
 

@@ -43,6 +43,31 @@ export function makeFilling(index: number): ReturnType<typeof makeInteger> {
   return { key: index, value: index & 1023, timestamp: index };
 }
 
+/** Seven fields, two of them strings: what is sent from one worker to another. */
+export function makeWide(
+  index: number,
+  keysCount: number,
+): {
+  readonly id: number;
+  readonly name: string;
+  readonly city: string;
+  readonly amount: number;
+  readonly value: number;
+  readonly isNew: boolean;
+  readonly timestamp: number;
+} {
+  const key = keyOf(index, keysCount);
+  return {
+    id: index,
+    name: nameOf(key),
+    city: nameOf(key % 300),
+    amount: (key & 0xffff) / 100,
+    value: index & 1023,
+    isNew: (key & 7) === 0,
+    timestamp: 1_700_000_000_000 + index,
+  };
+}
+
 /** String-keyed record `index`. */
 export function makeString(index: number, keysCount: number): { key: string; value: number } {
   return { key: nameOf(keyOf(index, keysCount)), value: index & 1023 };
