@@ -165,7 +165,7 @@ const CASES: Readonly<Record<string, () => Row[]>> = {
 };
 
 /** Studies that are programs of their own, with options of their own. */
-const STUDIES = ["nexmark", "latency", "savepoint"] as const;
+const STUDIES = ["nexmark", "latency", "pauses", "savepoint"] as const;
 
 const USAGE = `Usage: npm run bench [-- case …] [-- --runs N] [-- --json FILE]
        npm run bench -- ${STUDIES.join("|")} [options]

@@ -1,6 +1,7 @@
 /*
- * The job of the savepoint benchmark: a state of about 100 bytes per integer key; the first pass
- * over the keys fills the table, everything after it updates keys at random. Its worker notes the
+ * The job of the benchmarks of savepoints and of large checkpoints: a state of about 100 bytes per
+ * integer key; the first pass over the keys fills the table, everything after it updates keys at
+ * random, all or some that lie evenly among them. Its worker notes the
  * gaps between batches in a file, once a second.
  */
 import { writeFileSync } from "node:fs";
@@ -11,6 +12,8 @@ import { keyOf } from "./records.ts";
 /** JSON in the first argument. */
 export interface SavepointSettings {
   readonly keys: number;
+  /** Keys that are updated after the first pass; default: all. */
+  readonly changing?: number;
   /** Where the worker writes what it has seen; undefined: it does not. */
   readonly notesFile?: string;
 }
@@ -37,7 +40,8 @@ const State = t.struct(
 
 export default job("savepoint-bench", (env) => {
   const settings = JSON.parse(env.args[0] ?? "{}") as SavepointSettings;
-  const { keys } = settings;
+  const { keys, changing = keys } = settings;
+  const step = Math.floor(keys / changing);
   const note = noter(settings.notesFile);
   env.checkpoint({ interval: "1h", timeout: "10 min" });
   env
@@ -47,7 +51,7 @@ export default job("savepoint-bench", (env) => {
         splits: 2,
         make: (index) => {
           note(index);
-          const key = index < keys ? index : keyOf(index, keys);
+          const key = index < keys ? index : keyOf(index, changing) * step;
           return { key, value: index & 1023 };
         },
       }),
