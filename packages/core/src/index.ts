@@ -9,6 +9,7 @@ export type { DataStream, SourceStream } from "./api/data-stream.ts";
 export type { KeyedAggregate, KeyedStream, KeyField, ReduceFunction } from "./api/keyed-stream.ts";
 export type { WindowResult, WindowedStream } from "./api/windowed-stream.ts";
 export type { ConnectedKeyedStreams, ConnectedStreams } from "./api/connected-streams.ts";
+export type { ConnectedWindowedStreams } from "./api/connected-windowed-streams.ts";
 export { emits } from "./api/stream-base.ts";
 export type { OperatorOptions } from "./api/stream-base.ts";
 
@@ -55,6 +56,7 @@ export { CONTINUE, customTrigger, FIRE, FIRE_AND_PURGE, PURGE } from "./window/t
 export type { Trigger, TriggerContext, TriggerResult } from "./window/trigger.ts";
 export { trigger } from "./window/triggers.ts";
 export type { WindowFunction, WindowInfo } from "./window/window-plan.ts";
+export type { CoGroupFunction, JoinFunction } from "./window/join-plan.ts";
 export { avg, count, max, min, sum, sumBigint } from "./window/aggregates.ts";
 export {
   aggregateFunction,

@@ -7,16 +7,19 @@ import type { KeyedProcessFunctions } from "../operators/keyed-process-operator.
 import { ProcessOperator } from "../operators/process-operator.ts";
 import type { ProcessFunctions } from "../operators/process-operator.ts";
 import type { CoProcessFunction, KeyedCoProcessFunction } from "../operators/process-function.ts";
-import { KeyedOperator, backendFor } from "../operators/keyed-operator.ts";
+import { backendFor } from "../operators/keyed-operator.ts";
 import type { StateDescriptors } from "../state/descriptors.ts";
 import type { OperatorStateDescriptors } from "../state/operator-state.ts";
-import { renderType } from "../types/schema.ts";
 import type { Type } from "../types/type.ts";
+import type { WindowAssigner } from "../window/assigner.ts";
+import { ConnectedWindowedStreams } from "./connected-windowed-streams.ts";
 import { DataStream } from "./data-stream.ts";
+import { pairNode } from "./keyed-pair.ts";
+import type { KeyedPair } from "./keyed-pair.ts";
 import { describeKeyedStates, describeOperatorStates } from "./state-descriptions.ts";
-import { draftNode, edgesFrom, refuse } from "./stream-base.ts";
+import { callAfter, draftNode, edgesFrom, refuse } from "./stream-base.ts";
 import type { OperatorOptions, StreamPlace } from "./stream-base.ts";
-import type { KeySpec } from "../columns/key-extractor.ts";
+import { checkAssigner } from "./windowed-stream.ts";
 
 /** Two streams side by side. */
 export class ConnectedStreams<A, B> {
@@ -68,17 +71,11 @@ export class ConnectedStreams<A, B> {
 }
 
 /** Two keyed streams side by side; keys of both are of one type. */
-export class ConnectedKeyedStreams<A, B, K> {
-  readonly #first: { readonly place: StreamPlace<A>; readonly key: KeySpec };
-  readonly #second: { readonly place: StreamPlace<B>; readonly key: KeySpec };
+export class ConnectedKeyedStreams<out A, out B, out K> {
+  readonly #pair: KeyedPair<A, B>;
 
-  constructor(
-    first: { readonly place: StreamPlace<A>; readonly key: KeySpec },
-    second: { readonly place: StreamPlace<B>; readonly key: KeySpec },
-  ) {
-    const type = commonKeyType(first.key, second.key);
-    this.#first = { place: first.place, key: Object.freeze({ by: first.key.by, type }) };
-    this.#second = { place: second.place, key: Object.freeze({ by: second.key.by, type }) };
+  constructor(pair: KeyedPair<A, B>) {
+    this.#pair = pair;
   }
 
   /**
@@ -112,44 +109,42 @@ export class ConnectedKeyedStreams<A, B, K> {
       ],
       onTimer: definition.onTimer?.bind(definition),
     } as unknown as KeyedProcessFunctions;
-    const { builder } = this.#first.place;
-    const keys = [this.#first.key, this.#second.key];
+    const { builder } = this.#pair.first.place;
     const node = builder.add(
       draftNode({
         uid,
         kind: "keyedCoProcess",
         parallelism: options.parallelism,
-        inputs: [
-          ...edgesFrom(this.#first.place, 0, { kind: "hash", key: this.#first.key }),
-          ...edgesFrom(this.#second.place, 1, { kind: "hash", key: this.#second.key }),
-        ],
-        key: this.#first.key,
         states: describeKeyedStates(uid, states),
-        body: {
-          kind: "operator",
-          create: (context) =>
-            new KeyedOperator(
-              context,
-              keys,
-              (keyType) =>
-                new KeyedProcessLogic(context, backendFor(context, keyType, states), functions),
-            ),
-        },
+        ...pairNode(
+          this.#pair,
+          (context, keyType) =>
+            new KeyedProcessLogic(context, backendFor(context, keyType, states), functions),
+        ),
       }),
     );
     return new DataStream<R>({ builder, node, recordType: options.type });
   }
-}
 
-/** Equal keys meet only if both sides encode them alike: what one side declares holds for both. */
-function commonKeyType(first: KeySpec, second: KeySpec): Type<unknown> | undefined {
-  const type = first.type ?? second.type;
-  if (first.type === undefined || second.type === undefined) return type;
-  const [one, other] = [renderType(first.type), renderType(second.type)];
-  if (one === other) return type;
-  return refuse(
-    `connect(): the keys of the first stream are ${one}, those of the second are ${other}. ` +
-      `Give both the same type: keyBy(fn, type).`,
-    { first: one, second: other },
-  );
+  /**
+   * Groups the records of both streams per key into the same windows, of event or processing time,
+   * to be joined. `global()` is refused: it has no end at which to join.
+   *
+   * @example
+   * const hourly = orders.keyBy("id").connect(payments.keyBy("order")).window(tumbling("1h"));
+   * hourly.join("paid", (order, payment, _info, emit) => emit(order.amount - payment.paid));
+   */
+  window(assigner: WindowAssigner<A | B>): ConnectedWindowedStreams<A, B, K> {
+    const pair = this.#pair;
+    checkAssigner(pair.first.place, assigner);
+    if (assigner.kind === "global") {
+      refuse(
+        `${callAfter(pair.first.place, "connect(…).window(global())")}: a join gives its results ` +
+          "at the end of a window, and the global window has none; use tumbling, sliding or " +
+          "session windows, or process(…) with state for a join over all of time.",
+        {},
+      );
+    }
+    return new ConnectedWindowedStreams<A, B, K>({ pair, assigner });
+  }
 }

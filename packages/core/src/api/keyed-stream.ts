@@ -8,7 +8,6 @@ import { KeyedProcessLogic } from "../operators/keyed-process-operator.ts";
 import type { KeyedProcessFunctions } from "../operators/keyed-process-operator.ts";
 import type { KeyedProcessFunction } from "../operators/process-function.ts";
 import type { StateDescriptors } from "../state/descriptors.ts";
-import { show } from "../types/codec.ts";
 import { t } from "../types/t.ts";
 import type { StructType, Type } from "../types/type.ts";
 import { aggregatePlan } from "../window/aggregate-plan.ts";
@@ -18,9 +17,10 @@ import type { WindowAssigner } from "../window/assigner.ts";
 import { ConnectedKeyedStreams } from "./connected-streams.ts";
 import { DataStream } from "./data-stream.ts";
 import { describeKeyedStates, describePlan } from "./state-descriptions.ts";
-import { callAfter, checkFunction, draftNode, edgesFrom, refuse } from "./stream-base.ts";
+import { keyedPair } from "./keyed-pair.ts";
+import { checkFunction, draftNode, edgesFrom } from "./stream-base.ts";
 import type { OperatorOptions, StreamPlace } from "./stream-base.ts";
-import { WindowedStream } from "./windowed-stream.ts";
+import { WindowedStream, checkAssigner } from "./windowed-stream.ts";
 
 /** Names of the fields of `T` by which a stream can be keyed. */
 export type KeyField<T> = {
@@ -135,14 +135,7 @@ export class KeyedStream<out T, out K> {
    * clicks.keyBy("user").window(session("30m")).aggregate("visits", { clicks: count() });
    */
   window(assigner: WindowAssigner<T>): WindowedStream<T, K> {
-    const { kind } = assigner as { readonly kind?: unknown };
-    if (typeof kind !== "string") {
-      refuse(
-        `${callAfter(this.place, "window(…)")} is given ${show(assigner)} instead of a window; ` +
-          'use tumbling("1h"), sliding("1h", "10m"), session("30m") or global().',
-        { given: show(assigner) },
-      );
-    }
+    checkAssigner(this.place, assigner);
     return new WindowedStream<T, K>({ place: this.place, key: this.key, assigner });
   }
 
@@ -161,7 +154,7 @@ export class KeyedStream<out T, out K> {
    * });
    */
   connect<B>(other: KeyedStream<B, K>): ConnectedKeyedStreams<T, B, K> {
-    return new ConnectedKeyedStreams<T, B, K>(this, other);
+    return new ConnectedKeyedStreams<T, B, K>(keyedPair(this, other, "connect"));
   }
 
   #aggregate<R>(

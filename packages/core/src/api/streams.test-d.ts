@@ -236,6 +236,35 @@ const joined = byOrigin.connect(weather.keyBy("airport")).process(
 expect<Equal<RecordOf<typeof joined>, string>>();
 // @ts-expect-error keys of one type are not those of another
 byOrigin.connect(weather.keyBy("wind"));
+
+// Joins in windows see records of both streams, and results are what is emitted.
+const hourly = byOrigin.connect(weather.keyBy("airport")).window(tumbling("1h"));
+const windJoined = hourly.allowedLateness("5m").join(
+  "by-wind",
+  (flight, report, { key, window }, emit) => {
+    expect<Equal<typeof flight, Flight>>();
+    expect<Equal<typeof report, { airport: string; wind: number }>>();
+    expect<Equal<typeof key, string>>();
+    emit(report.wind + window.start);
+  },
+  emits<number>(),
+);
+expect<Equal<RecordOf<typeof windJoined>, number>>();
+const grouped = hourly.coGroup(
+  "grouped",
+  (all, reports, _info, emit) => {
+    expect<Equal<typeof all, readonly Flight[]>>();
+    emit(reports.length);
+  },
+  { type: t.int32 },
+);
+expect<Equal<RecordOf<typeof grouped>, number>>();
+const byWind = session((report: { wind: number }) => report.wind);
+// @ts-expect-error a gap function takes records of both streams
+byOrigin.connect(weather.keyBy("airport")).window(byWind);
+// @ts-expect-error without a uid
+hourly.join(() => undefined);
+
 flights.connect(weather).process("both", {
   processFirst: (flight) => expect<Equal<typeof flight, Flight>>(),
   processSecond: (report) => expect<Equal<typeof report, { airport: string; wind: number }>>(),

@@ -6,6 +6,7 @@ import { KeyedOperator, backendFor } from "../operators/keyed-operator.ts";
 import { WindowLogic } from "../operators/window-logic.ts";
 import type { SideOutputTag } from "../operators/process-function.ts";
 import type { Duration } from "../time/duration.ts";
+import { show } from "../types/codec.ts";
 import type { Type } from "../types/type.ts";
 import type { Aggregate, AggregateResult, AggregateSpec } from "../window/aggregate.ts";
 import type { TimeWindow, WindowAssigner } from "../window/assigner.ts";
@@ -16,7 +17,7 @@ import type { WindowFunction } from "../window/window-plan.ts";
 import { DataStream } from "./data-stream.ts";
 import type { ReduceFunction } from "./keyed-stream.ts";
 import { describeWindowPlan } from "./state-descriptions.ts";
-import { draftNode, edgesFrom } from "./stream-base.ts";
+import { callAfter, draftNode, edgesFrom, refuse } from "./stream-base.ts";
 import type { OperatorOptions, StreamPlace } from "./stream-base.ts";
 
 /**
@@ -209,6 +210,7 @@ export class WindowedStream<out T, out K> {
                 new WindowLogic(context, backendFor(context, keyType, {}), {
                   plan,
                   lateTag: lateTag?.name,
+                  what: "window",
                 }),
             ),
         },
@@ -216,4 +218,15 @@ export class WindowedStream<out T, out K> {
     );
     return new DataStream<R>({ builder: place.builder, node, recordType: what.options.type });
   }
+}
+
+/** GRAPH_INVALID for what is no window; programs run without their types checked too. */
+export function checkAssigner(place: StreamPlace<unknown>, given: unknown): void {
+  const { kind } = (given ?? {}) as { readonly kind?: unknown };
+  if (typeof kind === "string") return;
+  refuse(
+    `${callAfter(place, "window(…)")} is given ${show(given)} instead of a window; ` +
+      'use tumbling("1h"), sliding("1h", "10m"), session("30m") or global().',
+    { given: show(given) },
+  );
 }

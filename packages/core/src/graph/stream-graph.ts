@@ -30,6 +30,7 @@ export type OperatorKind =
   | "window"
   | "coProcess"
   | "keyedCoProcess"
+  | "windowJoin"
   | "sink";
 
 /** How records choose a channel. */

@@ -23,6 +23,8 @@ import type { UserCall } from "./user-function.ts";
 export interface WindowLogicOptions {
   readonly plan: WindowPlan;
   readonly lateTag: string | undefined;
+  /** What the user's function is called in messages. */
+  readonly what: "window" | "join" | "coGroup";
 }
 
 /** See the file header. */
@@ -37,7 +39,7 @@ export class WindowLogic implements KeyedLogic {
   constructor(context: OperatorContext, backend: KeyedBackend, options: WindowLogicOptions) {
     this.backend = backend;
     const { uid, subtaskIndex } = context;
-    this.#place = { uid, subtaskIndex, what: "window" };
+    this.#place = { uid, subtaskIndex, what: options.what };
     const results = new RecordCollector(context.output);
     const late =
       options.lateTag === undefined
@@ -59,8 +61,8 @@ export class WindowLogic implements KeyedLogic {
     this.#operator.restored(watermark);
   }
 
-  processKeyed(batch: Batch, keys: KeyColumn): void {
-    callUser(this.#place, () => this.#operator.processBatch(batch, keys));
+  processKeyed(batch: Batch, keys: KeyColumn, input: number): void {
+    callUser(this.#place, () => this.#operator.processBatch(batch, keys, input));
     this.#flush();
   }
 

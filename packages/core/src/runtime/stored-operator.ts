@@ -100,6 +100,7 @@ export function stateHolder(kind: string): string {
     case "source":
     case "sink":
     case "window":
+    case "windowJoin":
       return kind;
     case "aggregate":
     case "reduce":

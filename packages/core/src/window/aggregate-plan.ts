@@ -10,6 +10,8 @@
  *     schema.
  * I2. The order of outputs is that of the spec, in results too.
  * I3. Two aggregates over the same input read it once per record.
+ * I4. An operator over two streams has one accumulator for both: each output is fed by the records
+ *     of one of them.
  */
 import { oxbowError } from "../errors.ts";
 import { t } from "../types/t.ts";
@@ -27,6 +29,8 @@ import type {
 /** One aggregate of a plan, with the place of its columns and children in the whole. */
 export interface PlannedOutput {
   readonly name: string;
+  /** Which of the operator's streams it is fed by: 0, or 1 for the second of two. */
+  readonly stream: number;
   /** Which aggregate it is, in a word: `avg`. What an accumulator means hangs on it. */
   readonly aggregate: string;
   readonly part: AggregatePart;
@@ -40,6 +44,8 @@ export interface PlannedOutput {
 export interface PlannedInput {
   readonly input: AggregateInput;
   readonly kind: AggregatePart["inputKind"];
+  /** As in `PlannedOutput`. */
+  readonly stream: number;
 }
 
 /** See the file header. Frozen. */
@@ -81,17 +87,40 @@ export function aggregatePlan(
     const message = `Operator "${uid}": ${names.length} aggregates; give 1 to ${MAX_OUTPUTS}.`;
     throw oxbowError("AGGREGATE_INVALID", message, { uid });
   }
+  const given = names.map((name) => ({ name, declared: named[name], stream: 0, recordType }));
+  return planOf(uid, given, isSingle);
+}
+
+/** An aggregate as it is given to an operator. */
+export interface StreamAggregate {
+  readonly name: string;
+  readonly declared: Aggregate<never, unknown>;
+  /** As in `PlannedOutput`. */
+  readonly stream: number;
+  /** Of the records of that stream. */
+  readonly recordType: Type<unknown> | undefined;
+}
+
+/** Compiles aggregates over several streams. Errors: what the aggregates refuse. */
+export function streamsAggregatePlan(
+  uid: string,
+  given: readonly StreamAggregate[],
+): AggregatePlan {
+  return planOf(uid, given, false);
+}
+
+function planOf(uid: string, given: readonly StreamAggregate[], isSingle: boolean): AggregatePlan {
   const columns: AccumulatorColumn[] = [];
   const children: AccumulatorChild[] = [];
   const inputs: PlannedInput[] = [];
-  const outputs = names.map((name): PlannedOutput => {
+  const outputs = given.map(({ name, declared, stream, recordType }): PlannedOutput => {
     const where = `Operator "${uid}", output "${name}"`;
-    const part = partOf(named[name], { where, recordType });
-    const [aggregate] = named[name].description.split("(");
+    const part = partOf(declared, { where, recordType });
+    const [aggregate] = declared.description.split("(");
     const place = { columnStart: columns.length, childStart: children.length };
     columns.push(...part.columns.map((c) => ({ ...c, name: `${name}.${c.name}` })));
     children.push(...part.children.map((c) => ({ ...c, name: `${name}.${c.name}` })));
-    return { name, aggregate, part, ...place, inputIndex: addInput(inputs, part) };
+    return { name, stream, aggregate, part, ...place, inputIndex: addInput(inputs, part, stream) };
   });
   const parts = outputs.map((output) => output.part);
   return Object.freeze({
@@ -104,7 +133,7 @@ export function aggregatePlan(
     canMerge: parts.every((part) => part.canMerge),
     isMergeExact: parts.every((part) => part.canMerge && part.isMergeExact),
     resultType: resultTypeOf(outputs, isSingle),
-    description: names.map((name) => `${name}: ${named[name].description}`).join(", "),
+    description: given.map((each) => `${each.name}: ${each.declared.description}`).join(", "),
   });
 }
 
@@ -125,14 +154,15 @@ function partOf(
   return declared.compile(context);
 }
 
-function addInput(inputs: PlannedInput[], part: AggregatePart): number {
+function addInput(inputs: PlannedInput[], part: AggregatePart, stream: number): number {
   if (part.input.kind === "none") return -1;
-  const added = { input: part.input, kind: part.inputKind };
+  const added = { input: part.input, kind: part.inputKind, stream };
   const index = inputs.findIndex((known) => sameInput(known, added));
   return index >= 0 ? index : inputs.push(added) - 1;
 }
 
 function sameInput(a: PlannedInput, b: PlannedInput): boolean {
+  if (a.stream !== b.stream) return false;
   if (a.kind !== b.kind || a.input.kind !== b.input.kind) return false;
   if (a.input.kind === "field" && b.input.kind === "field") return a.input.field === b.input.field;
   if (a.input.kind === "function" && b.input.kind === "function") return a.input.of === b.input.of;

@@ -30,21 +30,27 @@ export function planBindings(plan: AggregatePlan): PlanBindings {
   };
 }
 
-/**
- * Statements that fold one record into `accumulator`. `columns` says which inputs are read from
- * columns (`c0[i]`, presence `p0[i]`); all others come from the identifier `record`.
- */
+/** The records that a text is about. */
+export interface UpdateForm {
+  /** Which of the operator's streams they are of. */
+  readonly stream: number;
+  /** Which inputs are read from columns (`c0[i]`, presence `p0[i]`). */
+  readonly columns: InputColumns;
+}
+
+/** Statements that fold one record into `accumulator`; no column: the identifier `record`. */
 export function updateSource(
   plan: AggregatePlan,
   accumulator: AccumulatorRef,
-  columns: InputColumns = [],
+  { stream, columns }: UpdateForm = { stream: 0, columns: [] },
 ): string {
   const lines: string[] = [];
   plan.outputs.forEach((output, n) => {
-    if (output.inputIndex >= 0) return;
+    if (output.inputIndex >= 0 || output.stream !== stream) return;
     lines.push(output.part.update(refOf(accumulator, output), "undefined", `b[${n}]`));
   });
   plan.inputs.forEach((input, index) => {
+    if (input.stream !== stream) return;
     const updates = plan.outputs.flatMap((output, n) =>
       output.inputIndex === index
         ? [output.part.update(refOf(accumulator, output), `v${index}`, `b[${n}]`)]

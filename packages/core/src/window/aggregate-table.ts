@@ -123,16 +123,18 @@ export class TableAggregates {
     this.reset = reset;
   }
 
-  /** Brings a batch into the form that loops read. */
-  prepare(batch: Batch): PreparedBatch {
+  /** Brings a batch of one of the operator's streams into the form that loops read. */
+  prepare(batch: Batch, stream = 0): PreparedBatch {
     const { inputs } = this.plan;
-    const columns = inputs.map(({ input }) =>
-      input.kind === "field" ? batch.column(input.field) : undefined,
+    const columns = inputs.map(({ input, stream: own }) =>
+      input.kind === "field" && own === stream ? batch.column(input.field) : undefined,
     );
     // An absent column of a columnar batch means that no record has the field: records say so too.
-    const needsRecords = columns.some((column) => column === undefined);
-    const form = formOf(columns);
-    const update = (): string => updateSource(this.plan, this.#own, columns);
+    const needsRecords = columns.some((column, n) => {
+      return column === undefined && inputs[n].stream === stream;
+    });
+    const form = `${stream} ${formOf(columns)}`;
+    const update = (): string => updateSource(this.plan, this.#own, { stream, columns });
     const input: LoopInput = {
       c: columns.map((column) => column && columnValues(column)),
       p: columns.map((column) => column?.presence),

@@ -89,7 +89,7 @@ export class PaneWindows implements WindowOperator {
     this.#findNextDue();
   }
 
-  processBatch(batch: Batch, keys: KeyColumn): void {
+  processBatch(batch: Batch, keys: KeyColumn, input: number): void {
     assert(!this.isFiring, "no batch comes while windows fire");
     const grouping = this.#grouping;
     if (this.#isEvent) {
@@ -98,7 +98,7 @@ export class PaneWindows implements WindowOperator {
     } else {
       grouping.groupAll(this.#context.now(), batch.count);
     }
-    const prepared = this.#aggregates.prepare(batch);
+    const prepared = this.#aggregates.prepare(batch, input);
     for (let at = 0; at < grouping.groups.count; at++) {
       this.#addGroup(grouping.groups.at(at), { prepared, keys, count: batch.count });
     }

@@ -115,11 +115,11 @@ export class SessionWindows implements WindowOperator {
     this.#targetWatermark = watermark;
   }
 
-  processBatch(batch: Batch, keys: KeyColumn): void {
+  processBatch(batch: Batch, keys: KeyColumn, input: number): void {
     assert(!this.isFiring, "no batch comes while windows fire");
     assert(!this.#isEvent || batch.timestamps !== undefined, "records have timestamps");
     this.#seeWatermark(this.#watermark);
-    const prepared = this.#aggregates.prepare(batch);
+    const prepared = this.#aggregates.prepare(batch, input);
     const now = this.#context.now();
     const isLookedAt = this.#triggers !== undefined || this.#assigner.gapOf !== undefined;
     const records = isLookedAt ? batch.records() : undefined;

@@ -92,12 +92,12 @@ export class SharedWindows implements WindowOperator {
     this.#findNextDue();
   }
 
-  processBatch(batch: Batch, keys: KeyColumn): void {
+  processBatch(batch: Batch, keys: KeyColumn, input: number): void {
     assert(!this.isFiring, "no batch comes while windows fire");
     assert(batch.timestamps !== undefined, "event-time windows get records with timestamps");
     const grouping = this.#grouping;
     grouping.group(batch.timestamps, batch.count, this.#time);
-    const prepared = this.#aggregates.prepare(batch);
+    const prepared = this.#aggregates.prepare(batch, input);
     const late: LateRecord[] = [];
     for (let at = 0; at < grouping.groups.count; at++) {
       const group = grouping.groups.at(at);

@@ -121,13 +121,13 @@ export class TriggerWindows implements WindowOperator {
     });
   }
 
-  processBatch(batch: Batch, keys: KeyColumn): void {
+  processBatch(batch: Batch, keys: KeyColumn, input: number): void {
     assert(!this.isFiring, "no batch comes while windows fire");
     this.#seeWatermark(this.#watermark);
     const groups = this.#group(batch);
     const needsRecords = this.#trigger.kind === "custom" || this.#trigger.kind === "purging";
     const of: GroupBatch = {
-      prepared: this.#aggregates.prepare(batch),
+      prepared: this.#aggregates.prepare(batch, input),
       keys,
       records: needsRecords ? batch.records() : undefined,
       timestamps: batch.timestamps,

@@ -102,7 +102,7 @@ export class WindowHarness {
   processBatch(batch: Batch): void {
     const keys = this.#keys.extract(batch);
     this.#backend.prepare(keys);
-    this.#operator.processBatch(batch, keys);
+    this.#operator.processBatch(batch, keys, 0);
     this.#backend.upkeep(16);
   }
 

@@ -45,8 +45,8 @@ export interface WindowOperator {
    * Derives what is not in tables; `watermark` is the one of the snapshot, `NO_WATERMARK` without.
    */
   restored(watermark: number): void;
-  /** Takes records; for event time every one has a timestamp. */
-  processBatch(batch: Batch, keys: KeyColumn): void;
+  /** Takes records of one of the operator's inputs; for event time every one has a timestamp. */
+  processBatch(batch: Batch, keys: KeyColumn, input: number): void;
   /** Event time moves; one that is not higher than the current is ignored. */
   advanceWatermark(watermark: number): void;
   /** The clock was read: processing time is `now`. */

@@ -75,9 +75,17 @@ export interface WindowPlan {
 
 /** Checks the settings. Errors: `WINDOW_INVALID`, `AGGREGATE_INVALID`, `DURATION_INVALID`. */
 export function windowPlan<T, K, V, R>(settings: WindowSettings<T, K, V, R>): WindowPlan {
-  const { uid, assigner, recordType, result } = settings;
+  const { uid, aggregate, recordType } = settings;
+  return planWith(settings, aggregatePlan(aggregate, { uid, recordType }));
+}
+
+/** Likewise, with aggregates that are planned already; of several streams too. */
+export function planWith<T, K, V, R>(
+  settings: Omit<WindowSettings<T, K, V, R>, "aggregate" | "recordType">,
+  aggregates: AggregatePlan,
+): WindowPlan {
+  const { uid, assigner, result } = settings;
   const trigger = settings.trigger ?? defaultTrigger(assigner);
-  const aggregates = aggregatePlan(settings.aggregate, { uid, recordType });
   const allowedLatenessMs = latenessOf(settings);
   const isDefault = trigger.kind === (assigner.time === "event" ? "event-time" : "processing-time");
   if (result === undefined) checkNames(uid, aggregates);
