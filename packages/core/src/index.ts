@@ -10,6 +10,7 @@ export type { KeyedAggregate, KeyedStream, KeyField, ReduceFunction } from "./ap
 export type { WindowResult, WindowedStream } from "./api/windowed-stream.ts";
 export type { ConnectedKeyedStreams, ConnectedStreams } from "./api/connected-streams.ts";
 export type { ConnectedWindowedStreams } from "./api/connected-windowed-streams.ts";
+export type { IntervalJoinedStreams, IntervalJoinOptions } from "./api/interval-joined-streams.ts";
 export { emits } from "./api/stream-base.ts";
 export type { OperatorOptions } from "./api/stream-base.ts";
 
@@ -36,6 +37,7 @@ export type {
 export { operatorListState, unionListState } from "./state/operator-state.ts";
 export type { OperatorListState } from "./state/operator-state.ts";
 
+export type { IntervalJoinFunction, IntervalJoinInfo } from "./operators/interval-join-logic.ts";
 export { sideOutput } from "./operators/process-function.ts";
 export type {
   CoProcessFunction,

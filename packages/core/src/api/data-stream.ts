@@ -39,6 +39,7 @@ const KINDS_WITH_SIDE_OUTPUTS: ReadonlySet<OperatorKind> = new Set([
   "coProcess",
   "keyedCoProcess",
   "window",
+  "intervalJoin",
 ]);
 
 /** See the file header. */
@@ -273,7 +274,8 @@ export class DataStream<out T> {
     if (!KINDS_WITH_SIDE_OUTPUTS.has(kind)) {
       refuse(
         `sideOutput("${tag.name}"): "${uid}" is a ${kind}, which emits into no side output. ` +
-          `Call it on the stream that process(…) or a window with lateOutput(…) gives.`,
+          "Call it on the stream that process(…), a window with lateOutput(…) or an interval " +
+          "join with lateLeft or lateRight gives.",
         { tag: tag.name, uid, kind },
       );
     }

@@ -17,6 +17,8 @@ import type { WindowAssigner } from "../window/assigner.ts";
 import { ConnectedKeyedStreams } from "./connected-streams.ts";
 import { DataStream } from "./data-stream.ts";
 import { describeKeyedStates, describePlan } from "./state-descriptions.ts";
+import { IntervalJoinedStreams } from "./interval-joined-streams.ts";
+import type { IntervalJoinOptions } from "./interval-joined-streams.ts";
 import { keyedPair } from "./keyed-pair.ts";
 import { checkFunction, draftNode, edgesFrom } from "./stream-base.ts";
 import type { OperatorOptions, StreamPlace } from "./stream-base.ts";
@@ -155,6 +157,27 @@ export class KeyedStream<out T, out K> {
    */
   connect<B>(other: KeyedStream<B, K>): ConnectedKeyedStreams<T, B, K> {
     return new ConnectedKeyedStreams<T, B, K>(keyedPair(this, other, "connect"));
+  }
+
+  /**
+   * Joins each record with those of another keyed stream that have its key and lie within an
+   * interval of its time: `timestamp + lower` to `timestamp + upper`. Event time only. Both streams
+   * have keys of one type.
+   *
+   * @example
+   * const late = sideOutput<Order>("late");
+   * const paid = orders
+   *   .keyBy("id")
+   *   .intervalJoin(payments.keyBy("order"), { lower: "-5m", upper: "1h", lateLeft: late })
+   *   .process("paid", (order, payment, _info, emit) => emit(order.amount - payment.paid));
+   * paid.sideOutput(late).sink("late", discard());
+   */
+  intervalJoin<B>(
+    other: KeyedStream<B, K>,
+    options: IntervalJoinOptions<T, B>,
+  ): IntervalJoinedStreams<T, B, K> {
+    const pair = keyedPair(this, other, "intervalJoin");
+    return new IntervalJoinedStreams<T, B, K>(pair, options);
   }
 
   #aggregate<R>(

@@ -93,6 +93,11 @@ export function describeWindowPlan(plan: WindowPlan): StateDescription[] {
   ];
 }
 
+/** The records that one side of an interval join keeps. */
+export function describeRecords(name: string, type: Type<unknown> | undefined): StateDescription {
+  return describePart(name, "interval-list", type ?? t.any);
+}
+
 function describeOutput(
   plan: AggregatePlan,
   { aggregate, part, columnStart, childStart }: PlannedOutput,

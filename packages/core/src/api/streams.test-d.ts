@@ -265,6 +265,28 @@ byOrigin.connect(weather.keyBy("airport")).window(byWind);
 // @ts-expect-error without a uid
 hourly.join(() => undefined);
 
+// Interval joins: the function sees both records and their times; tags are those of their streams.
+const lateReports = sideOutput<{ airport: string; wind: number }>("late-reports");
+const near = byOrigin
+  .intervalJoin(weather.keyBy("airport"), { lower: "-1h", upper: 0, lateRight: lateReports })
+  .process(
+    "near",
+    (flight, report, { key, leftTimestamp }, emit) => {
+      expect<Equal<typeof flight, Flight>>();
+      expect<Equal<typeof report, { airport: string; wind: number }>>();
+      expect<Equal<typeof key, string>>();
+      emit(report.wind + leftTimestamp);
+    },
+    emits<number>(),
+  );
+expect<Equal<RecordOf<typeof near>, number>>();
+// @ts-expect-error weather reports are the right stream
+byOrigin.intervalJoin(weather.keyBy("airport"), { lower: 0, upper: 1, lateLeft: lateReports });
+// @ts-expect-error keys of one type are not those of another
+byOrigin.intervalJoin(weather.keyBy("wind"), { lower: 0, upper: 1 });
+// @ts-expect-error an interval has two ends
+byOrigin.intervalJoin(weather.keyBy("airport"), { lower: 0 });
+
 flights.connect(weather).process("both", {
   processFirst: (flight) => expect<Equal<typeof flight, Flight>>(),
   processSecond: (report) => expect<Equal<typeof report, { airport: string; wind: number }>>(),

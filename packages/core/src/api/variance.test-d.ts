@@ -1,6 +1,14 @@
 // Compiled, never run. Streams can be handed to whoever takes streams of a wider type, as arrays
 // can; sinks the other way round.
-import type { DataStream, KeyedStream, Sink, SourceStream, WindowedStream } from "../index.ts";
+import type {
+  ConnectedWindowedStreams,
+  DataStream,
+  IntervalJoinedStreams,
+  KeyedStream,
+  Sink,
+  SourceStream,
+  WindowedStream,
+} from "../index.ts";
 
 interface Reading {
   readonly sensor: string;
@@ -12,6 +20,8 @@ declare const streams: {
   readonly source: SourceStream<Reading>;
   readonly keyed: KeyedStream<Reading, string>;
   readonly windowed: WindowedStream<Reading, string>;
+  readonly connected: ConnectedWindowedStreams<Reading, Reading, string>;
+  readonly near: IntervalJoinedStreams<Reading, Reading, string>;
   readonly sinkOfAll: Sink<unknown>;
   readonly sinkOfReadings: Sink<Reading>;
   readonly unknown: DataStream<unknown>;
@@ -22,6 +32,8 @@ export const data: DataStream<unknown> = streams.data;
 export const withTime: DataStream<{ readonly at: number }> = streams.source;
 export const keyed: KeyedStream<unknown, unknown> = streams.keyed;
 export const windowed: WindowedStream<object, unknown> = streams.windowed;
+export const connected: ConnectedWindowedStreams<object, unknown, unknown> = streams.connected;
+export const near: IntervalJoinedStreams<object, unknown, unknown> = streams.near;
 export const sink: Sink<Reading> = streams.sinkOfAll;
 
 // @ts-expect-error a stream of anything is no stream of readings

@@ -31,6 +31,7 @@ export type OperatorKind =
   | "coProcess"
   | "keyedCoProcess"
   | "windowJoin"
+  | "intervalJoin"
   | "sink";
 
 /** How records choose a channel. */
@@ -48,7 +49,7 @@ export type PartitionerSpec = Partitioner | { readonly kind: "auto" };
 export interface StoredState {
   /**
    * value, list, map, reducing, aggregating; aggregating-list, -set (of running aggregates);
-   * windows, window, window-list, -set, -trigger; operator-list, operator-union.
+   * windows, window, window-list, -set, -trigger; interval-list; operator-list, operator-union.
    */
   readonly kind: string;
   /** Versioned schema description (`types/schema.ts`), plain JSON. Of maps with their keys. */

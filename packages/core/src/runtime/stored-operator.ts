@@ -101,6 +101,7 @@ export function stateHolder(kind: string): string {
     case "sink":
     case "window":
     case "windowJoin":
+    case "intervalJoin":
       return kind;
     case "aggregate":
     case "reduce":
