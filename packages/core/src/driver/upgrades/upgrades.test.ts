@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { JOIN_CHANGES } from "./joins.fixture.ts";
 import { CONNECTORS, OPERATORS, SCALE } from "./operators.fixture.ts";
 import { STATES, TYPE_CHANGES } from "./states.fixture.ts";
 import { tryUpgrade } from "./upgrade.fixture.ts";
@@ -17,6 +18,7 @@ const GROUPS = {
   Types: TYPE_CHANGES,
   Windows: WINDOW_CHANGES,
   Aggregates: AGGREGATE_CHANGES,
+  Joins: JOIN_CHANGES,
 };
 
 for (const [group, upgrades] of Object.entries(GROUPS)) {
