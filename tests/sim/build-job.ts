@@ -15,6 +15,7 @@ import { t } from "../../packages/core/src/types/t.ts";
 import * as functions from "./functions.ts";
 import { sumOf } from "./job-aggregates.ts";
 import type { JobHooks, Records } from "./job-hooks.ts";
+import { buildIntervalJoin, buildWindowJoin } from "./job-joins.ts";
 import { buildProcess } from "./job-processes.ts";
 import { buildWindow } from "./job-windows.ts";
 import { jobUid } from "./scenario.ts";
@@ -77,6 +78,11 @@ class NodeBuilder {
     if (operator.kind === "split" || operator.kind === "totals") {
       streams.set(`${uid}:side`, stream.sideOutput(sideOutput<SimRecord>("side")));
     }
+    if (operator.kind === "intervalJoin" && operator.hasLateOutputs) {
+      for (const tag of ["late", "late-right"]) {
+        streams.set(`${uid}:${tag}`, stream.sideOutput(sideOutput<SimRecord>(tag)));
+      }
+    }
     if (operator.kind === "window" && operator.hasLateOutput) {
       streams.set(`${uid}:late`, stream.sideOutput(sideOutput<SimRecord>("late")));
     }
@@ -127,10 +133,19 @@ class NodeBuilder {
       case "countWindow":
         return buildWindow(this.#keyed(0), { node, operator });
       case "join": {
-        const [left, right] = [0, 1].map((index) =>
-          this.#input(index).keyBy(functions.joinKey, t.string),
-        );
-        return buildProcess({ kind: "join", left: left, right: right }, { node, hooks });
+        const [left, right] = this.#joinKeyed();
+        return buildProcess({ kind: "join", left, right }, { node, hooks });
+      }
+      case "windowJoin": {
+        if (operator.form === "coGroup") {
+          return buildWindowJoin(this.#keyed(0), this.#keyed(1), { node, operator });
+        }
+        const [left, right] = this.#joinKeyed();
+        return buildWindowJoin(left, right, { node, operator });
+      }
+      case "intervalJoin": {
+        const [left, right] = this.#joinKeyed();
+        return buildIntervalJoin(left, right, { node, operator });
       }
       case "merge":
         return buildProcess(
@@ -197,6 +212,12 @@ class NodeBuilder {
       case "broadcast":
         return stream.broadcast();
     }
+  }
+
+  #joinKeyed(): readonly [KeyedStream<SimRecord, string>, KeyedStream<SimRecord, string>] {
+    const keyed = (index: number): KeyedStream<SimRecord, string> =>
+      this.#input(index).keyBy(functions.joinKey, t.string);
+    return [keyed(0), keyed(1)];
   }
 
   #keyed(index: number): KeyedStream<SimRecord, SimRecord["key"]> {

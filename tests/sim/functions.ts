@@ -46,9 +46,32 @@ export function joinKey(record: SimRecord): string {
 
 type Part = Pick<SimRecord, "id" | "value" | "at">;
 
-export function pairOf(key: SimRecord["key"], left: Part, right: Part): SimRecord {
-  const at = Math.max(left.at, right.at);
-  return { id: `${left.id}&${right.id}`, key, value: left.value + right.value, n: 1, at };
+/** `window`: where the two met, if it was in one. */
+export function pairOf(
+  key: SimRecord["key"],
+  left: Part,
+  right: Part,
+  window?: { readonly start: number; readonly end: number },
+): SimRecord {
+  const at = window === undefined ? Math.max(left.at, right.at) : window.end - 1;
+  const where = window === undefined ? "" : `@${window.start}`;
+  const value = left.value + right.value;
+  return { id: `${left.id}&${right.id}${where}`, key, value, n: 1, at };
+}
+
+/** What all records of a key and window of two streams come to. */
+export function coGroupResult(
+  from: { readonly uid: string; readonly key: SimRecord["key"] },
+  group: {
+    readonly lefts: readonly Pick<SimRecord, "id">[];
+    readonly rights: readonly Pick<SimRecord, "id">[];
+    readonly window: { readonly start: number; readonly end: number };
+  },
+): SimRecord {
+  const [lefts, rights] = [group.lefts, group.rights].map((side) => side.map(({ id }) => id));
+  const { start, end } = group.window;
+  const value = digest([...lefts.sort(), "/", ...rights.sort()]);
+  return result(from, value, { at: end - 1, name: `${start}-${end}` });
 }
 
 /** Commutative and associative. */

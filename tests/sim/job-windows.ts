@@ -106,7 +106,8 @@ function buildCountWindow(
     );
 }
 
-function assignerOf(window: WindowSpec): WindowAssigner<SimRecord> {
+/** The engine's windows. */
+export function assignerOf(window: WindowSpec): WindowAssigner<SimRecord> {
   switch (window.kind) {
     case "tumbling":
       return tumbling(window.sizeMs, { offset: window.offsetMs });

@@ -3,7 +3,8 @@
  * by then, which the sinks of the sources themselves show.
  */
 import type { Contents } from "./contents.ts";
-import { differences, judge } from "./judge.ts";
+import { differences } from "./differences.ts";
+import { judge } from "./judge.ts";
 import { sinkOf } from "./stream-sinks.ts";
 import { evaluate } from "./reference.ts";
 import type { Missed } from "./reference.ts";

@@ -2,7 +2,8 @@
 import type { Checkers } from "./checkers.ts";
 import type { Contents, ContentsReader } from "./contents.ts";
 import { pendingFilesOf } from "./disk-view.ts";
-import { differences, judge } from "./judge.ts";
+import { differences } from "./differences.ts";
+import { judge } from "./judge.ts";
 import { judgeDrained } from "./judge-drained.ts";
 import { nodesOfRun } from "./operator-changes.ts";
 import type { RunStart } from "./next-run.ts";

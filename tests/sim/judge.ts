@@ -4,6 +4,8 @@
  * order.
  */
 import type { Contents } from "./contents.ts";
+import { differences } from "./differences.ts";
+import { judgeLateJoin } from "./judge-late-join.ts";
 import { judgeLateWindow } from "./judge-late-window.ts";
 import { groups } from "./reference.ts";
 import type { Expected } from "./reference.ts";
@@ -33,12 +35,20 @@ function judgeSink({ scenario, expected, committed, sink }: SinkCase): string[] 
   const ref: StreamRef = sink.inputs[0].streams[0];
   const node = scenario.nodes.find(({ uid }) => uid === ref.uid)!;
   const found = committed.get(sink.uid) ?? [];
-  const [input = []] = expected.inputs.get(node.uid) ?? [];
+  const inputs = expected.inputs.get(node.uid) ?? [];
+  const [input = []] = inputs;
   const { operator } = node;
   if (operator.kind === "window" && operator.isLate) {
     if (ref.tag === "late") return [];
     const late = committed.get(`sink-${node.uid}-late`) ?? [];
     return judgeLateWindow(operator, input, { found, late, mayRepeat: isRescaled(scenario) });
+  }
+  if (operator.kind === "intervalJoin" && operator.isLate) {
+    if (ref.tag !== "main") return [];
+    const late = ["late", "late-right"].map((tag) => {
+      return committed.get(`sink-${node.uid}-${tag}`) ?? [];
+    });
+    return judgeLateJoin(operator, inputs, { found, late, mayMiss: isRescaled(scenario) });
   }
   switch (operator.kind) {
     case "running":
@@ -60,31 +70,6 @@ function judgeSink({ scenario, expected, committed, sink }: SinkCase): string[] 
 /** Whether subtasks may go on with other watermarks and ends than those that had their state. */
 function isRescaled({ runs }: Scenario): boolean {
   return runs.some(({ rescaling }) => rescaling !== "never");
-}
-
-/** What is missing, and what is there too often. */
-export function differences(expected: readonly unknown[], found: readonly unknown[]): string[] {
-  const counts = new Map<string, number>();
-  for (const record of expected) add(counts, canonical(record), 1);
-  for (const record of found) add(counts, canonical(record), -1);
-  const wrong = [...counts].filter(([, count]) => count !== 0);
-  return wrong.map(([text, count]) =>
-    count > 0 ? `missing ${count} x ${text}` : `${-count} x too much ${text}`,
-  );
-}
-
-function add(counts: Map<string, number>, text: string, by: number): void {
-  counts.set(text, (counts.get(text) ?? 0) + by);
-}
-
-/** Text that is equal for equal records, whatever the order of their properties. */
-function canonical(record: unknown): string {
-  if (typeof record !== "object" || record === null || Array.isArray(record)) {
-    return JSON.stringify(record);
-  }
-  return JSON.stringify(
-    Object.entries(record).toSorted(([left], [right]) => (left < right ? -1 : 1)),
-  );
 }
 
 interface Running {

@@ -3,6 +3,7 @@
  * outside, by replacing methods. The simulator must find each (`planted-bugs.test.ts`); what it
  * cannot find, it does not test.
  */
+import { IntervalBuffer } from "../../packages/core/src/operators/interval-buffer.ts";
 import { SourceCoordinator } from "../../packages/core/src/runtime/source-coordinator.ts";
 import { WorkerHost } from "../../packages/core/src/runtime/worker-host.ts";
 import { CheckpointStore } from "../../packages/core/src/snapshot/checkpoint-store.ts";
@@ -64,6 +65,19 @@ const CHECKPOINT_PLANTS: readonly Plant[] = [
               for (const copySet of table.copySets) empty(copySet);
             }
             drop.call(this, namespace);
+          },
+      ),
+  },
+  {
+    name: "the state of an interval join: records go although others may still meet them",
+    needs: ({ nodes }) => nodes.some(({ operator }) => operator.kind === "intervalJoin"),
+    install: () =>
+      replace(
+        IntervalBuffer.prototype,
+        "dropBefore",
+        (dropBefore) =>
+          function (time) {
+            dropBefore.call(this, time + 100);
           },
       ),
   },

@@ -43,8 +43,10 @@ export function evaluate(scenario: Scenario, missed: Missed = new Map()): Expect
     if (main !== undefined) streams.set(`${node.uid}:main`, main);
     if (side !== undefined) streams.set(`${node.uid}:side`, side);
     // Where nothing can be late, the late output is there and empty.
-    if (node.operator.kind === "window" && !node.operator.isLate)
-      streams.set(`${node.uid}:late`, []);
+    const { kind } = node.operator;
+    if ((kind === "window" || kind === "intervalJoin") && !node.operator.isLate) {
+      for (const tag of ["late", "late-right"]) streams.set(`${node.uid}:${tag}`, []);
+    }
   }
   return { streams, inputs };
 }
@@ -127,6 +129,10 @@ function outputsOf(node: NodeSpec, inputs: readonly (readonly SimRecord[])[]): O
       };
     case "join":
       return { main: pairsOf(first, second) };
+    case "windowJoin":
+      return { main: windowJoinOf(operator, uid, [first, second]) };
+    case "intervalJoin":
+      return { main: operator.isLate ? undefined : intervalPairs(operator, first, second) };
     case "window":
       return { main: operator.isLate ? undefined : windowsOf(operator, uid, first) };
     case "countWindow":
@@ -184,6 +190,41 @@ function pairsOf(left: readonly SimRecord[], right: readonly SimRecord[]): SimRe
   );
 }
 
+/** Every pair of records of which neither was late. */
+export function intervalPairs(
+  { lowerMs, upperMs }: Pick<Of<"intervalJoin">, "lowerMs" | "upperMs">,
+  left: readonly SimRecord[],
+  right: readonly SimRecord[],
+): SimRecord[] {
+  const byKey = groups(right, functions.joinKey);
+  return left.flatMap((record) =>
+    (byKey.get(functions.joinKey(record)) ?? [])
+      .filter(({ at }) => record.at + lowerMs <= at && at <= record.at + upperMs)
+      .map((other) => functions.pairOf(record.key, record, other)),
+  );
+}
+
+function windowJoinOf(
+  { window, form }: Of<"windowJoin">,
+  uid: string,
+  sides: readonly [readonly SimRecord[], readonly SimRecord[]],
+): SimRecord[] {
+  const all = sides.flatMap((records, side) => records.map((record) => ({ ...record, side })));
+  const keyOf = (record: SimRecord): string | number =>
+    form === "join" ? functions.joinKey(record) : record.key;
+  return [...groups(all, keyOf)].flatMap(([key, own]) =>
+    windowed(window, own).flatMap((each) => {
+      const [lefts, rights] = [0, 1].map((side) => each.contents.filter((of) => of.side === side));
+      if (form === "coGroup") {
+        return [functions.coGroupResult({ uid, key }, { lefts, rights, window: each })];
+      }
+      return lefts.flatMap((left) =>
+        rights.map((right) => functions.pairOf(left.key, left, right, each)),
+      );
+    }),
+  );
+}
+
 function countWindowsOf(
   { count, isPurging }: Of<"countWindow">,
   uid: string,
@@ -207,14 +248,14 @@ function windowsOf(operator: Of<"window">, uid: string, all: readonly SimRecord[
   );
 }
 
-interface Windowed {
+interface Windowed<T> {
   readonly start: number;
   readonly end: number;
-  readonly contents: readonly SimRecord[];
+  readonly contents: readonly T[];
 }
 
 /** The windows of one key with what is in them, if nothing is late. */
-function windowed(window: WindowSpec, records: readonly SimRecord[]): Windowed[] {
+function windowed<T extends SimRecord>(window: WindowSpec, records: readonly T[]): Windowed<T>[] {
   if (window.kind === "session") return sessionsOf(window.gapMs, records);
   const starts = new Set(records.flatMap(({ at }) => startsOf(window, at)));
   const size = window.sizeMs;
@@ -242,8 +283,8 @@ export function startsOf(window: Exclude<WindowSpec, { kind: "session" }>, at: n
  * Sessions touch if the next record comes exactly at the gap's end: then they are one, as in
  * Flink.
  */
-function sessionsOf(gapMs: number, records: readonly SimRecord[]): Windowed[] {
-  const sessions: { start: number; end: number; contents: SimRecord[] }[] = [];
+function sessionsOf<T extends SimRecord>(gapMs: number, records: readonly T[]): Windowed<T>[] {
+  const sessions: { start: number; end: number; contents: T[] }[] = [];
   for (const record of records.toSorted((left, right) => left.at - right.at)) {
     const last = sessions.at(-1);
     if (last === undefined || record.at > last.end) {

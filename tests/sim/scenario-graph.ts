@@ -61,13 +61,19 @@ const OPERATORS: readonly OperatorSpec["kind"][] = [
   "countWindow",
 ];
 
+/** Joins in windows and intervals. */
+const JOINS: readonly OperatorSpec["kind"][] = ["windowJoin", "intervalJoin"];
+
+/** Most streams cannot be joined with most others. */
+const JOIN_TRIES = 8;
+
 /** Draws a graph; upstream nodes come first. */
 export function makeGraph(random: Random): NodeSpec[] {
   return new GraphMaker(random).make();
 }
 
 class GraphMaker {
-  readonly #random: Random;
+  #random: Random;
   readonly #nodes: NodeSpec[] = [];
   readonly #streams: StreamState[] = [];
   readonly #keyKind: "string" | "number";
@@ -84,11 +90,26 @@ class GraphMaker {
     const sourcesCount = 1 + random.int(3);
     for (let index = 0; index < sourcesCount; index++) this.#addSource(`source${index}`);
     const operatorsCount = 2 + random.int(6);
-    for (let index = 0; index < operatorsCount; index++) this.#addOperator(index);
+    for (let index = 0; index < operatorsCount; index++) {
+      this.#addOperator(pick(random, OPERATORS), index);
+    }
     for (const stream of [...this.#streams]) {
       if (stream.takersCount === 0 || oneIn(random, 8)) this.#addSink(stream);
     }
+    this.#addJoins(operatorsCount);
     return this.#nodes;
+  }
+
+  /** Last, and with chance of their own: the rest of a graph does not hang on them. */
+  #addJoins(index: number): void {
+    const random = this.#random.fork("joins");
+    this.#random = random;
+    const nodesMax = this.#nodes.length + pick(random, [0, 0, 1, 2]);
+    const before = this.#streams.length;
+    for (let n = 0; n < JOIN_TRIES && this.#nodes.length < nodesMax; n++) {
+      this.#addOperator(pick(random, JOINS), index + n);
+    }
+    for (const stream of this.#streams.slice(before)) this.#addSink(stream);
   }
 
   #addSource(uid: string): void {
@@ -131,20 +152,20 @@ class GraphMaker {
     );
   }
 
-  #addOperator(index: number): void {
+  #addOperator(kind: OperatorSpec["kind"], index: number): void {
     const random = this.#random;
-    const kind = pick(random, OPERATORS);
     const uid = `${kind}${index}`;
     const first = this.#takeInput(kind);
     if (first === undefined) return;
-    const isTwo = kind === "join" || kind === "merge";
+    const isJoin = kind === "join" || JOINS.includes(kind);
+    const isTwo = isJoin || kind === "merge";
     const second = isTwo ? this.#takeInput(kind) : undefined;
     const inputs = [first, second].filter((input) => input !== undefined);
     if (isTwo && second === undefined) return;
     if (kind === "retime" && isBareSource(first.states)) return;
     const sizes = inputs.map(({ size }) => size);
-    if (kind === "join" && sizes[0] * sizes[1] > JOIN_PAIRS_MAX) return;
-    const size = kind === "join" ? sizes[0] * sizes[1] : sizes.reduce((sum, own) => sum + own);
+    if (isJoin && sizes[0] * sizes[1] > JOIN_PAIRS_MAX) return;
+    const size = isJoin ? sizes[0] * sizes[1] : sizes.reduce((sum, own) => sum + own);
     const regime = weakest(inputs.map(({ regime: own }) => own));
     const isUnique = inputs.every((input) => input.isUnique);
     const mayBeIdle = inputs.some((input) => input.mayBeIdle);
@@ -175,6 +196,10 @@ class GraphMaker {
     const aside = { regime, isUnique, hasSourceTimes, mayBeIdle, origins: inherited, size };
     if (operator.kind === "split" || operator.kind === "totals") {
       this.#give({ uid, tag: "side" }, { ...aside, isFinal: false });
+    }
+    if (operator.kind === "intervalJoin" && operator.hasLateOutputs) {
+      this.#give({ uid, tag: "late" }, { ...aside, isFinal: true });
+      this.#give({ uid, tag: "late-right" }, { ...aside, isFinal: true });
     }
     if (operator.kind === "window" && operator.hasLateOutput) {
       this.#give({ uid, tag: "late" }, { ...aside, isFinal: true });

@@ -64,6 +64,10 @@ export function drawOperator(
       return { kind };
     case "window":
       return drawWindow(random, input);
+    case "windowJoin":
+      return drawWindowJoin(random, input);
+    case "intervalJoin":
+      return drawIntervalJoin(random, input);
     case "countWindow":
       return { kind, count: 1 + random.int(5), isPurging: oneIn(random, 2) };
     case "source":
@@ -76,12 +80,7 @@ function drawWindow(random: Random, input: DrawFacts): OperatorSpec | undefined 
   const { stepMs } = input;
   const isLate = input.regime === "late";
   if (input.regime === "untimed" || (isLate && !input.isUnique)) return undefined;
-  const sizeMs = stepMs * pick(random, [4, 12, 40]);
-  const window = pick<WindowSpec>(random, [
-    { kind: "tumbling", sizeMs, offsetMs: random.int(sizeMs) },
-    { kind: "sliding", sizeMs, slideMs: Math.ceil(sizeMs / (1 + random.int(4))) },
-    { kind: "session", gapMs: 1 + 2 * stepMs * pick(random, [1, 3]) },
-  ]);
+  const window = drawAssigner(random, stepMs);
   if (window.kind === "session" && !isLate && !input.hasSourceTimes) return undefined;
   return {
     kind: "window",
@@ -91,6 +90,33 @@ function drawWindow(random: Random, input: DrawFacts): OperatorSpec | undefined 
     hasLateOutput: isLate || oneIn(random, 3),
     isLate,
   };
+}
+
+function drawAssigner(random: Random, stepMs: number): WindowSpec {
+  const sizeMs = stepMs * pick(random, [4, 12, 40]);
+  return pick<WindowSpec>(random, [
+    { kind: "tumbling", sizeMs, offsetMs: random.int(sizeMs) },
+    { kind: "sliding", sizeMs, slideMs: Math.ceil(sizeMs / (1 + random.int(4))) },
+    { kind: "session", gapMs: 1 + 2 * stepMs * pick(random, [1, 3]) },
+  ]);
+}
+
+function drawWindowJoin(random: Random, input: DrawFacts): OperatorSpec | undefined {
+  const { stepMs, regime, hasSourceTimes } = input;
+  const window = drawAssigner(random, stepMs);
+  if (regime !== "on-time" || (window.kind === "session" && !hasSourceTimes)) return undefined;
+  const form = pick(random, ["join", "coGroup"] as const);
+  return { kind: "windowJoin", window, form, latenessMs: pick(random, [0, stepMs * 5]) };
+}
+
+function drawIntervalJoin(random: Random, input: DrawFacts): OperatorSpec | undefined {
+  const { stepMs, regime, isUnique } = input;
+  const isLate = regime === "late";
+  if (regime === "untimed" || (isLate && !isUnique)) return undefined;
+  const lowerMs = stepMs * pick(random, [-40, -8, 0, 5]);
+  const upperMs = lowerMs + stepMs * pick(random, [0, 3, 12, 80]);
+  const hasLateOutputs = isLate || oneIn(random, 3);
+  return { kind: "intervalJoin", lowerMs, upperMs, hasLateOutputs, isLate };
 }
 
 /** What is known of an operator's main output. */
@@ -109,6 +135,10 @@ export function outcomeOf(
     case "pairs":
     case "countWindow":
       return { regime: "untimed", isUnique: false, isFinal: false, size };
+    case "windowJoin":
+      return { regime: "on-time", isUnique: input.isUnique, isFinal: false, size };
+    case "intervalJoin":
+      return { regime: input.regime, isUnique: input.isUnique, isFinal: operator.isLate, size };
     case "window":
       return { regime: "on-time", isUnique: true, isFinal: operator.isLate, size: size * 2 };
     case "totals":

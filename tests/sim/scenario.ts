@@ -39,7 +39,7 @@ export const LONG_TIMEOUT_MS = 10_000;
 /** Where records come from: an operator's main output, or what it put aside. */
 export interface StreamRef {
   readonly uid: string;
-  readonly tag: "main" | "side" | "late";
+  readonly tag: "main" | "side" | "late" | "late-right";
 }
 
 /** One input of an operator: streams put together. */
@@ -106,6 +106,22 @@ export type OperatorSpec =
       readonly latenessMs: number;
       readonly hasLateOutput: boolean;
       /** Whether records may be late here: then all ids are given out and judged. */
+      readonly isLate: boolean;
+    }
+  /** Pairs of records of a window, or all of both streams. */
+  | {
+      readonly kind: "windowJoin";
+      readonly window: WindowSpec;
+      readonly form: "join" | "coGroup";
+      readonly latenessMs: number;
+    }
+  /** Pairs of records within an interval of each other's time. */
+  | {
+      readonly kind: "intervalJoin";
+      readonly lowerMs: number;
+      readonly upperMs: number;
+      readonly hasLateOutputs: boolean;
+      /** Whether records may be late here. */
       readonly isLate: boolean;
     }
   | { readonly kind: "countWindow"; readonly count: number; readonly isPurging: boolean }

@@ -1,11 +1,14 @@
 /* The simulator itself: it repeats itself, meets every kind of fault, and sees wrong results. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { pairOf } from "./functions.ts";
+import { judgeLateJoin } from "./judge-late-join.ts";
 import { judge } from "./judge.ts";
 import { evaluate } from "./reference.ts";
 import { runScenario } from "./run-scenario.ts";
 import { makeScenario } from "./make-scenario.ts";
 import type { Scenario } from "./scenario.ts";
+import { records } from "./small-scenarios.ts";
 import { addCounts, noCounts } from "./counts.ts";
 
 test("the same seed gives the same scenario, trace and events", async () => {
@@ -53,6 +56,30 @@ test("a result that is missing, doubled or changed is seen in every kind of stre
     }
   }
   assert.ok(judgedCount > 200, `${judgedCount} judged`);
+});
+
+test("of an interval join with late records, every wrong result is seen", () => {
+  const [left, other] = records("left", 2, 10);
+  const right = { ...left, id: "right" };
+  const pair = pairOf(left.key, left, right);
+  const problems = (found: readonly unknown[], late: readonly (readonly unknown[])[]): string[] =>
+    judgeLateJoin(
+      { kind: "intervalJoin", lowerMs: 0, upperMs: 99, hasLateOutputs: true, isLate: true },
+      [[left, other], [right]],
+      { found, late, mayMiss: false },
+    );
+  assert.deepEqual(problems([pair], [[other], []]), []);
+  assert.deepEqual(problems([], [[left], []]), []);
+  assert.deepEqual(problems([], [[], [right]]), []);
+  for (const wrong of [
+    problems([], [[], []]),
+    problems([pair, pair], [[], []]),
+    problems([pair], [[left], []]),
+    problems([], [[left, left], []]),
+    problems([pair], [[{ ...left, id: "x" }], []]),
+  ]) {
+    assert.ok(wrong.length > 0);
+  }
 });
 
 /** A scenario with the sinks of predictable streams only, and what the reference puts into them. */

@@ -97,7 +97,7 @@ export class IntervalJoinedStreams<out A, out B, out K> {
         kind: "intervalJoin",
         parallelism: options.parallelism,
         needsTimestamps: true,
-        detail: intervalText(plan),
+        detail: `interval join, ${intervalText(plan)}`,
         states: SIDES.map((side) => describeRecords(side, plan[side].type)),
         ...pairNode(
           this.#pair,

@@ -89,6 +89,17 @@ const REFUSED: readonly [what: string, build: (env: StreamEnvironment) => void, 
       /the source "more" have no timestamps/,
     ],
     [
+      "an interval join of which one stream has no timestamps",
+      (env) =>
+        flights(env)
+          .watermarks({ timestamp: "at" })
+          .keyBy("origin")
+          .intervalJoin(flights(env, "more").keyBy("origin"), { lower: 0, upper: 1 })
+          .process("near", () => undefined)
+          .sink("out", discard()),
+      /"near" \(interval join, .*the source "more" have no timestamps\. Add .* to the source\.$/,
+    ],
+    [
       "watermarks given twice",
       (env) => {
         const stream = flights(env);

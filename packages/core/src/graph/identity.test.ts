@@ -97,6 +97,41 @@ test("explain tells everything that two threads and a snapshot must agree on", (
   assert.match(text, /<- flights \[hash\(origin\)\]/);
 });
 
+test("explain tells of joins what they keep of either stream, and the interval", () => {
+  const graph = graphOf((env) => {
+    const all = flights(env).watermarks({ timestamp: "at" });
+    const late = all.map(({ origin, delay }) => ({ from: origin, delay })).keyBy("from");
+    const byOrigin = all.keyBy("origin");
+    const bounds = { lower: "-5m", upper: "1h", upperInclusive: false } as const;
+    byOrigin
+      .intervalJoin(late, bounds)
+      .process("near", () => undefined)
+      .sink("a", discard());
+    byOrigin
+      .connect(late)
+      .window(tumbling("1h"))
+      .join("hourly", () => undefined)
+      .sink("b", discard());
+  });
+  const { operators, edges } = explain(graph);
+  const of = (uid: string) => operators.find((operator) => operator.uid === uid);
+  const states = (uid: string) => of(uid)?.states.map(({ name, kind }) => `${name}: ${kind}`);
+  assert.equal(of("near")?.detail, "interval join, -5m to 59m 59s 999ms");
+  assert.deepEqual(states("near"), ["left: interval-list", "right: interval-list"]);
+  assert.equal(of("hourly")?.detail, "join in tumbling windows");
+  assert.deepEqual(states("hourly"), [
+    "$windows: windows",
+    "left.values: window-list",
+    "right.values: window-list",
+  ]);
+  assert.match(explainText(graph), /state left: interval-list struct/);
+  assert.match(explainText(graph), /state right\.values: window-list any/);
+  assert.deepEqual(
+    edges.filter(({ to }) => to === "near").map(({ name }) => name),
+    ["flights -> near", "flights/map.0 -> near:1"],
+  );
+});
+
 test("equal programs have equal hashes, and what matters changes them", () => {
   const build =
     (uid: string, isInteger = true) =>

@@ -114,10 +114,11 @@ function checkEventTime(graph: StreamGraph, node: GraphNode): void {
   if (!node.needsTimestamps) return;
   const bare = findWithoutTimestamps(graph, node);
   if (bare === undefined) return;
+  const otherwise = node.kind === "intervalJoin" ? "" : ", or use processing time";
   invalid(
     `"${node.uid}" (${node.detail || node.kind}) works in event time, but the records of the ` +
       `source "${bare.uid}" have no timestamps. Add .watermarks({ timestamp: … }) ` +
-      `to the source, or use processing time.`,
+      `to the source${otherwise}.`,
     { uid: node.uid, source: bare.uid },
   );
 }
