@@ -170,7 +170,7 @@ test("Prometheus text has Flink's names and labels, escaped, one family after an
     `operator_id="id-of-${uid}",operator_name="${uid}"}`;
   const second = 'task_id="t1",task_name="count -> out"';
   assert.deepEqual(family, [
-    `# HELP ${name} Records dropped because they were too late; windows.`,
+    `# HELP ${name} Records dropped because they were too late; windows and joins.`,
     `# TYPE ${name} gauge`,
     `${name}${labels('task_id="t0",task_name="read"', 0, "read")} 0`,
     `${name}${labels(second, 0, "count")} 1`,

@@ -77,7 +77,7 @@ export const OPERATOR_METRICS = {
   numRecordsIn: counter("Records received.", "numRecordsInPerSecond"),
   numRecordsOut: counter("Records emitted.", "numRecordsOutPerSecond"),
   numRecordsInErrors: counter("Records that could not be read (malformed); sources."),
-  numLateRecordsDropped: counter("Records dropped because they were too late; windows."),
+  numLateRecordsDropped: counter("Records dropped because they were too late; windows and joins."),
   currentInputWatermark: gauge("Watermark at the input, ms since the epoch."),
   currentOutputWatermark: gauge("Watermark emitted, ms since the epoch."),
 } as const satisfies Record<string, MetricSpec>;
