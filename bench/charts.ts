@@ -1,7 +1,9 @@
 /*
- * npm run exec -- bench/charts.ts: docs/images/nexmark.svg from docs/performance/nexmark.json, which
- * `npm run bench -- nexmark --json docs/performance/nexmark.json` writes: events per second and core,
- * a group of bars per query, on a logarithmic scale.
+ * npm run exec -- bench/charts.ts
+ *
+ * docs/images/nexmark.svg from docs/performance/nexmark.json, which `npm run bench -- nexmark
+ * --json docs/performance/nexmark.json` writes: events per second and core, a group of bars per
+ * query, on a logarithmic scale.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";

@@ -39,6 +39,7 @@ const LOOPS = {
   q4: categoryAverages,
   q5: hotItems,
   q7: dearestBids,
+  q8: newSellers,
   q11: sessions,
   q12: () => bidsPerWindow(() => Date.now()),
   q12e: () => bidsPerWindow(({ at }) => at),
@@ -179,6 +180,30 @@ function dearestBids(): Loop {
     } else if (bid.price > best[0].price) best = [bid];
     else if (bid.price === best[0].price) best.push(bid);
   }, fire);
+}
+
+function newSellers(): Loop {
+  let persons = new Map<number, Person>();
+  let sellers = new Set<number>();
+  let end = -Infinity;
+  const fire = (): void => {
+    for (const { id, name } of persons.values()) {
+      if (sellers.has(id)) results.take({ id, name, start: end - WINDOW_MS });
+    }
+    persons = new Map();
+    sellers = new Set();
+  };
+  return (batch) => {
+    if (batch === undefined) fire();
+    for (const event of batch ?? []) {
+      if (event.at >= end) {
+        fire();
+        end = event.at - (event.at % WINDOW_MS) + WINDOW_MS;
+      }
+      if (event.kind === "person") persons.set(event.id, event);
+      else if (event.kind === "auction") sellers.add(event.seller);
+    }
+  };
 }
 
 /** Sessions that have ended are looked for once in a gap. */

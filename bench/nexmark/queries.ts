@@ -6,9 +6,9 @@ import { q20, q3, q4 } from "./join-queries.ts";
 import type { Query } from "./query.ts";
 import { q17 } from "./running-queries.ts";
 import { q0, q1, q2 } from "./stateless-queries.ts";
-import { q11, q12, q12e, q5, q7 } from "./window-queries.ts";
+import { q11, q12, q12e, q5, q7, q8 } from "./window-queries.ts";
 
-export const QUERIES = { q0, q1, q2, q3, q4, q5, q7, q11, q12, q12e, q17, q20 } as const;
+export const QUERIES = { q0, q1, q2, q3, q4, q5, q7, q8, q11, q12, q12e, q17, q20 } as const;
 
 export type QueryName = keyof typeof QUERIES;
 

@@ -1,10 +1,10 @@
 /*
- * The queries with windows: q5, q7, q11, q12 and, in event time, q12e.
+ * The queries with windows: q5, q7, q8, q11, q12 and, in event time, q12e.
  */
 import { aggregateFunction, count, emits, session, sliding, t, tumbling } from "oxbow";
 import type { Infer } from "oxbow";
 import type { Bid } from "./events.ts";
-import { isBid, query } from "./query.ts";
+import { isAuction, isBid, isPerson, query } from "./query.ts";
 
 /** The auctions with the most bids of a window. Counts only come, so nothing is taken back. */
 const mostBids = aggregateFunction({
@@ -100,6 +100,31 @@ export const q7 = query({
         emits<DearBid & { readonly end: number }>(),
       ),
   fields: (bid) => [bid.end, bid.price, bid.auction, bid.bidder, bid.at],
+});
+
+export const q8 = query({
+  title: "persons who open auctions in their first window of 10 s",
+  build: (events) => {
+    const persons = events.filter(isPerson).map(({ id, name }) => ({ id, name }), {
+      type: t.struct({ id: t.int32, name: t.string }),
+    });
+    const auctions = events.filter(isAuction).map(({ seller }) => ({ seller }), {
+      type: t.struct({ seller: t.int32 }),
+    });
+    return persons
+      .keyBy("id")
+      .connect(auctions.keyBy("seller"))
+      .window(tumbling("10s"))
+      .coGroup(
+        "new-sellers",
+        (persons, auctions, { window }, emit) => {
+          if (auctions.length === 0) return;
+          for (const { id, name } of persons) emit({ id, name, start: window.start });
+        },
+        emits<{ readonly id: number; readonly name: string; readonly start: number }>(),
+      );
+  },
+  fields: ({ id, name, start }) => [id, name, start],
 });
 
 export const q11 = query({
