@@ -91,7 +91,7 @@ function quickParts(): Part[] {
 function slowParts(): Part[] {
   const parts = [
     tests("simulation tests", 240, find("tests/{sim,compat}/**/*.test.ts")),
-    tests("e2e", 900, find("tests/e2e/**/*.test.ts", "examples/**/*.test.ts")),
+    tests("e2e", 900, find("{tests/e2e,examples,bench}/**/*.test.ts")),
     tests("package", 120, [PACKAGE_TRY_OUT]),
   ];
   const sim = "tests/sim/main.ts";

@@ -15,6 +15,7 @@ import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.configuration.RestOptions;
+import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.configuration.StateBackendOptions;
 import org.apache.flink.configuration.TaskManagerOptions;
 import org.apache.flink.core.execution.CheckpointingMode;
@@ -108,6 +109,8 @@ final class Cluster implements AutoCloseable {
     configuration.set(CheckpointingOptions.CHECKPOINTS_DIRECTORY, checkpoints);
     // Else the end of a run waits for the next checkpoint, which is no part of the work.
     configuration.set(CheckpointingOptions.ENABLE_CHECKPOINTS_AFTER_TASKS_FINISH, false);
+    // A failure fails the run: a job that was restarted is not what is measured.
+    configuration.set(RestartStrategyOptions.RESTART_STRATEGY, "none");
     configuration.set(CoreOptions.TMP_DIRS, directory.toString());
     configuration.set(TaskManagerOptions.MANAGED_MEMORY_SIZE, MemorySize.parse("2g"));
     configuration.set(RestOptions.BIND_PORT, "0");
