@@ -9,21 +9,22 @@ import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.java.tuple.Tuple2;
 import org.apache.flink.api.java.tuple.Tuple3;
-import org.apache.flink.api.java.tuple.Tuple4;
+import org.apache.flink.api.java.tuple.Tuple5;
 import org.apache.flink.api.java.tuple.Tuple6;
-import org.apache.flink.streaming.api.functions.co.KeyedCoProcessFunction;
+import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
 import org.apache.flink.util.Collector;
 
 /**
- * q20: auctions (id, seller, category) with their bids (auction, bidder, price, at). An auction
- * comes once and is kept; bids are kept only until then.
+ * q20: auctions with their bids. An auction comes once and is kept; bids are kept only until then.
+ * Both come in one stream, for the reason that {@link WinningPrices} gives.
  */
 final class BidsJoin
-    extends KeyedCoProcessFunction<
+    extends KeyedProcessFunction<
         Long,
-        Tuple3<Long, Long, Long>,
-        Tuple4<Long, Long, Long, Long>,
+        Tuple5<Boolean, Long, Long, Long, Long>,
         Tuple6<Long, Long, Long, Long, Long, Long>> {
+  static final TypeInformation<Tuple5<Boolean, Long, Long, Long, Long>> AUCTION_OR_BID =
+      Types.TUPLE(Types.BOOLEAN, Types.LONG, Types.LONG, Types.LONG, Types.LONG);
   static final TypeInformation<Tuple6<Long, Long, Long, Long, Long, Long>> ROW =
       Types.TUPLE(Types.LONG, Types.LONG, Types.LONG, Types.LONG, Types.LONG, Types.LONG);
 
@@ -31,6 +32,14 @@ final class BidsJoin
   private transient ValueState<Tuple2<Long, Long>> auction;
   /** Bidder, price, at. */
   private transient ListState<Tuple3<Long, Long, Long>> waiting;
+
+  /** (true, id, seller, category, 0) or (false, auction, bidder, price, at). */
+  static Tuple5<Boolean, Long, Long, Long, Long> auctionOrBid(Event event) {
+    Bid bid = event.bid;
+    if (bid != null) return Tuple5.of(false, bid.auction, bid.bidder, bid.price, bid.at);
+    Auction auction = event.auction;
+    return Tuple5.of(true, auction.id, auction.seller, auction.category, 0L);
+  }
 
   @Override
   public void open(OpenContext context) {
@@ -46,26 +55,21 @@ final class BidsJoin
   }
 
   @Override
-  public void processElement1(
-      Tuple3<Long, Long, Long> opened,
+  public void processElement(
+      Tuple5<Boolean, Long, Long, Long, Long> one,
       Context context,
       Collector<Tuple6<Long, Long, Long, Long, Long, Long>> out)
       throws Exception {
-    auction.update(Tuple2.of(opened.f1, opened.f2));
-    for (Tuple3<Long, Long, Long> bid : waiting.get()) {
-      out.collect(Tuple6.of(opened.f0, bid.f0, bid.f1, bid.f2, opened.f1, opened.f2));
+    if (one.f0) {
+      auction.update(Tuple2.of(one.f2, one.f3));
+      for (Tuple3<Long, Long, Long> bid : waiting.get()) {
+        out.collect(Tuple6.of(one.f1, bid.f0, bid.f1, bid.f2, one.f2, one.f3));
+      }
+      waiting.clear();
+      return;
     }
-    waiting.clear();
-  }
-
-  @Override
-  public void processElement2(
-      Tuple4<Long, Long, Long, Long> bid,
-      Context context,
-      Collector<Tuple6<Long, Long, Long, Long, Long, Long>> out)
-      throws Exception {
     Tuple2<Long, Long> known = auction.value();
-    if (known == null) waiting.add(Tuple3.of(bid.f1, bid.f2, bid.f3));
-    else out.collect(Tuple6.of(bid.f0, bid.f1, bid.f2, bid.f3, known.f0, known.f1));
+    if (known == null) waiting.add(Tuple3.of(one.f2, one.f3, one.f4));
+    else out.collect(Tuple6.of(one.f1, one.f2, one.f3, one.f4, known.f0, known.f1));
   }
 }

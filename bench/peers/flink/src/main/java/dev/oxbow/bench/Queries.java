@@ -113,23 +113,11 @@ final class Queries {
   }
 
   private static DataStream<? extends Tuple> averageWinningPrices(DataStream<Event> events) {
-    DataStream<Tuple4<Long, Long, Long, Long>> auctions =
-        events
-            .filter(event -> event.auction != null)
-            .map(
-                event -> {
-                  Auction auction = event.auction;
-                  return Tuple4.of(auction.id, auction.category, auction.at, auction.expires);
-                })
-            .returns(Types.TUPLE(LONG, LONG, LONG, LONG));
-    DataStream<Tuple3<Long, Long, Long>> bids =
-        events
-            .filter(event -> event.bid != null)
-            .map(event -> Tuple3.of(event.bid.auction, event.bid.price, event.bid.at))
-            .returns(Types.TUPLE(LONG, LONG, LONG));
-    return auctions
-        .connect(bids)
-        .keyBy(auction -> auction.f0, bid -> bid.f0)
+    return events
+        .filter(event -> event.person == null)
+        .map(WinningPrices::auctionOrBid)
+        .returns(WinningPrices.AUCTION_OR_BID)
+        .keyBy(one -> one.f1)
         .process(new WinningPrices())
         .returns(Types.TUPLE(LONG, LONG))
         .keyBy(winning -> winning.f0)
@@ -221,18 +209,13 @@ final class Queries {
   }
 
   private static DataStream<? extends Tuple> bidsWithAuction(DataStream<Event> events) {
-    DataStream<Tuple3<Long, Long, Long>> auctions =
-        events
-            .filter(event -> event.auction != null && event.auction.category == CATEGORY)
-            .map(
-                event -> {
-                  Auction auction = event.auction;
-                  return Tuple3.of(auction.id, auction.seller, auction.category);
-                })
-            .returns(Types.TUPLE(LONG, LONG, LONG));
-    return auctions
-        .connect(bids(events))
-        .keyBy(auction -> auction.f0, bid -> bid.f0)
+    return events
+        .filter(
+            event ->
+                event.bid != null || event.auction != null && event.auction.category == CATEGORY)
+        .map(BidsJoin::auctionOrBid)
+        .returns(BidsJoin.AUCTION_OR_BID)
+        .keyBy(one -> one.f1)
         .process(new BidsJoin())
         .returns(BidsJoin.ROW);
   }
