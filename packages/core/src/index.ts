@@ -11,6 +11,11 @@ export type { WindowResult, WindowedStream } from "./api/windowed-stream.ts";
 export type { ConnectedKeyedStreams, ConnectedStreams } from "./api/connected-streams.ts";
 export type { ConnectedWindowedStreams } from "./api/connected-windowed-streams.ts";
 export type { IntervalJoinedStreams, IntervalJoinOptions } from "./api/interval-joined-streams.ts";
+export type {
+  BroadcastConnectedKeyedStream,
+  BroadcastConnectedStream,
+  BroadcastStream,
+} from "./api/broadcast-stream.ts";
 export { emits } from "./api/stream-base.ts";
 export type { OperatorOptions } from "./api/stream-base.ts";
 
@@ -34,10 +39,24 @@ export type {
   Ttl,
   ValueState,
 } from "./state/descriptors.ts";
+export { broadcastState } from "./state/broadcast-state.ts";
+export type {
+  BroadcastState,
+  BroadcastStateDescriptors,
+  ReadOnlyBroadcastState,
+} from "./state/broadcast-state.ts";
 export { operatorListState, unionListState } from "./state/operator-state.ts";
 export type { OperatorListState } from "./state/operator-state.ts";
 
 export type { IntervalJoinFunction, IntervalJoinInfo } from "./operators/interval-join-logic.ts";
+export type {
+  BroadcastContext,
+  BroadcastProcessFunction,
+  KeyedBroadcastContext,
+  KeyedBroadcastProcessFunction,
+  KeyedReadOnlyBroadcastContext,
+  ReadOnlyBroadcastContext,
+} from "./operators/broadcast-function.ts";
 export { sideOutput } from "./operators/process-function.ts";
 export type {
   CoProcessFunction,

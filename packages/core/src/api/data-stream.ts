@@ -10,11 +10,14 @@ import { RecordSteps } from "../operators/record-steps.ts";
 import type { ProcessFunctions } from "../operators/process-operator.ts";
 import type { ProcessFunction, SideOutputTag } from "../operators/process-function.ts";
 import { FlatMapOperator } from "../operators/flat-map-operator.ts";
+import type { BroadcastStateDescriptors } from "../state/broadcast-state.ts";
 import type { OperatorStateDescriptors } from "../state/operator-state.ts";
 import { watermarkStrategy } from "../time/watermark-strategy.ts";
 import type { WatermarkSettings } from "../time/watermark-strategy.ts";
 import { renderType } from "../types/schema.ts";
 import type { Type } from "../types/type.ts";
+import { show } from "../types/codec.ts";
+import { BroadcastConnectedStream, BroadcastStream } from "./broadcast-stream.ts";
 import { checkWatermarks } from "./check-watermarks.ts";
 import { ConnectedStreams } from "./connected-streams.ts";
 import { KeyedStream } from "./keyed-stream.ts";
@@ -38,6 +41,8 @@ const KINDS_WITH_SIDE_OUTPUTS: ReadonlySet<OperatorKind> = new Set([
   "keyedProcess",
   "coProcess",
   "keyedCoProcess",
+  "broadcastProcess",
+  "keyedBroadcastProcess",
   "window",
   "intervalJoin",
 ]);
@@ -224,8 +229,27 @@ export class DataStream<out T> {
    *   processSecond: (click, context) => context.emit(click.user),
    * });
    */
-  connect<B>(other: DataStream<B>): ConnectedStreams<T, B> {
-    return new ConnectedStreams<T, B>(this.place, other.place);
+  connect<B>(other: DataStream<B>): ConnectedStreams<T, B>;
+  /**
+   * Puts a broadcast stream beside this one: every subtask keeps broadcast state of it.
+   *
+   * @example
+   * const blocked = clicks.broadcast({ users: broadcastState(t.string, t.bool) });
+   * orders.connect(blocked).process<Order>("allowed", {
+   *   process(order, { broadcastState: { users }, emit }) {
+   *     if (!users.has(order.customer)) emit(order);
+   *   },
+   *   processBroadcast: ({ user }, { broadcastState: { users } }) => users.set(user, true),
+   * });
+   */
+  connect<B, S extends BroadcastStateDescriptors>(
+    other: BroadcastStream<B, S>,
+  ): BroadcastConnectedStream<T, B, S>;
+  connect(
+    other: DataStream<unknown> | BroadcastStream<unknown, BroadcastStateDescriptors>,
+  ): unknown {
+    if (other instanceof BroadcastStream) return new BroadcastConnectedStream(this.place, other);
+    return new ConnectedStreams<T, unknown>(this.place, other.place);
   }
 
   /**
@@ -244,8 +268,32 @@ export class DataStream<out T> {
   }
 
   /** Gives every record to every subtask of the next operator. */
-  broadcast(): DataStream<T> {
-    return this.#partitioned({ kind: "broadcast" });
+  broadcast(): DataStream<T>;
+  /**
+   * The same, with the states that an operator keeps of it: connect another stream with the result.
+   * Several operators may connect with it; each has states of its own.
+   *
+   * @example
+   * const seen = clicks.broadcast({ pages: broadcastState(t.string, t.string) });
+   * orders.keyBy("customer").connect(seen).process<string>("last-page", {
+   *   process: ({ customer }, { broadcastState, emit }) =>
+   *     emit(`${customer} ${broadcastState.pages.get(customer)}`),
+   *   processBroadcast: ({ user, page }, { broadcastState }) =>
+   *     broadcastState.pages.set(user, page),
+   * });
+   */
+  broadcast<B extends BroadcastStateDescriptors>(states: B): BroadcastStream<T, B>;
+  broadcast(states?: BroadcastStateDescriptors): unknown {
+    if (states === undefined) return this.#partitioned({ kind: "broadcast" });
+    if (typeof states !== "object" || Object.keys(states).length === 0) {
+      refuse(
+        `${callAfter(this.place, "broadcast(…)")} is given ${show(states)} instead of states by ` +
+          "name; use broadcast({ rules: broadcastState(t.string, Rule) }), or broadcast() for a " +
+          "stream of which no broadcast state is kept.",
+        { given: show(states) },
+      );
+    }
+    return new BroadcastStream(this.place, states);
   }
 
   /** Keeps every record in its subtask; both sides need the same parallelism. */

@@ -7,6 +7,7 @@ import { KeyedOperator, backendFor } from "../operators/keyed-operator.ts";
 import { KeyedProcessLogic } from "../operators/keyed-process-operator.ts";
 import type { KeyedProcessFunctions } from "../operators/keyed-process-operator.ts";
 import type { KeyedProcessFunction } from "../operators/process-function.ts";
+import type { BroadcastStateDescriptors } from "../state/broadcast-state.ts";
 import type { StateDescriptors } from "../state/descriptors.ts";
 import { t } from "../types/t.ts";
 import type { StructType, Type } from "../types/type.ts";
@@ -14,6 +15,7 @@ import { aggregatePlan } from "../window/aggregate-plan.ts";
 import type { Aggregate, AggregateResult, AggregateSpec } from "../window/aggregate.ts";
 import { reducing } from "../window/record-aggregates.ts";
 import type { WindowAssigner } from "../window/assigner.ts";
+import { BroadcastConnectedKeyedStream, BroadcastStream } from "./broadcast-stream.ts";
 import { ConnectedKeyedStreams } from "./connected-streams.ts";
 import { DataStream } from "./data-stream.ts";
 import { describeKeyedStates, describePlan } from "./state-descriptions.ts";
@@ -155,8 +157,33 @@ export class KeyedStream<out T, out K> {
    *   },
    * });
    */
-  connect<B>(other: KeyedStream<B, K>): ConnectedKeyedStreams<T, B, K> {
-    return new ConnectedKeyedStreams<T, B, K>(keyedPair(this, other, "connect"));
+  connect<B>(other: KeyedStream<B, K>): ConnectedKeyedStreams<T, B, K>;
+  /**
+   * Puts a broadcast stream beside this one: every subtask keeps broadcast state of it, beside the
+   * state of its keys.
+   *
+   * @example
+   * const limits = payments.broadcast({ limits: broadcastState(t.string, t.int32) });
+   * orders.keyBy("customer").connect(limits).process<Order>("large", {
+   *   process(order, { broadcastState, emit }) {
+   *     if (order.amount > (broadcastState.limits.get("all") ?? 100)) emit(order);
+   *   },
+   *   processBroadcast: ({ paid }, { broadcastState }) => broadcastState.limits.set("all", paid),
+   * });
+   */
+  connect<B, S extends BroadcastStateDescriptors>(
+    other: BroadcastStream<B, S>,
+  ): BroadcastConnectedKeyedStream<T, K, B, S>;
+  connect(
+    other: KeyedStream<unknown, K> | BroadcastStream<unknown, BroadcastStateDescriptors>,
+  ): unknown {
+    if (other instanceof BroadcastStream) {
+      return new BroadcastConnectedKeyedStream<T, K, unknown, BroadcastStateDescriptors>(
+        this,
+        other,
+      );
+    }
+    return new ConnectedKeyedStreams<T, unknown, K>(keyedPair(this, other, "connect"));
   }
 
   /**

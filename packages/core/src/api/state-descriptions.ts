@@ -4,7 +4,9 @@
  */
 import type { StateDescription } from "../graph/stream-graph.ts";
 import type { StateDescriptor, StateDescriptors } from "../state/descriptors.ts";
-import type { OperatorStateDescriptors } from "../state/operator-state.ts";
+import type { BroadcastStateDescriptors } from "../state/broadcast-state.ts";
+import { operatorStateKind, operatorStateType } from "../state/operator-state.ts";
+import type { AnyOperatorStates, OperatorStateDescriptors } from "../state/operator-state.ts";
 import { checkAliases, type StateEvolution } from "../state/state-evolution.ts";
 import { t } from "../types/t.ts";
 import { schemaOf } from "../types/schema.ts";
@@ -36,10 +38,46 @@ export function describeOperatorStates(
 ): StateDescription[] {
   checkDeclared(uid, states, "operatorListState(…) or unionListState(…)");
   checkAliases(uid, states);
+  return describeBySubtask(states);
+}
+
+/**
+ * Broadcast states in the order of declaration. `others`: states of other kinds that the operator
+ * has beside them. GRAPH_INVALID for a name that is used twice, INVALID_ARGUMENT for aliases that
+ * clash.
+ */
+export function describeBroadcastStates(
+  uid: string,
+  states: BroadcastStateDescriptors,
+  others: StateDescriptors | OperatorStateDescriptors,
+): StateDescription[] {
+  checkDeclared(uid, states, "broadcastState(keyType, valueType)");
+  for (const [name, descriptor] of Object.entries(states)) {
+    const kind: string = descriptor.kind;
+    if (kind !== "broadcast") {
+      refuse(
+        `Operator "${uid}": broadcast(…) is given the state "${name}", a ${kind} state. A stream ` +
+          "is broadcast with states of its own kind: broadcastState(keyType, valueType).",
+        { uid, state: name, kind },
+      );
+    }
+    if (Object.hasOwn(others, name)) {
+      refuse(
+        `Operator "${uid}" has two states with the name "${name}", one of them broadcast. ` +
+          "Snapshots find state by name, so give each a name of its own.",
+        { uid, state: name },
+      );
+    }
+  }
+  checkAliases(uid, { ...others, ...states });
+  return describeBySubtask(states);
+}
+
+function describeBySubtask(states: AnyOperatorStates): StateDescription[] {
   return Object.entries(states).map(([name, descriptor]) => ({
     name,
-    kind: `operator-${descriptor.mode === "split" ? "list" : "union"}`,
-    schema: schemaOf(descriptor.type),
+    kind: operatorStateKind(descriptor),
+    schema: schemaOf(operatorStateType(descriptor)),
     ...evolutionOf(descriptor),
   }));
 }

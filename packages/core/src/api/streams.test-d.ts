@@ -5,6 +5,7 @@
 import {
   aggregatingState,
   avg,
+  broadcastState,
   collect,
   collectAll,
   collection,
@@ -291,6 +292,56 @@ flights.connect(weather).process("both", {
   processFirst: (flight) => expect<Equal<typeof flight, Flight>>(),
   processSecond: (report) => expect<Equal<typeof report, { airport: string; wind: number }>>(),
 });
+
+// Broadcast state: read beside the records, written by the broadcast side.
+const winds = weather.broadcast({ winds: broadcastState(t.string, t.float64) });
+const grounded = flights.connect(winds).process(
+  "grounded",
+  {
+    process(flight, { broadcastState: { winds: known }, emit }) {
+      const wind = known.get(flight.origin);
+      expect<Equal<typeof wind, number | undefined>>();
+      emit(`${flight.origin} ${wind}`);
+      // @ts-expect-error only the broadcast side writes
+      "set" satisfies keyof typeof known;
+    },
+    processBroadcast(report, { broadcastState: { winds: known } }) {
+      known.set(report.airport, report.wind);
+      // @ts-expect-error the values are numbers
+      known.set(report.airport, "strong");
+    },
+  },
+  emits<string>(),
+);
+expect<Equal<RecordOf<typeof grounded>, string>>();
+byOrigin.connect(winds).process("keyed-grounded", {
+  state: { seen: valueState(t.int32, { default: 0 }) },
+  process(flight, { key, state, broadcastState }) {
+    expect<Equal<typeof flight, Flight>>();
+    expect<Equal<typeof key, string>>();
+    state.seen.set(broadcastState.winds.size);
+    // @ts-expect-error there is no such state
+    "other" satisfies keyof typeof broadcastState;
+  },
+  processBroadcast(report, { broadcastState, applyToKeyedState, ...context }) {
+    broadcastState.winds.delete(report.airport);
+    applyToKeyedState((key, state) => {
+      expect<Equal<typeof key, string>>();
+      const seen = state.seen.get();
+      expect<Equal<typeof seen, number>>();
+    });
+    // @ts-expect-error there is no current key
+    "key" satisfies keyof typeof context;
+  },
+});
+flights.connect(weather.broadcast()).process("both-broadcast", {
+  processFirst: (flight) => expect<Equal<typeof flight, Flight>>(),
+  processSecond: (report) => expect<Equal<typeof report, { airport: string; wind: number }>>(),
+});
+// @ts-expect-error broadcast states are declared with broadcastState
+weather.broadcast({ winds: mapState(t.string, t.float64) });
+// @ts-expect-error a broadcast stream is connected with, and nothing else
+"map" satisfies keyof typeof winds;
 
 // union takes streams of one type.
 flights.union(kept, reduced);

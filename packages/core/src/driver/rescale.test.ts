@@ -5,10 +5,12 @@ import { test } from "node:test";
 import type { StreamEnvironment } from "../api/environment.ts";
 import { emits } from "../api/stream-base.ts";
 import { collect } from "../connectors/collect.ts";
+import { collection } from "../connectors/collection.ts";
 import { fileSink } from "../connectors/file-sink/file-sink.ts";
 import { files } from "../connectors/files/files.ts";
 import { json } from "../connectors/formats/json.ts";
 import { generator } from "../connectors/generator.ts";
+import { broadcastState } from "../state/broadcast-state.ts";
 import { listState, mapState, valueState } from "../state/descriptors.ts";
 import { operatorListState, unionListState } from "../state/operator-state.ts";
 import { t } from "../types/t.ts";
@@ -236,6 +238,53 @@ test("every subtask gets all of a union list, also at the same parallelism", asy
     const expected = index === 0 ? [] : names(parallelisms[index - 1]);
     for (let subtask = 0; subtask < parallelism; subtask++) {
       assert.deepEqual(found.get(`${index}/${subtask}`), expected, `start ${index}`);
+    }
+  }
+});
+
+/** A job whose subtasks tell, with every number, the rules that they know. */
+function ruled(env: StreamEnvironment, tell: (place: string, rules: string) => void): void {
+  const rules = env
+    .source("rules", collection(["a", "b", "c"]))
+    .parallelism(1)
+    .broadcast({ rules: broadcastState(t.string, t.int32) });
+  const all = numbers(env);
+  all
+    .rebalance()
+    .connect(rules)
+    .process("plain", {
+      process(_, { broadcastState: known, subtaskIndex }) {
+        tell(`plain/${subtaskIndex}`, [...known.rules.keys()].join(""));
+      },
+      processBroadcast: (rule, { broadcastState: known }) => known.rules.set(rule, 1),
+    })
+    .sink("plain-out", collect<unknown>());
+  all
+    .keyBy((n) => n % KEYS_COUNT, t.int32)
+    .connect(rules)
+    .process("keyed", {
+      process(_, { broadcastState: known, subtaskIndex }) {
+        tell(`keyed/${subtaskIndex}`, [...known.rules.keys()].join(""));
+      },
+      processBroadcast: (rule, { broadcastState: known }) => known.rules.set(rule, 1),
+    })
+    .sink("keyed-out", collect<unknown>());
+}
+
+test("every subtask has the whole broadcast state, at any parallelism", async () => {
+  const parallelisms = [2, 5, 5, 1, 3];
+  const found: Map<string, Set<string>>[] = [];
+  await rescaled((env) => {
+    const places = new Map<string, Set<string>>();
+    found.push(places);
+    ruled(env, (place, known) => places.set(place, (places.get(place) ?? new Set()).add(known)));
+  }, parallelisms);
+  for (const [index, places] of found.entries()) {
+    assert.equal(places.size, 2 * parallelisms[index]);
+    for (const [place, known] of places) {
+      // The source of the rules has ended long before the first restore.
+      const expected = index === 0 ? [...known].slice(0, -1).concat("abc") : ["abc"];
+      assert.deepEqual([...known], expected, `start ${index}, ${place}`);
     }
   }
 });

@@ -6,6 +6,7 @@ import { job } from "../api/job.ts";
 import { collection } from "../connectors/collection.ts";
 import { discard } from "../connectors/for-each.ts";
 import { buildJob } from "../driver/build-job.ts";
+import { broadcastState, type BroadcastStateDescriptor } from "../state/broadcast-state.ts";
 import {
   aggregatingState,
   listState,
@@ -16,6 +17,7 @@ import {
 } from "../state/descriptors.ts";
 import { operatorListState, unionListState } from "../state/operator-state.ts";
 import { t } from "../types/t.ts";
+import type { MapKey } from "../types/type.ts";
 import { avg, count, max, sum } from "../window/aggregates.ts";
 import { global, session, sliding, tumbling } from "../window/assigner.ts";
 import { countDistinct } from "../window/record-aggregates.ts";
@@ -223,6 +225,27 @@ test("operator lists evolve as keyed state does, and keep their mode", () => {
   assert.deepEqual(union?.kind === "incompatible" && [union.stored, union.declared], [
     "operator-list int32",
     "operator-union int32",
+  ]);
+});
+
+test("broadcast state evolves as map state does, with keys that never change", () => {
+  const rules =
+    (state: BroadcastStateDescriptor<MapKey, unknown>): Build =>
+    (flights) =>
+      flights
+        .connect(flights.process("keyed", { process() {} }).broadcast({ rules: state }))
+        .process("ruled", { process() {}, processBroadcast() {} });
+  const before = rules(broadcastState(t.string, t.int32));
+  const optional = broadcastState<string, unknown>(t.string, t.optional(t.float64));
+  assert.deepEqual(judge(before, rules(optional)).rules, {
+    kind: "migrated",
+    how: ["int32 → float64?"],
+  });
+  assert.deepEqual(judge(before, before).rules, { kind: "as-is" });
+  const keys = judge(before, rules(broadcastState(t.int32, t.int32))).rules;
+  assert.deepEqual(keys?.kind === "incompatible" && [keys.path, keys.reason], [
+    "<key>",
+    "keys never change",
   ]);
 });
 

@@ -100,7 +100,8 @@ function readKinds(stored: StoredState, declared: StateDescription): StoredKind 
       reason: (error as Error).message.replace(/\.$/, ""),
     };
   }
-  if (kind !== "map" || type.kind !== "map") return { kind, type, version };
+  const hasKeys = kind === "map" || kind === "operator-broadcast";
+  if (!hasKeys || type.kind !== "map") return { kind, type, version };
   const map = type as MapType<MapKey, unknown>;
   return { kind, type: map.value, keyType: map.key, version };
 }

@@ -32,6 +32,8 @@ export type OperatorKind =
   | "keyedCoProcess"
   | "windowJoin"
   | "intervalJoin"
+  | "broadcastProcess"
+  | "keyedBroadcastProcess"
   | "sink";
 
 /** How records choose a channel. */
@@ -49,7 +51,8 @@ export type PartitionerSpec = Partitioner | { readonly kind: "auto" };
 export interface StoredState {
   /**
    * value, list, map, reducing, aggregating; aggregating-list, -set (of running aggregates);
-   * windows, window, window-list, -set, -trigger; interval-list; operator-list, operator-union.
+   * windows, window, window-list, -set, -trigger; interval-list; operator-list, operator-union,
+   * operator-broadcast.
    */
   readonly kind: string;
   /** Versioned schema description (`types/schema.ts`), plain JSON. Of maps with their keys. */

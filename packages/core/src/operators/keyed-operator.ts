@@ -16,6 +16,7 @@ import type { KeySpec } from "../columns/key-extractor.ts";
 import type { StateDescriptors } from "../state/descriptors.ts";
 import { HashMapBackend } from "../state/hashmap-backend.ts";
 import type { KeyedBackend } from "../state/keyed-backend.ts";
+import type { OperatorStateBackend } from "../state/operator-state.ts";
 import { renderType } from "../types/schema.ts";
 import type { Type } from "../types/type.ts";
 import { NO_WATERMARK } from "../time/timestamp.ts";
@@ -65,7 +66,7 @@ export function backendFor(
 
 /** See the file header. */
 export class KeyedOperator implements Operator {
-  readonly states = undefined;
+  readonly states: OperatorStateBackend | undefined = undefined;
   readonly #context: OperatorContext;
   readonly #keySpecs: readonly KeySpec[];
   readonly #extractors: readonly KeyExtractor[];

@@ -8,6 +8,10 @@
  */
 import type { Batch } from "../columns/batch.ts";
 import type { KeyColumn } from "../columns/key-column.ts";
+import type {
+  BroadcastStateDescriptors,
+  ReadOnlyBroadcastHandlesOf,
+} from "../state/broadcast-state.ts";
 import type { StateDescriptors } from "../state/descriptors.ts";
 import type { KeyedBackend, TimerService } from "../state/keyed-backend.ts";
 import type { KeyedLogic } from "./keyed-operator.ts";
@@ -23,6 +27,8 @@ type Context = KeyedProcessContext<unknown, StateDescriptors, unknown>;
 export interface KeyedProcessFunctions {
   readonly process: readonly ((record: unknown, context: Context) => void)[];
   readonly onTimer: ((timer: FiredTimer, context: Context) => void) | undefined;
+  /** Handles of broadcast state, where the operator has a broadcast side. */
+  readonly broadcastState?: ReadOnlyBroadcastHandlesOf<BroadcastStateDescriptors>;
 }
 
 /** See the file header. */
@@ -41,7 +47,7 @@ export class KeyedProcessLogic implements KeyedLogic {
     this.backend = backend;
     this.#onTimer = functions.onTimer;
     this.#collectors = new Collectors(context);
-    const user = new KeyedUserContext(context, backend, this.#collectors);
+    const user = new KeyedUserContext(context, { backend, functions }, this.#collectors);
     this.#user = user;
     this.#loops = functions.process.map(
       (process) => new ProcessLoop(context, { process, user, backend }),
@@ -122,11 +128,18 @@ export class KeyedProcessLogic implements KeyedLogic {
 class KeyedUserContext extends RecordContext implements Context {
   readonly state: Context["state"];
   readonly timers: Timers;
+  /** Declared in the contexts of functions with a broadcast side only. */
+  readonly broadcastState: KeyedProcessFunctions["broadcastState"];
   readonly #backend: KeyedBackend;
 
-  constructor(context: OperatorContext, backend: KeyedBackend, collectors: Collectors) {
+  constructor(
+    context: OperatorContext,
+    { backend, functions }: { backend: KeyedBackend; functions: KeyedProcessFunctions },
+    collectors: Collectors,
+  ) {
     super(context, collectors);
     this.#backend = backend;
+    this.broadcastState = functions.broadcastState;
     this.state = backend.states;
     this.timers = {
       registerEventTime: (timestamp) => backend.eventTimers.register(timestamp),

@@ -20,6 +20,8 @@ export interface ProcessCall {
   readonly user: RecordContext;
   /** Its current key is set before each call; undefined without keys. */
   readonly backend: KeyedBackend | undefined;
+  /** What the function is called in messages; default `process`. */
+  readonly what?: string;
 }
 
 type Loop = (batch: Batch, records: readonly unknown[], keys: KeyColumn | undefined) => void;
@@ -29,10 +31,12 @@ export class ProcessLoop {
   readonly #context: OperatorContext;
   readonly #position: LoopPosition = new Int32Array(1);
   readonly #loop: Loop;
+  readonly #what: string;
   #recordsSeenCount = 0;
 
   constructor(context: OperatorContext, call: ProcessCall) {
     this.#context = context;
+    this.#what = call.what ?? "process";
     const setKey = call.backend === undefined ? "" : "backend.setCurrent(keys, i);";
     this.#loop = compileLoop(
       context.uid,
@@ -60,7 +64,7 @@ export class ProcessLoop {
         {
           uid,
           subtaskIndex,
-          what: "process",
+          what: this.#what,
           recordIndex: this.#recordsSeenCount + index,
           timestamp: timestampAt(batch, index),
           record: records[index],

@@ -1,8 +1,13 @@
 /**
  * ProcessOperator: process functions without keys, over one input or two. The two are one operator:
- * a function per input.
+ * a function per input. The second input may be broadcast; only while it is processed broadcast
+ * state may be written.
  */
 import type { Batch } from "../columns/batch.ts";
+import type {
+  BroadcastStateDescriptors,
+  ReadOnlyBroadcastHandlesOf,
+} from "../state/broadcast-state.ts";
 import { OperatorStateBackend } from "../state/operator-state.ts";
 import type { OperatorStateDescriptors, OperatorStateHandles } from "../state/operator-state.ts";
 import { StatelessOperator } from "./operator.ts";
@@ -14,9 +19,14 @@ import { userFunctionFailed } from "./user-function.ts";
 
 type Context = OperatorStateContext<unknown, OperatorStateDescriptors>;
 
+/** The second input of an operator with a broadcast side. */
+export const BROADCAST_INPUT = 1;
+
 /** The functions, per input. */
 export interface ProcessFunctions {
   readonly operatorState: OperatorStateDescriptors;
+  /** Undefined: no input is broadcast; else `BROADCAST_INPUT` is. */
+  readonly broadcastState?: BroadcastStateDescriptors;
   readonly open: ((context: Context) => void) | undefined;
   readonly process: readonly ((record: unknown, context: Context) => void)[];
   readonly end: ((context: Context) => void) | undefined;
@@ -37,13 +47,16 @@ export class ProcessOperator extends StatelessOperator {
     super();
     this.#context = context;
     this.#functions = functions;
-    this.states = new OperatorStateBackend(context.uid, functions.operatorState);
+    const { operatorState, broadcastState } = functions;
+    this.states = new OperatorStateBackend(context.uid, { ...operatorState, ...broadcastState });
     this.#collectors = new Collectors(context);
-    const user = new UserContext(context, this.#collectors, this.states.handles);
+    const user = new UserContext(context, this.#collectors, this.states);
     this.#user = user;
-    this.#loops = functions.process.map(
-      (process) => new ProcessLoop(context, { process, user, backend: undefined }),
-    );
+    this.#loops = functions.process.map((process, input) => {
+      const isBroadcast = broadcastState !== undefined && input === BROADCAST_INPUT;
+      const what = isBroadcast ? "processBroadcast" : "process";
+      return new ProcessLoop(context, { process, user, backend: undefined, what });
+    });
     this.#openInputsCount = functions.process.length;
   }
 
@@ -54,7 +67,9 @@ export class ProcessOperator extends StatelessOperator {
 
   processBatch(batch: Batch, input: number): void {
     this.#context.metrics.countRecordsIn(batch.count);
+    this.states.setBroadcastSide(input === BROADCAST_INPUT);
     this.#loops[input].run(batch);
+    this.states.setBroadcastSide(false);
     this.#collectors.flush();
   }
 
@@ -90,13 +105,13 @@ export class ProcessOperator extends StatelessOperator {
 
 class UserContext extends RecordContext implements Context {
   readonly operatorState: OperatorStateHandles<OperatorStateDescriptors>;
+  /** Declared in the contexts of functions with a broadcast side only. */
+  readonly broadcastState: ReadOnlyBroadcastHandlesOf<BroadcastStateDescriptors>;
 
-  constructor(
-    context: OperatorContext,
-    collectors: Collectors,
-    operatorState: OperatorStateHandles<OperatorStateDescriptors>,
-  ) {
+  constructor(context: OperatorContext, collectors: Collectors, { handles }: OperatorStateBackend) {
     super(context, collectors);
-    this.operatorState = operatorState;
+    // Which of the two a state is says the descriptor under its name, and with it the user's type.
+    this.operatorState = handles as OperatorStateHandles<OperatorStateDescriptors>;
+    this.broadcastState = handles as ReadOnlyBroadcastHandlesOf<BroadcastStateDescriptors>;
   }
 }

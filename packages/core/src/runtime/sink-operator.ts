@@ -15,6 +15,7 @@ import { StatelessOperator } from "../operators/operator.ts";
 import type { OperatorContext } from "../operators/operator.ts";
 import type { CheckpointId } from "../state/barrier.ts";
 import { OperatorStateBackend, operatorListState } from "../state/operator-state.ts";
+import type { OperatorStateDescriptors } from "../state/operator-state.ts";
 import { codecOf, decodeValue } from "../types/codec.ts";
 import { t } from "../types/t.ts";
 
@@ -44,7 +45,7 @@ export interface SinkOperatorOptions {
 
 /** See the file header. */
 export class SinkOperator extends StatelessOperator {
-  override readonly states: OperatorStateBackend;
+  override readonly states: OperatorStateBackend<OperatorStateDescriptors>;
   readonly #options: SinkOperatorOptions;
   readonly #context: OperatorContext;
   #writer: SinkWriter | undefined;

@@ -107,7 +107,7 @@ export function segment(
 export function listOf(
   name: string,
   values: readonly unknown[],
-  mode: "split" | "union" = "split",
+  mode: OperatorStateSnapshot["mode"] = "split",
 ): OperatorStateSnapshot {
   const codec = codecOf(t.any);
   const elements = values.map((value) => encodeValue(codec, value));

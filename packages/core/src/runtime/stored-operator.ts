@@ -79,10 +79,18 @@ export function elementsOf(operator: OperatorSnapshot, name?: string): Uint8Arra
     .flatMap(({ elements }) => elements);
 }
 
-/** Elements of a list of the operator; undefined where the name is not that of a list. */
+/**
+ * Elements of a list of the operator, or entries of a broadcast map, whose copies count once;
+ * undefined where the name is that of keyed state.
+ */
 export function elementsCountOf(operator: OperatorSnapshot, name: string): number | undefined {
-  const isList = operator.subtasks.some(({ states }) => states.some((each) => each.name === name));
-  return isList ? elementsOf(operator, name).length : undefined;
+  const parts = operator.subtasks.flatMap(({ states }) =>
+    states.filter((each) => each.name === name),
+  );
+  const [first] = parts;
+  if (first === undefined) return undefined;
+  if (first.mode === "broadcast") return first.elements.length;
+  return parts.reduce((sum, { elements }) => sum + elements.length, 0);
 }
 
 /** Whether anything may be in a state. Keyed states of an operator share its rows. */
@@ -108,6 +116,7 @@ export function stateHolder(kind: string): string {
       return "aggregate";
     case "keyedProcess":
     case "keyedCoProcess":
+    case "keyedBroadcastProcess":
       return "keyedProcess";
     default:
       return "process";

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { GraphNode } from "../graph/stream-graph.ts";
 import type { OperatorSnapshot } from "../snapshot/metadata.ts";
+import type { OperatorStateMode } from "../state/operator-state.ts";
 import { keyGroupRange, subtaskOf } from "../types/key.ts";
 import type { OperatorRestore } from "./messages.ts";
 import { listOf, segment, stored } from "./snapshots.fixture.ts";
@@ -86,7 +87,7 @@ test("the watermark is the lowest of the old owners of its key groups, ended if 
 });
 
 /** A snapshot of lists, one per subtask. */
-function withLists(lists: readonly (readonly string[])[], mode: "split" | "union") {
+function withLists(lists: readonly (readonly string[])[], mode: OperatorStateMode) {
   const parts = lists.map((values) => ({ states: [listOf("list", values, mode)] }));
   return stored({ uid: "op", kind: "process", rowsCount: 0, parts });
 }
@@ -137,6 +138,18 @@ test("every subtask gets all of a union list, in order of the old subtasks", () 
         dealt,
         Array.from({ length: to }, () => all),
       );
+    }),
+    RUNS,
+  );
+});
+
+test("every subtask gets one copy of a broadcast map, its own where there is one", () => {
+  fc.assert(
+    fc.property(lists, parallelism, (given, to) => {
+      const parts = restores(withLists(given, "broadcast"), to, {});
+      const originals = listsOf(restores(withLists(given, "split"), given.length, {}));
+      const copies = Array.from({ length: to }, (_, index) => originals[index % given.length]);
+      assert.deepEqual(listsOf(parts), copies);
     }),
     RUNS,
   );

@@ -5,7 +5,9 @@
  *
  * I1. Every row of keyed state goes to the one subtask that owns its key group, every element of a
  *     split list to one subtask; nothing is lost, nothing is given twice.
- * I2. At the same parallelism every subtask gets what it had, and of a union list everything.
+ * I2. At the same parallelism every subtask gets what it had, and of a union list everything. Of a
+ *     broadcast map, which all had alike, a subtask gets one copy: its own, or, where there are
+ *     more subtasks than copies, those in turn.
  * I3. A subtask without keys keeps a watermark and an end of its own only in a job of the same
  *     tasks: else records come to it that would have come to others.
  */
@@ -189,6 +191,9 @@ function elementShares(
   parallelism: number,
 ): (readonly Uint8Array[])[] {
   const [{ name, mode }] = lists;
+  if (mode === "broadcast") {
+    return Array.from({ length: parallelism }, (_, at) => lists[at % lists.length].elements);
+  }
   const elements = lists.flatMap((list) => list.elements);
   if (mode === "union") return Array.from({ length: parallelism }, () => elements);
   if (stored.parallelism !== parallelism) return deal(elements, parallelism);

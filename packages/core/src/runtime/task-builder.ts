@@ -17,6 +17,7 @@ import type { SegmentWriterClient } from "../snapshot/segment-writer-client.ts";
 import type { CheckpointId } from "../state/barrier.ts";
 import type { ChunkPool } from "../state/row-chunk.ts";
 import { OperatorStateBackend, operatorListState } from "../state/operator-state.ts";
+import type { OperatorStateDescriptors } from "../state/operator-state.ts";
 import { NO_WATERMARK } from "../time/timestamp.ts";
 import { keyGroupRange } from "../types/key.ts";
 import { operatorId } from "../types/operator-id.ts";
@@ -60,6 +61,8 @@ export interface TaskBuilderOptions {
   readonly fail: (subtask: SubtaskId, error: unknown) => void;
 }
 
+type SplitsBackend = OperatorStateBackend<OperatorStateDescriptors>;
+
 /** The tag under which a source emits records that it could not read. */
 export const MALFORMED_TAG = "malformed";
 
@@ -100,7 +103,7 @@ class SubtaskBuilder {
     const { env } = this.#options;
     this.#createOutputs();
     let source: SourceHead | undefined;
-    let splits: OperatorStateBackend | undefined;
+    let splits: SplitsBackend | undefined;
     for (const node of this.#vertex.nodes) {
       if (node.body.kind === "source") {
         splits = this.#splitsState(node);
@@ -275,14 +278,14 @@ class SubtaskBuilder {
     };
   }
 
-  #splitsState(node: GraphNode): OperatorStateBackend {
+  #splitsState(node: GraphNode): SplitsBackend {
     const state = new OperatorStateBackend(node.uid, { [SPLITS_STATE]: operatorListState(t.any) });
     const restored = this.#restore.operators[node.uid];
     if (restored !== undefined) state.restore(restored.states);
     return state;
   }
 
-  #createSource(node: GraphNode, splits: OperatorStateBackend): SourceHead {
+  #createSource(node: GraphNode, splits: SplitsBackend): SourceHead {
     assert(node.body.kind === "source", "only a source has a reader");
     const { send, deploy } = this.#options;
     const source = new SourceHead({

@@ -80,9 +80,9 @@ const SEGMENT = object({
   createdBy: count,
 });
 
-const LIST_STATE = object({
+const OPERATOR_STATE = object({
   name: text,
-  mode: oneOf("split", "union"),
+  mode: oneOf("split", "union", "broadcast"),
   schema: anything,
   version: optional(count),
   elements: list(bytes),
@@ -90,7 +90,7 @@ const LIST_STATE = object({
 
 const SUBTASK = object({
   segments: list(SEGMENT),
-  states: list(LIST_STATE),
+  states: list(OPERATOR_STATE),
   watermark: optional(number),
   hasEnded: boolean,
 });

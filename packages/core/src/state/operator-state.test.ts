@@ -9,7 +9,9 @@ import {
   unionListState,
 } from "./operator-state.ts";
 
-function backendOf(lists: OperatorStateDescriptors): OperatorStateBackend {
+function backendOf(
+  lists: OperatorStateDescriptors,
+): OperatorStateBackend<OperatorStateDescriptors> {
   return new OperatorStateBackend("op", lists);
 }
 

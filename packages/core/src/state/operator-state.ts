@@ -1,7 +1,8 @@
 /**
- * Operator state: lists that belong to a subtask, not to a key. `split` lists are dealt out anew
- * when the parallelism changes; `union` lists are given whole to every subtask. Elements are
- * encoded when a snapshot is taken.
+ * Operator state: what belongs to a subtask, not to a key. `split` lists are dealt out anew when
+ * the parallelism changes; `union` lists are given whole to every subtask; of `broadcast` maps
+ * (`broadcast-state.ts`) every subtask has a copy. Elements of lists are encoded when a snapshot is
+ * taken.
  *
  * I1. `restore` comes before the first access; what it gets replaces everything.
  * Semantics: docs/semantics/state.md.
@@ -10,7 +11,16 @@ import { assert } from "../assert.ts";
 import { oxbowError } from "../errors.ts";
 import { codecOf, decodeValue, encodeValue } from "../types/codec.ts";
 import { schemaOf, typeOfSchema } from "../types/schema.ts";
-import type { Type } from "../types/type.ts";
+import { t } from "../types/t.ts";
+import type { MapKey, StructType, Type } from "../types/type.ts";
+import {
+  type BroadcastAccess,
+  BroadcastHandle,
+  type BroadcastState,
+  type BroadcastStateDescriptor,
+  entryType,
+  type StoredEntry,
+} from "./broadcast-state.ts";
 import {
   changeOf,
   checkAliases,
@@ -52,10 +62,30 @@ export type OperatorStateHandles<O extends OperatorStateDescriptors> = {
     : never;
 };
 
-/** One named list of one subtask in a snapshot. */
+/** Lists and maps of an operator by name. */
+export type AnyOperatorStates = Readonly<
+  Record<string, OperatorListDescriptor<unknown> | BroadcastStateDescriptor<MapKey, unknown>>
+>;
+
+type AnyHandleOf<D> =
+  D extends OperatorListDescriptor<infer T>
+    ? OperatorListState<T>
+    : D extends BroadcastStateDescriptor<infer K, infer V>
+      ? BroadcastState<K, V>
+      : never;
+
+/** Handles of lists and maps; the maps' are those of the broadcast side. */
+export type AnyHandlesOf<S extends AnyOperatorStates> = {
+  readonly [N in keyof S]: AnyHandleOf<S[N]>;
+};
+
+/** How the parts of a state find their subtasks. */
+export type OperatorStateMode = "split" | "union" | "broadcast";
+
+/** One named list or map of one subtask in a snapshot. */
 export interface OperatorStateSnapshot {
   readonly name: string;
-  readonly mode: "split" | "union";
+  readonly mode: OperatorStateMode;
   /** Schema description of the elements (`types/schema.ts`). */
   readonly schema: unknown;
   /** Version of the elements; left out for 0. */
@@ -131,73 +161,113 @@ class ListHandle implements OperatorListState<unknown> {
 }
 
 /** See the file header. */
-export class OperatorStateBackend {
-  readonly handles: OperatorStateHandles<OperatorStateDescriptors>;
+export class OperatorStateBackend<out S extends AnyOperatorStates = AnyOperatorStates> {
+  readonly handles: AnyHandlesOf<S>;
   readonly #uid: string;
-  readonly #descriptors: OperatorStateDescriptors;
+  readonly #states: AnyOperatorStates;
   readonly #lists = new Map<string, ListHandle>();
+  readonly #maps = new Map<string, BroadcastHandle>();
+  readonly #access: BroadcastAccess;
 
-  constructor(uid: string, descriptors: OperatorStateDescriptors) {
+  constructor(uid: string, states: S) {
     this.#uid = uid;
-    this.#descriptors = descriptors;
-    checkAliases(uid, descriptors);
-    for (const name of Object.keys(descriptors)) this.#lists.set(name, new ListHandle());
-    this.handles = Object.freeze(Object.fromEntries(this.#lists));
+    this.#states = states;
+    this.#access = { uid, isWritable: false };
+    checkAliases(uid, states);
+    for (const [name, state] of Object.entries(states)) {
+      if (state.kind === "operator-list") this.#lists.set(name, new ListHandle());
+      else this.#maps.set(name, new BroadcastHandle(name, state, this.#access));
+    }
+    const handles: [string, unknown][] = [...this.#lists, ...this.#maps];
+    this.handles = Object.freeze(Object.fromEntries(handles)) as AnyHandlesOf<S>;
   }
 
-  /** One part per declared list, in the order of declaration. The lists may change afterwards. */
+  /** Whether what runs from here on is the broadcast side, which may write broadcast state. */
+  setBroadcastSide(isBroadcastSide: boolean): void {
+    this.#access.isWritable = isBroadcastSide;
+  }
+
+  /** One part per declared state, in the order of declaration. They may change afterwards. */
   snapshot(): OperatorStateSnapshot[] {
-    return Object.entries(this.#descriptors).map(([name, { mode, type, version }]) => {
-      const codec = codecOf(type);
-      const list = this.#lists.get(name);
-      assert(list !== undefined, "every declared list has a handle");
-      const elements = list.values.map((value) => encodeValue(codec, value));
-      const schema = schemaOf(type);
-      return { name, mode, schema, ...(version === 0 ? {} : { version }), elements };
+    return Object.entries(this.#states).map(([name, state]) => {
+      const { version } = state;
+      const schema = schemaOf(elementType(state));
+      const elements = this.#elements(name, state);
+      return { name, mode: modeOf(state), schema, ...(version === 0 ? {} : { version }), elements };
     });
   }
 
+  #elements(name: string, { type }: AnyOperatorStates[string]): readonly Uint8Array[] {
+    const map = this.#maps.get(name);
+    if (map !== undefined) return map.snapshot();
+    const list = this.#lists.get(name);
+    assert(list !== undefined, "every declared list has a handle");
+    const codec = codecOf(type);
+    return list.values.map((value) => encodeValue(codec, value));
+  }
+
   /**
-   * Fills the lists, each from all parts that are its, in order; elements of other types are
-   * converted. STATE_MISMATCH for a list that cannot go on, and for one that is not declared, has
+   * Fills the states, each from all parts that are its, in order; elements of other types are
+   * converted. STATE_MISMATCH for a state that cannot go on, and for one that is not declared, has
    * elements and is not in `mayDrop`; USER_FUNCTION_FAILED for a `migrate`.
    */
   restore(parts: readonly OperatorStateSnapshot[], mayDrop: MayDrop = new Set()): void {
     const names = parts.map((part) => part.name);
-    const matched = matchNames(names, Object.entries(this.#descriptors));
+    const matched = matchNames(names, Object.entries(this.#states));
     for (const list of this.#lists.values()) list.clear();
+    for (const map of this.#maps.values()) map.reset();
     for (const part of parts) {
-      const [name, descriptor] = matched.get(part.name) ?? [];
-      const list = name === undefined ? undefined : this.#lists.get(name);
-      if (descriptor === undefined || list === undefined) {
+      const [name, state] = matched.get(part.name) ?? [];
+      if (name === undefined || state === undefined) {
         if (part.elements.length === 0 || isDropped(mayDrop, part.name)) continue;
         throw this.#undeclared(part);
       }
-      list.addAll(this.#elementsOf(part, descriptor));
+      this.#load(name, state, part);
     }
   }
 
-  #elementsOf(
-    part: OperatorStateSnapshot,
-    descriptor: OperatorListDescriptor<unknown>,
-  ): readonly unknown[] {
-    const { type, mode, version, migrate } = descriptor;
+  #load(name: string, state: AnyOperatorStates[string], part: OperatorStateSnapshot): void {
     const stored = typeOfSchema(part.schema);
-    const change = changeOf(
-      { kind: KINDS[part.mode], type: stored, version: part.version ?? 0 },
-      { kind: KINDS[mode], type, version, hasMigrate: migrate !== undefined },
-    );
+    const types = storedTypes(part, stored);
+    const convert = this.#conversion(state, part, types);
     const codec = codecOf(stored);
-    const values = part.elements.map((element) => decodeValue(codec, element));
+    const elements = part.elements.map((element) => decodeValue(codec, element));
+    const map = this.#maps.get(name);
+    if (map === undefined) {
+      this.#lists.get(name)?.addAll(elements.map(convert));
+      return;
+    }
+    for (const { key, value } of elements as readonly StoredEntry[]) {
+      map.load({ key, value: convert(value) });
+    }
+  }
+
+  /** From stored values, or elements, to those of now. */
+  #conversion(
+    state: AnyOperatorStates[string],
+    part: OperatorStateSnapshot,
+    stored: StoredTypes,
+  ): (value: unknown) => unknown {
+    const { type, version, migrate } = state;
+    const change = changeOf(
+      { kind: KINDS[part.mode], ...stored, version: part.version ?? 0 },
+      {
+        kind: operatorStateKind(state),
+        type,
+        keyType: state.kind === "broadcast" ? state.keyType : undefined,
+        version,
+        hasMigrate: migrate !== undefined,
+      },
+    );
     switch (change.kind) {
       case "as-is":
-        return values;
+        return (value) => value;
       case "migrated":
-        return values.map((value) => change.convert(value));
+        return (value) => change.convert(value);
       case "by-function": {
         assert(migrate !== undefined, "a change by function has one");
         const place = { uid: this.#uid, state: part.name, fromVersion: change.fromVersion };
-        return values.map(migrationOf(place, migrate, type));
+        return migrationOf(place, migrate, type);
       }
       case "incompatible":
         throw stateMismatch(this.#uid, part.name, change);
@@ -216,4 +286,38 @@ export class OperatorStateBackend {
 }
 
 /** Kinds by mode, as the graph describes them. */
-const KINDS = { split: "operator-list", union: "operator-union" } as const;
+const KINDS = {
+  split: "operator-list",
+  union: "operator-union",
+  broadcast: "operator-broadcast",
+} as const;
+
+function modeOf(state: AnyOperatorStates[string]): OperatorStateMode {
+  return state.kind === "operator-list" ? state.mode : "broadcast";
+}
+
+/** The kind of a state as the graph describes it and snapshots name it. */
+export function operatorStateKind(state: AnyOperatorStates[string]): string {
+  return KINDS[modeOf(state)];
+}
+
+/** What the graph describes of a state: of a map, keys and values. */
+export function operatorStateType(state: AnyOperatorStates[string]): Type<unknown> {
+  return state.kind === "operator-list" ? state.type : t.map(state.keyType, state.type);
+}
+
+/** What the elements of a state are in a snapshot: of a map, its entries. */
+function elementType(state: AnyOperatorStates[string]): Type<unknown> {
+  return state.kind === "operator-list" ? state.type : entryType(state);
+}
+
+interface StoredTypes {
+  readonly type: Type<unknown>;
+  readonly keyType?: Type<unknown>;
+}
+
+function storedTypes({ mode }: OperatorStateSnapshot, element: Type<unknown>): StoredTypes {
+  if (mode !== "broadcast") return { type: element };
+  const { key, value } = (element as StructType<unknown>).fields;
+  return { type: value, keyType: key };
+}

@@ -224,9 +224,13 @@ class HarnessRun {
     }
   }
 
-  /** By key, or in turn where there are no keys. */
+  /** By key, or in turn where there are no keys; to all where the input is broadcast. */
   async #deal(batch: Batch, input: number): Promise<void> {
     const width = this.#instances.length;
+    if (isBroadcast(this.#options.node, input)) {
+      for (const instance of this.#instances) await instance.processBatch(batch, input);
+      return;
+    }
     if (width === 1) return this.#instances[0].processBatch(batch, input);
     const rows: number[][] = Array.from({ length: width }, () => []);
     const targets = this.#partitioners[input]?.channelsOf(batch);
@@ -252,6 +256,10 @@ function partitionersOf(node: GraphNode, targetParallelism: number): HashPartiti
     });
   }
   return partitioners;
+}
+
+function isBroadcast({ inputs }: GraphNode, input: number): boolean {
+  return inputs.some((edge) => edge.input === input && edge.partitioner.kind === "broadcast");
 }
 
 function lengthsOf(

@@ -48,6 +48,12 @@ export interface OperatorCase<A, B, R> {
   readonly orderedBy?: (record: R) => unknown;
   /** Declared types of the records, if the streams should have them. */
   readonly types?: { readonly first?: Type<A>; readonly second?: Type<B> };
+  /**
+   * Whether the output is the same with any number of subtasks; default: true for operators with
+   * keys, with broadcast state, and for map, filter and flatMap. False for one whose broadcast side
+   * emits: every subtask does.
+   */
+  readonly isRescalable?: boolean;
   /** Default "harness"; chooses the random batches. */
   readonly seed?: string;
 }
@@ -77,7 +83,7 @@ export interface VerifiedOutput<R> {
 export async function verifyOperator<A, B = never, R = unknown>(
   of: OperatorCase<A, B, R>,
 ): Promise<VerifiedOutput<R>> {
-  const modes = harnessModes(canRescale(buildNode(of).node));
+  const modes = harnessModes(of.isRescalable ?? canRescale(buildNode(of).node));
   let plain: HarnessResult | undefined;
   for (const mode of modes) {
     const result = await runCase(of, mode);
@@ -158,9 +164,19 @@ function inputStream<T>(
   return new SourceStream<T>({ builder, node, recordType: type });
 }
 
-/** Keys decide where a record goes, and operators without state do not care. */
+const KINDS_WITHOUT_PLACE: ReadonlySet<string> = new Set([
+  "map",
+  "filter",
+  "flatMap",
+  "broadcastProcess",
+]);
+
+/**
+ * Keys decide where a record goes; operators without state, or with the same in every subtask, do
+ * not care.
+ */
 function canRescale({ key, kind }: GraphNode): boolean {
-  return key !== undefined || kind === "map" || kind === "filter" || kind === "flatMap";
+  return key !== undefined || KINDS_WITHOUT_PLACE.has(kind);
 }
 
 function checkExpected<A, B, R>(
