@@ -183,6 +183,38 @@ test("applyToKeyedState changes the state of every key that has any", async () =
   });
 });
 
+test("applyToKeyedState visits no key that has timers only; the watermark is known", async () => {
+  await verifyOperator({
+    build: (numbers: DataStream<number>, second: DataStream<string>) =>
+      numbers
+        .keyBy((n) => n, t.int32)
+        .connect(second.broadcast({ words: broadcastState(t.int32, t.string) }))
+        .process(
+          "timed",
+          {
+            state: { large: valueState(t.bool) },
+            process(n, { state, timers }) {
+              timers.registerEventTime(n);
+              if (n > 10) state.large.set(true);
+            },
+            processBroadcast(word, { applyToKeyedState, watermark, timestamp, emit }) {
+              applyToKeyedState((key) => emit(`${word} ${key} ${watermark} ${timestamp}`));
+            },
+          },
+          emits<string>(),
+        ),
+    // Each key is visited where it is, so the output is the same with any number of subtasks.
+    input: [
+      step.record(10, 0),
+      step.record(20, 0),
+      step.second("a", 3),
+      step.watermark(15),
+      step.second("b", 16),
+    ],
+    expect: ["a 20 -Infinity 3", "b 20 15 16"],
+  });
+});
+
 test("what the broadcast side emits comes from every subtask, with the record's time", async () => {
   const build = (numbers: DataStream<number>, second: DataStream<string>) =>
     numbers.connect(second.broadcast({ words: broadcastState(t.string, t.bool) })).process(
