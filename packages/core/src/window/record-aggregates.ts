@@ -16,9 +16,10 @@ import type {
 } from "./aggregate.ts";
 import { inputInvalid, inputOf, inputText, inputType } from "./aggregate-input.ts";
 import { aggregate } from "./aggregates.ts";
+import { compareRanks, isRank, MAX_TOP_COUNT, upperBound } from "./ranking.ts";
+import type { Comparator, RankOf } from "./ranking.ts";
 
 type NumberOf<T> = (record: T) => number | null | undefined;
-type RankOf<T> = (record: T) => number | string | bigint | null | undefined;
 
 /**
  * The record with the smallest number; of equals the first. Undefined of nothing; NaN is left out.
@@ -107,9 +108,6 @@ function reader(input: AggregateInput): (record: unknown) => unknown {
   }
 }
 
-/** Most records of a `topN`: it is one value in state, rewritten whenever it changes. */
-export const MAX_TOP_COUNT = 10_000;
-
 /** Options of `topN`. */
 export interface TopOptions<T> {
   /** Largest first by default. */
@@ -138,12 +136,8 @@ export function topN<T>(
     );
   }
   const compare = comparator(by, options);
-  const isRanked = (record: T): boolean => {
-    const rank = by(record);
-    return rank !== undefined && rank !== null && rank === rank;
-  };
   const add = (top: readonly T[] | undefined, record: T): readonly T[] | undefined => {
-    if (!isRanked(record)) return undefined;
+    if (!isRank(by(record))) return undefined;
     const list = top ?? [];
     const index = upperBound(list, record, compare);
     if (index >= limit) return undefined;
@@ -173,33 +167,12 @@ export function topN<T>(
   });
 }
 
-type Comparator<T> = (a: T, b: T) => number;
-
 function comparator<T>(by: RankOf<T>, { order, ties }: TopOptions<T>): Comparator<T> {
   const sign = order === "ascending" ? 1 : -1;
   return (a, b) => {
     const byRank = sign * compareRanks(by(a), by(b));
     return byRank !== 0 || ties === undefined ? byRank : compareRanks(ties(a), ties(b));
   };
-}
-
-/** By code units for strings, so that no locale decides. */
-function compareRanks(a: ReturnType<RankOf<never>>, b: ReturnType<RankOf<never>>): number {
-  if (a === undefined || a === null) return b === undefined || b === null ? 0 : -1;
-  if (b === undefined || b === null) return 1;
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** Behind all equals, so that the first stays first. */
-function upperBound<T>(list: readonly T[], record: T, compare: Comparator<T>): number {
-  let low = 0;
-  let high = list.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (compare(list[middle], record) <= 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /**
