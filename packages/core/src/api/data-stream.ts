@@ -5,6 +5,7 @@ import type { KeySpec } from "../columns/key-extractor.ts";
 import type { MalformedRecord } from "../connectors/source.ts";
 import type { Sink } from "../connectors/sink.ts";
 import type { OperatorKind, PartitionerSpec } from "../graph/stream-graph.ts";
+import type { LookupOptions, LookupProcess } from "../operators/lookup.ts";
 import { ProcessOperator } from "../operators/process-operator.ts";
 import { RecordSteps } from "../operators/record-steps.ts";
 import type { ProcessFunctions } from "../operators/process-operator.ts";
@@ -17,6 +18,7 @@ import type { WatermarkSettings } from "../time/watermark-strategy.ts";
 import { renderType } from "../types/schema.ts";
 import type { Type } from "../types/type.ts";
 import { show } from "../types/codec.ts";
+import { addLookup } from "./add-lookup.ts";
 import { BroadcastConnectedStream, BroadcastStream } from "./broadcast-stream.ts";
 import { checkWatermarks } from "./check-watermarks.ts";
 import { ConnectedStreams } from "./connected-streams.ts";
@@ -177,6 +179,31 @@ export class DataStream<out T> {
         body: { kind: "operator", create: (context) => new ProcessOperator(context, functions) },
       }),
     );
+    return new DataStream<R>({ builder: this.place.builder, node, recordType: options.type });
+  }
+
+  /**
+   * Looks each record up in a table that does not change: rows, or a function that gives them, read
+   * by every subtask before its first record. A table that changes is broadcast state.
+   *
+   * @example
+   * const cities = [
+   *   { code: "FRA", city: "Frankfurt" },
+   *   { code: "JFK", city: "New York" },
+   * ];
+   * flights.lookup<Flight, { code: string; city: string }, string>(
+   *   "cities",
+   *   { table: cities, key: "code", on: "origin" },
+   *   (flight, row, emit) => emit(`${flight.origin} is ${row?.city ?? "somewhere"}`),
+   * );
+   */
+  lookup<U, Row, R>(
+    this: DataStream<U>,
+    uid: string,
+    options: LookupOptions<NoInfer<U>, Row, R> & Omit<OperatorOptions, "uid">,
+    fn: LookupProcess<NoInfer<U>, NoInfer<Row>, R>,
+  ): DataStream<R> {
+    const node = addLookup(this.place, uid, { options, fn });
     return new DataStream<R>({ builder: this.place.builder, node, recordType: options.type });
   }
 

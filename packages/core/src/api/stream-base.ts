@@ -91,6 +91,11 @@ export function declaredField(
   return refuse(`${what} after "${uid}": ${missing}`, { uid, field });
 }
 
+/** Programs run without their types checked too: what is no object has none of the options. */
+export function optionsOf<O extends object>(options: O): O {
+  return typeof options === "object" ? options : ({} as O);
+}
+
 /** GRAPH_INVALID unless `fn` is a function; `what` is for the message: `map(…) after "orders"`. */
 export function checkFunction(what: string, fn: unknown): void {
   if (typeof fn === "function") return;

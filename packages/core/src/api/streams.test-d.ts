@@ -343,6 +343,32 @@ weather.broadcast({ winds: mapState(t.string, t.float64) });
 // @ts-expect-error a broadcast stream is connected with, and nothing else
 "map" satisfies keyof typeof winds;
 
+// Look-up: fields by name or function, of record and row; the row may be missing.
+const airports = [{ code: "FRA", country: "DE" }];
+const countries = flights.lookup(
+  "countries",
+  { table: airports, key: "code", on: "origin", ...emits<string>() },
+  (flight, row, emit) => {
+    expect<Equal<typeof flight, Flight>>();
+    expect<Equal<typeof row, { code: string; country: string } | undefined>>();
+    emit(row?.country ?? flight.origin);
+    // @ts-expect-error the operator emits strings
+    emit(flight);
+  },
+);
+expect<Equal<RecordOf<typeof countries>, string>>();
+flights.lookup(
+  "by-function",
+  { table: () => airports, key: (row) => row.code, on: (flight) => flight.gate },
+  () => undefined,
+);
+// @ts-expect-error rows have no such field
+flights.lookup("wrong", { table: airports, key: "iata", on: "origin" }, () => undefined);
+// @ts-expect-error a list is no key
+flights.lookup("wrong", { table: airports, key: "code", on: "crew" }, () => undefined);
+// @ts-expect-error a stream is no table
+flights.lookup("wrong", { table: weather, key: "airport", on: "origin" }, () => undefined);
+
 // union takes streams of one type.
 flights.union(kept, reduced);
 // @ts-expect-error weather reports are no flights

@@ -34,6 +34,7 @@ export type OperatorKind =
   | "intervalJoin"
   | "broadcastProcess"
   | "keyedBroadcastProcess"
+  | "lookup"
   | "sink";
 
 /** How records choose a channel. */

@@ -49,9 +49,9 @@ export interface OperatorCase<A, B, R> {
   /** Declared types of the records, if the streams should have them. */
   readonly types?: { readonly first?: Type<A>; readonly second?: Type<B> };
   /**
-   * Whether the output is the same with any number of subtasks; default: true for operators with
-   * keys, with broadcast state, and for map, filter and flatMap. False for one whose broadcast side
-   * emits: every subtask does.
+   * Whether the output is the same with any number of subtasks. Default: true for operators with
+   * keys or broadcast state, and for map, filter, flatMap and lookup. False is for one whose
+   * broadcast side emits: every subtask does.
    */
   readonly isRescalable?: boolean;
   /** Default "harness"; chooses the random batches. */
@@ -168,6 +168,7 @@ const KINDS_WITHOUT_PLACE: ReadonlySet<string> = new Set([
   "map",
   "filter",
   "flatMap",
+  "lookup",
   "broadcastProcess",
 ]);
 
