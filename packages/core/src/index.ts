@@ -57,6 +57,7 @@ export type {
   KeyedReadOnlyBroadcastContext,
   ReadOnlyBroadcastContext,
 } from "./operators/broadcast-function.ts";
+export type { DeduplicateOptions } from "./operators/deduplicate.ts";
 export type { LookupOptions } from "./operators/lookup.ts";
 export { sideOutput } from "./operators/process-function.ts";
 export type {

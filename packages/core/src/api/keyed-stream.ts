@@ -3,6 +3,9 @@
  */
 import type { KeySpec } from "../columns/key-extractor.ts";
 import { AggregateLogic } from "../operators/aggregate-operator.ts";
+import type { NodeDraft } from "../graph/graph-builder.ts";
+import { deduplication } from "../operators/deduplicate.ts";
+import type { DeduplicateOptions } from "../operators/deduplicate.ts";
 import { KeyedOperator, backendFor } from "../operators/keyed-operator.ts";
 import { KeyedProcessLogic } from "../operators/keyed-process-operator.ts";
 import type { KeyedProcessFunctions } from "../operators/keyed-process-operator.ts";
@@ -22,7 +25,7 @@ import { describeKeyedStates, describePlan } from "./state-descriptions.ts";
 import { IntervalJoinedStreams } from "./interval-joined-streams.ts";
 import type { IntervalJoinOptions } from "./interval-joined-streams.ts";
 import { keyedPair } from "./keyed-pair.ts";
-import { checkFunction, draftNode, edgesFrom } from "./stream-base.ts";
+import { checkFunction, draftNode, edgesFrom, optionsOf } from "./stream-base.ts";
 import type { OperatorOptions, StreamPlace } from "./stream-base.ts";
 import { WindowedStream, checkAssigner } from "./windowed-stream.ts";
 
@@ -69,16 +72,61 @@ export class KeyedStream<out T, out K> {
     options: Omit<OperatorOptions, "uid"> & { readonly type?: Type<R> } = {},
   ): DataStream<R> {
     checkFunction(`process of "${uid}"`, (definition as Partial<typeof definition>).process);
-    const states: StateDescriptors = definition.state ?? {};
     const functions = {
       process: [definition.process.bind(definition)],
       onTimer: definition.onTimer?.bind(definition),
     } as unknown as KeyedProcessFunctions;
-    const node = this.place.builder.add(
+    const node = { kind: "keyedProcess" as const, parallelism: options.parallelism };
+    return this.#keyedProcess(
+      { uid, node, states: definition.state ?? {}, functions },
+      options.type,
+    );
+  }
+
+  /**
+   * Of the records of a key only the first, or always the latest: Flink SQL's deduplication. State
+   * per key: one bit or one time, no record.
+   *
+   * @example
+   * // The same click sent again within an hour.
+   * clicks.keyBy((click) => `${click.user} ${click.at}`).deduplicate("once", {
+   *   keep: "first",
+   *   within: "1h",
+   * });
+   *
+   * @example
+   * // Each record that is no older than all so far of its key.
+   * const timed = flights.keyBy("origin");
+   * timed.deduplicate("latest", { keep: "last" }).map((flight) => flight.origin);
+   */
+  deduplicate(
+    uid: string,
+    options: DeduplicateOptions & Omit<OperatorOptions, "uid">,
+  ): DataStream<T> {
+    const { parallelism, ...given } = optionsOf(options);
+    const { state, process, ...node } = deduplication(uid, given);
+    const functions = { process: [process], onTimer: undefined };
+    return this.#keyedProcess(
+      { uid, node: { kind: "deduplicate", parallelism, ...node }, states: state, functions },
+      this.place.recordType,
+    );
+  }
+
+  #keyedProcess<R>(
+    of: {
+      readonly uid: string;
+      readonly node: Pick<NodeDraft, "kind"> & Partial<NodeDraft>;
+      readonly states: StateDescriptors;
+      readonly functions: KeyedProcessFunctions;
+    },
+    recordType: Type<R> | undefined,
+  ): DataStream<R> {
+    const { uid, states, functions } = of;
+    const { builder } = this.place;
+    const node = builder.add(
       draftNode({
         uid,
-        kind: "keyedProcess",
-        parallelism: options.parallelism,
+        ...of.node,
         inputs: this.#edges(),
         key: this.key,
         states: describeKeyedStates(uid, states),
@@ -94,7 +142,7 @@ export class KeyedStream<out T, out K> {
         },
       }),
     );
-    return new DataStream<R>({ builder: this.place.builder, node, recordType: options.type });
+    return new DataStream<R>({ builder, node, recordType });
   }
 
   /**

@@ -369,6 +369,14 @@ flights.lookup("wrong", { table: airports, key: "code", on: "crew" }, () => unde
 // @ts-expect-error a stream is no table
 flights.lookup("wrong", { table: weather, key: "airport", on: "origin" }, () => undefined);
 
+// Deduplication gives records of the same type.
+const latest = byOrigin.deduplicate("latest", { keep: "last", within: "1h" });
+expect<Equal<RecordOf<typeof latest>, Flight>>();
+// @ts-expect-error there are first and last
+byOrigin.deduplicate("wrong", { keep: "any" });
+// @ts-expect-error first or last must be said
+byOrigin.deduplicate("wrong", {});
+
 // union takes streams of one type.
 flights.union(kept, reduced);
 // @ts-expect-error weather reports are no flights

@@ -35,6 +35,7 @@ export type OperatorKind =
   | "broadcastProcess"
   | "keyedBroadcastProcess"
   | "lookup"
+  | "deduplicate"
   | "sink";
 
 /** How records choose a channel. */

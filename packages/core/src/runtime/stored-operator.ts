@@ -117,6 +117,7 @@ export function stateHolder(kind: string): string {
     case "keyedProcess":
     case "keyedCoProcess":
     case "keyedBroadcastProcess":
+    case "deduplicate":
       return "keyedProcess";
     default:
       return "process";

@@ -6,6 +6,7 @@ import { describe, it } from "node:test";
 import { JOIN_CHANGES } from "./joins.fixture.ts";
 import { CONNECTORS, OPERATORS, SCALE } from "./operators.fixture.ts";
 import { STATES, TYPE_CHANGES } from "./states.fixture.ts";
+import { TABLE_CHANGES } from "./tables.fixture.ts";
 import { tryUpgrade } from "./upgrade.fixture.ts";
 import { upgradesPage } from "./upgrades-page.fixture.ts";
 import { AGGREGATE_CHANGES, WINDOW_CHANGES } from "./windows.fixture.ts";
@@ -19,6 +20,7 @@ const GROUPS = {
   Windows: WINDOW_CHANGES,
   Aggregates: AGGREGATE_CHANGES,
   Joins: JOIN_CHANGES,
+  "Broadcast state, deduplication": TABLE_CHANGES,
 };
 
 for (const [group, upgrades] of Object.entries(GROUPS)) {
