@@ -59,6 +59,7 @@ export type {
 } from "./operators/broadcast-function.ts";
 export type { DeduplicateOptions } from "./operators/deduplicate.ts";
 export type { LookupOptions } from "./operators/lookup.ts";
+export type { RankChange, TopNOptions } from "./operators/top-n.ts";
 export { sideOutput } from "./operators/process-function.ts";
 export type {
   CoProcessFunction,

@@ -10,6 +10,8 @@ import { KeyedOperator, backendFor } from "../operators/keyed-operator.ts";
 import { KeyedProcessLogic } from "../operators/keyed-process-operator.ts";
 import type { KeyedProcessFunctions } from "../operators/keyed-process-operator.ts";
 import type { KeyedProcessFunction } from "../operators/process-function.ts";
+import { rankFields, topNOf } from "../operators/top-n.ts";
+import type { RankChange, TopNOptions } from "../operators/top-n.ts";
 import type { BroadcastStateDescriptors } from "../state/broadcast-state.ts";
 import type { StateDescriptors } from "../state/descriptors.ts";
 import { t } from "../types/t.ts";
@@ -25,7 +27,7 @@ import { describeKeyedStates, describePlan } from "./state-descriptions.ts";
 import { IntervalJoinedStreams } from "./interval-joined-streams.ts";
 import type { IntervalJoinOptions } from "./interval-joined-streams.ts";
 import { keyedPair } from "./keyed-pair.ts";
-import { checkFunction, draftNode, edgesFrom, optionsOf } from "./stream-base.ts";
+import { checkFunction, declaredField, draftNode, edgesFrom, optionsOf } from "./stream-base.ts";
 import type { OperatorOptions, StreamPlace } from "./stream-base.ts";
 import { WindowedStream, checkAssigner } from "./windowed-stream.ts";
 
@@ -109,6 +111,31 @@ export class KeyedStream<out T, out K> {
     return this.#keyedProcess(
       { uid, node: { kind: "deduplicate", parallelism, ...node }, states: state, functions },
       this.place.recordType,
+    );
+  }
+
+  /**
+   * The best records of each key so far: gives each rank that has another record now, as Flink
+   * SQL's Top-N with row numbers does. What is given is an update by key and rank; of equals the
+   * earlier is ahead. State per key: at most n records.
+   *
+   * @example
+   * const dearest = orders.keyBy("product").topN("dearest", { n: 2, by: "amount" });
+   * dearest.map(({ key, rank, record }) => `${key}, ${rank}: ${record.amount}`);
+   */
+  topN<U>(
+    this: KeyedStream<U, K>,
+    uid: string,
+    options: TopNOptions<U> & Omit<OperatorOptions, "uid">,
+  ): DataStream<RankChange<K, U>> {
+    const { parallelism, ...given } = optionsOf(options);
+    const { recordType } = this.place;
+    const { state, process, detail } = topNOf(uid, given, recordType);
+    for (const field of rankFields(given)) declaredField(this.place, field, `topN("${uid}")`);
+    const functions = { process: [process], onTimer: undefined };
+    return this.#keyedProcess(
+      { uid, node: { kind: "topN", parallelism, detail }, states: state, functions },
+      rankChangeType(this.key.type, recordType) as Type<RankChange<K, U>> | undefined,
     );
   }
 
@@ -304,4 +331,15 @@ export function keyedResultType(
 ): Type<unknown> | undefined {
   if (key === undefined || result?.kind !== "struct") return undefined;
   return t.struct({ key, ...(result as StructType<unknown>).fields });
+}
+
+const RANK_FIELDS = { rank: t.int32, change: t.enum("insert", "update") };
+
+/** Type of what `topN` gives, where key and records have one. */
+function rankChangeType(
+  key: Type<unknown> | undefined,
+  record: Type<unknown> | undefined,
+): Type<unknown> | undefined {
+  if (key === undefined || record === undefined) return undefined;
+  return t.struct({ key, ...RANK_FIELDS, record });
 }

@@ -377,6 +377,24 @@ byOrigin.deduplicate("wrong", { keep: "any" });
 // @ts-expect-error first or last must be said
 byOrigin.deduplicate("wrong", {});
 
+// Top-N gives ranks, by fields that can be compared.
+const ranks = byOrigin.topN("worst", { n: 3, by: ["delay", (flight) => flight.gate] });
+expect<
+  Equal<
+    Plain<RecordOf<typeof ranks>>,
+    {
+      readonly key: string;
+      readonly rank: number;
+      readonly record: Flight;
+      readonly change: "insert" | "update";
+    }
+  >
+>();
+// @ts-expect-error a list has no rank
+byOrigin.topN("wrong", { n: 3, by: "crew" });
+// @ts-expect-error nor has a boolean
+byOrigin.topN("wrong", { n: 3, by: (flight: Flight) => flight.delay > 3 });
+
 // union takes streams of one type.
 flights.union(kept, reduced);
 // @ts-expect-error weather reports are no flights

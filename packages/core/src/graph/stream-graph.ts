@@ -36,6 +36,7 @@ export type OperatorKind =
   | "keyedBroadcastProcess"
   | "lookup"
   | "deduplicate"
+  | "topN"
   | "sink";
 
 /** How records choose a channel. */

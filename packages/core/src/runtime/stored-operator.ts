@@ -118,6 +118,7 @@ export function stateHolder(kind: string): string {
     case "keyedCoProcess":
     case "keyedBroadcastProcess":
     case "deduplicate":
+    case "topN":
       return "keyedProcess";
     default:
       return "process";

@@ -1,4 +1,4 @@
-// Upgrades of operators with broadcast state and of deduplication.
+// Upgrades of operators with broadcast state, of deduplication and of Top-N.
 import { emits } from "../../api/stream-base.ts";
 import { collection } from "../../connectors/collection.ts";
 import type { DeduplicateOptions } from "../../operators/deduplicate.ts";
@@ -48,6 +48,15 @@ const worded =
   };
 
 const Words = broadcastState<MapKey, unknown>(t.int32, t.int32);
+
+/** Every number is ahead of those before, so all ranks change with each. */
+const top =
+  (n: number): Program =>
+  (env, out) =>
+    keyed(env)
+      .topN("top", { n, by: (value) => value })
+      .map(({ rank, change }) => `${rank} ${change}`)
+      .sink("out", out);
 
 const once =
   (options: DeduplicateOptions): Program =>
@@ -99,6 +108,22 @@ export const TABLE_CHANGES: readonly Upgrade[] = [
       "An entry would not be found. Give the new one a name of its own.",
       /"<key>", int32 is int64 now: keys never change/,
     ),
+  },
+  {
+    change: "the n of a `topN` goes down",
+    before: top(4),
+    after: top(2),
+    result: continues("Ranks beyond it are not given any more.", {
+      gives: ["1 update", "2 update"],
+    }),
+  },
+  {
+    change: "the n of a `topN` goes up",
+    before: top(2),
+    after: top(4),
+    result: continues("Further ranks begin with the records that come from then on.", {
+      gives: ["1 update", "2 update", "3 insert", "3 update", "4 insert", "4 update"],
+    }),
   },
   {
     change: "the `within` of a `deduplicate` changes, comes or goes",

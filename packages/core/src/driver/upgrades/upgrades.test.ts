@@ -20,7 +20,7 @@ const GROUPS = {
   Windows: WINDOW_CHANGES,
   Aggregates: AGGREGATE_CHANGES,
   Joins: JOIN_CHANGES,
-  "Broadcast state, deduplication": TABLE_CHANGES,
+  "Broadcast state, deduplication, Top-N": TABLE_CHANGES,
 };
 
 for (const [group, upgrades] of Object.entries(GROUPS)) {
