@@ -15,6 +15,7 @@ import { t } from "../../packages/core/src/types/t.ts";
 import * as functions from "./functions.ts";
 import { sumOf } from "./job-aggregates.ts";
 import type { JobHooks, Records } from "./job-hooks.ts";
+import { buildBroadcastJoin, buildKeyedBroadcastJoin } from "./job-broadcast.ts";
 import { buildIntervalJoin, buildWindowJoin } from "./job-joins.ts";
 import { buildProcess } from "./job-processes.ts";
 import { buildWindow } from "./job-windows.ts";
@@ -132,10 +133,8 @@ class NodeBuilder {
       case "window":
       case "countWindow":
         return buildWindow(this.#keyed(0), { node, operator });
-      case "join": {
-        const [left, right] = this.#joinKeyed();
-        return buildProcess({ kind: "join", left, right }, { node, hooks });
-      }
+      case "join":
+        return this.#buildJoin(operator.form);
       case "windowJoin": {
         if (operator.form === "coGroup") {
           return buildWindowJoin(this.#keyed(0), this.#keyed(1), { node, operator });
@@ -164,6 +163,22 @@ class NodeBuilder {
       case "source":
       case "sink":
         throw new Error("sources and sinks are built elsewhere");
+    }
+  }
+
+  #buildJoin(form: "connect" | "keyed-broadcast" | "broadcast"): Records {
+    const { node, hooks } = this.#parts;
+    switch (form) {
+      case "connect": {
+        const [left, right] = this.#joinKeyed();
+        return buildProcess({ kind: "join", left, right }, { node, hooks });
+      }
+      case "keyed-broadcast": {
+        const left = this.#input(0).keyBy(functions.joinKey, t.string);
+        return buildKeyedBroadcastJoin(left, this.#input(1), node);
+      }
+      case "broadcast":
+        return buildBroadcastJoin(this.#input(0), this.#input(1), node);
     }
   }
 

@@ -10,6 +10,7 @@ import * as functions from "./functions.ts";
 import { SIDE, check } from "./job-hooks.ts";
 import type { ProcessParts, Records } from "./job-hooks.ts";
 import { totalsFunction } from "./job-totals.ts";
+import { PARTS } from "./job-broadcast.ts";
 import { WIDENED } from "./evolution.ts";
 import { END_AT, jobUid } from "./scenario.ts";
 import type { OperatorSpec, SimRecord } from "./scenario.ts";
@@ -231,13 +232,6 @@ function buildPulse(
     { parallelism },
   );
 }
-
-/** What a join keeps of a record, by generation. */
-const PARTS = [
-  t.struct({ id: t.string, value: t.float64, at: t.timestamp }),
-  t.struct({ at: t.timestamp, mark: t.optional(t.string), id: t.string, value: t.float64 }),
-  t.struct({ id: t.string, value: t.float64, at: t.float64 }),
-] as const;
 
 function buildJoin(left: Keyed<string>, right: Keyed<string>, parts: ProcessParts): Records {
   const { parallelism } = parts.node;

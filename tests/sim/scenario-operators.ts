@@ -28,6 +28,8 @@ const TOTALS: readonly TotalsState[] = [
   "ttl",
 ];
 
+const JOINS = ["connect", "keyed-broadcast", "broadcast"] as const;
+
 /** Undefined where an operator of the kind has no predictable outcome. */
 export function drawOperator(
   random: Random,
@@ -60,8 +62,10 @@ export function drawOperator(
     case "pairs":
     case "tally":
     case "census":
-    case "join":
       return { kind };
+    case "join":
+      // Of a stream of its own, so that seeds go on giving the scenarios that they gave.
+      return { kind, form: pick(random.fork(`join ${modulus} ${input.stepMs}`), JOINS) };
     case "window":
       return drawWindow(random, input);
     case "windowJoin":

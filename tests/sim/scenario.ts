@@ -97,8 +97,11 @@ export type OperatorSpec =
   | { readonly kind: "tally" }
   /** The same with state that every subtask gets whole. */
   | { readonly kind: "census" }
-  /** Every pair of records with the same key. */
-  | { readonly kind: "join" }
+  /**
+   * Every pair of records with the same key. `connect`: state of both sides by key; `broadcast`:
+   * the second side is broadcast state, the first one keyed, or, without keys, a list.
+   */
+  | { readonly kind: "join"; readonly form: "connect" | "keyed-broadcast" | "broadcast" }
   | {
       readonly kind: "window";
       readonly window: WindowSpec;
