@@ -26,7 +26,12 @@ export function addLookup(
       kind: "lookup",
       parallelism,
       inputs: edgesFrom(place, 0),
+      detail: `${nameOf(options.key)} = ${nameOf(options.on)}`,
       body: { kind: "operator", create: (context) => createLookup(context, options, fn) },
     }),
   );
+}
+
+function nameOf(by: AnyLookupOptions["key"]): string {
+  return typeof by === "string" ? by : "function";
 }

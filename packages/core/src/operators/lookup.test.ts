@@ -117,6 +117,16 @@ function refusal(options: unknown, fn: unknown = () => undefined): string {
   return "";
 }
 
+test("the graph says what is looked up by what", () => {
+  const { vertices } = graphOf((env) => {
+    const flights = env.source("flights", collection<Flight>([]));
+    const options = { table: CITIES, key: "code", on: (flight: Flight) => flight.origin } as const;
+    flights.lookup("cities", options, () => undefined).sink("out", discard());
+  });
+  const nodes = vertices.flatMap((vertex) => vertex.nodes);
+  assert.equal(nodes.find(({ uid }) => uid === "cities")?.detail, "code = function");
+});
+
 test("tables and options that make no sense are refused when the graph is built", () => {
   const keys = { key: "code", on: "origin" };
   const cases: [unknown, RegExp][] = [
