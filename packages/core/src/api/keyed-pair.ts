@@ -41,9 +41,10 @@ function checkKeyed(first: KeyedSide<unknown>, second: unknown, call: string): v
   const { place, key } = (second ?? {}) as Partial<KeyedSide<unknown>>;
   if (place !== undefined && key !== undefined) return;
   const given = place === undefined ? show(second) : "a stream without keys";
+  const instead = call === "connect" ? ", or broadcast it with states: other.broadcast({ … })" : "";
   refuse(
     `${callAfter(first.place, `${call}(…)`)} is given ${given} instead of a keyed stream; ` +
-      "key the other stream as well: other.keyBy(…).",
+      `key the other stream as well: other.keyBy(…)${instead}.`,
     { given },
   );
 }

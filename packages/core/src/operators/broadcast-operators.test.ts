@@ -329,6 +329,12 @@ test("broadcasting without states, with other states or with half a function is 
   assert.match(refusal(states("words")), /is given the string "words" instead of states/);
   assert.match(refusal(states({ words: t.string })), /"words" is no declared state; use broadcast/);
   assert.match(refusal(states({ words: valueState(t.string) })), /"words", a value state/);
+  const bare = (numbers: DataStream<number>): unknown =>
+    numbers.keyBy((n) => n).connect(numbers.broadcast() as never);
+  assert.match(
+    refusal(bare),
+    /a stream without keys .*, or broadcast it with states: other\.broad/,
+  );
   const half = (numbers: DataStream<number>): unknown =>
     numbers
       .connect(numbers.broadcast(words))
