@@ -1,9 +1,10 @@
 /*
- * The queries that bring two streams together by key: q3, q4, q20.
+ * The queries that bring two streams together by key, or a stream and a table: q3, q4, q13, q20.
  */
 import { avg, emits, listState, t, valueState } from "oxbow";
 import type { Auction, Bid, Person } from "./events.ts";
 import { isAuction, isBid, isPerson, query } from "./query.ts";
+import { SIDE_COUNT } from "./reference.ts";
 
 type LocalSale = Pick<Person, "name" | "city" | "state"> & { readonly auction: number };
 
@@ -115,6 +116,28 @@ export const q4 = query({
       .aggregate("category-averages", { price: avg("price") });
   },
   fields: ({ key, price }) => [key, Math.floor(price ?? 0)],
+});
+
+/** The table that q13 looks into. */
+const SIDE_ROWS = Array.from({ length: SIDE_COUNT }, (_, key) => ({ key, value: `side-${key}` }));
+
+interface BidWithValue extends Pick<Bid, "auction" | "bidder" | "price" | "at"> {
+  readonly value: string;
+}
+
+export const q13 = query({
+  title: "bids with a value from a table",
+  build: (events) =>
+    events
+      .filter(isBid)
+      .lookup<Bid, (typeof SIDE_ROWS)[number], BidWithValue>(
+        "values",
+        { table: SIDE_ROWS, key: "key", on: ({ auction }) => auction % SIDE_COUNT },
+        ({ auction, bidder, price, at }, row, emit) => {
+          if (row !== undefined) emit({ auction, bidder, price, at, value: row.value });
+        },
+      ),
+  fields: (bid) => [bid.auction, bid.bidder, bid.price, bid.at, bid.value],
 });
 
 type BidWithAuction = Pick<Bid, "auction" | "bidder" | "price" | "at"> &

@@ -5,6 +5,7 @@
  * event of a later one comes.
  */
 import type { Auction, Bid, NexmarkEvent, Person } from "./events.ts";
+import { SIDE_COUNT } from "./reference.ts";
 import { results } from "./results.ts";
 
 /** Takes a batch; undefined is the end. */
@@ -43,7 +44,10 @@ const LOOPS = {
   q11: sessions,
   q12: () => bidsPerWindow(() => Date.now()),
   q12e: () => bidsPerWindow(({ at }) => at),
+  q13: withValues,
   q17: bidsPerDay,
+  q18: lastBids,
+  q19: dearestOfAuctions,
   q20: bidsWithAuctions,
 } as const;
 
@@ -278,6 +282,42 @@ function bidsPerDay(): Loop {
     if (price > day.most) day.most = price;
     day.sum += price;
     results.take({ key, ...day, average: day.sum / day.total });
+  });
+}
+
+function withValues(): Loop {
+  const values = new Map<number, string>();
+  for (let key = 0; key < SIDE_COUNT; key++) values.set(key, `side-${key}`);
+  return bidLoop(({ auction, bidder, price, at }) =>
+    results.take({ auction, bidder, price, at, value: values.get(auction % SIDE_COUNT) }),
+  );
+}
+
+/** Events come in order of time, so each bid is the last so far. */
+function lastBids(): Loop {
+  const last = new Map<number, Bid>();
+  return bidLoop((bid) => {
+    last.set(bid.auction * 2 ** 26 + bid.bidder, bid);
+    results.take({ auction: bid.auction, bidder: bid.bidder, price: bid.price, at: bid.at });
+  });
+}
+
+const TOP_COUNT = 10;
+
+function dearestOfAuctions(): Loop {
+  const tops = new Map<number, { bidder: number; price: number }[]>();
+  return bidLoop(({ auction, bidder, price }) => {
+    let top = tops.get(auction);
+    if (top === undefined) tops.set(auction, (top = []));
+    if (top.length === TOP_COUNT && price <= top[TOP_COUNT - 1].price) return;
+    const record = { bidder, price };
+    let at = top.length;
+    while (at > 0 && top[at - 1].price < price) at -= 1;
+    top.splice(at, 0, record);
+    if (top.length > TOP_COUNT) top.pop();
+    for (let rank = at; rank < top.length; rank++) {
+      results.take({ key: auction, rank: rank + 1, record: top[rank] });
+    }
   });
 }
 

@@ -1,5 +1,5 @@
 /*
- * The queries whose results are replaced by later ones: q17.
+ * The queries whose results are replaced by later ones: q17, q18, q19.
  */
 import { avg, count, max, min, sum, t } from "oxbow";
 import type { Bid } from "./events.ts";
@@ -43,4 +43,31 @@ export const q17 = query({
     Math.floor(day.average ?? 0),
     day.sum,
   ],
+});
+
+/** Bidders of an auction in one key: ids stay below. */
+const BIDDERS_COUNT = 2 ** 26;
+
+export const q18 = query({
+  title: "the last bid of each bidder on each auction",
+  build: (events) =>
+    events
+      .filter(isBid)
+      .map(({ auction, bidder, price, at }) => ({ auction, bidder, price, at }))
+      .keyBy(({ auction, bidder }) => auction * BIDDERS_COUNT + bidder, t.int64)
+      .deduplicate("last-bids", { keep: "last" }),
+  fields: (bid) => [bid.auction, bid.bidder, bid.price, bid.at],
+});
+
+export const q19 = query({
+  title: "the ten dearest bids of each auction",
+  build: (events) =>
+    events
+      .filter(isBid)
+      .map(({ auction, bidder, price }) => ({ auction, bidder, price }), {
+        type: t.struct({ auction: t.int32, bidder: t.int32, price: t.int32 }),
+      })
+      .keyBy("auction")
+      .topN("dearest-of-auction", { n: 10, by: "price" }),
+  fields: ({ key, rank, record }) => [key, rank, record.price, record.bidder],
 });
