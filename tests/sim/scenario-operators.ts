@@ -28,7 +28,7 @@ const TOTALS: readonly TotalsState[] = [
   "ttl",
 ];
 
-const JOINS = ["connect", "keyed-broadcast", "broadcast"] as const;
+const JOINS = ["connect", "connect", "keyed-broadcast", "broadcast"] as const;
 
 /** Undefined where an operator of the kind has no predictable outcome. */
 export function drawOperator(
@@ -65,7 +65,7 @@ export function drawOperator(
       return { kind };
     case "join":
       // Of a stream of its own, so that seeds go on giving the scenarios that they gave.
-      return { kind, form: pick(random.fork(`join ${modulus} ${input.stepMs}`), JOINS) };
+      return { kind, form: pick(random.fork(`broadcast join ${modulus} ${input.stepMs}`), JOINS) };
     case "window":
       return drawWindow(random, input);
     case "windowJoin":
