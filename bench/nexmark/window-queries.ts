@@ -4,7 +4,7 @@
 import { aggregateFunction, count, emits, session, sliding, t, tumbling } from "oxbow";
 import type { Infer } from "oxbow";
 import type { Bid } from "./events.ts";
-import { isAuction, isBid, isPerson, query } from "./query.ts";
+import { isBid, query } from "./query.ts";
 
 /** The auctions with the most bids of a window. Counts only come, so nothing is taken back. */
 const mostBids = aggregateFunction({
@@ -102,28 +102,45 @@ export const q7 = query({
   fields: (bid) => [bid.end, bid.price, bid.auction, bid.bidder, bid.at],
 });
 
+interface NewSeller {
+  /** Empty until the person is there. */
+  readonly name: string;
+  readonly sells: boolean;
+}
+
+/** Who came and who sells, of one id. */
+const newSeller = aggregateFunction({
+  create: (): NewSeller => ({ name: "", sells: false }),
+  add: (seller, { name }: { readonly name: string | undefined }) => {
+    if (name !== undefined) return { name, sells: seller.sells };
+    return seller.sells ? seller : { name: seller.name, sells: true };
+  },
+  result: (seller) => seller,
+  type: t.struct({ name: t.string, sells: t.bool }),
+});
+
 export const q8 = query({
   title: "persons who open auctions in their first window of 10 s",
-  build: (events) => {
-    const persons = events.filter(isPerson).map(({ id, name }) => ({ id, name }), {
-      type: t.struct({ id: t.int32, name: t.string }),
-    });
-    const auctions = events.filter(isAuction).map(({ seller }) => ({ seller }), {
-      type: t.struct({ seller: t.int32 }),
-    });
-    return persons
+  build: (events) =>
+    events
+      .filter((event) => event.kind !== "bid")
+      .map(
+        (event) =>
+          event.kind === "person"
+            ? { id: event.id, name: event.name }
+            : { id: event.seller, name: undefined },
+        { type: t.struct({ id: t.int32, name: t.optional(t.string) }) },
+      )
       .keyBy("id")
-      .connect(auctions.keyBy("seller"))
       .window(tumbling("10s"))
-      .coGroup(
+      .aggregate(
         "new-sellers",
-        (persons, auctions, { window }, emit) => {
-          if (auctions.length === 0) return;
-          for (const { id, name } of persons) emit({ id, name, start: window.start });
+        { seller: newSeller },
+        ({ seller: { name, sells } }, { key, window }, emit) => {
+          if (sells && name !== "") emit({ id: key, name, start: window.start });
         },
         emits<{ readonly id: number; readonly name: string; readonly start: number }>(),
-      );
-  },
+      ),
   fields: ({ id, name, start }) => [id, name, start],
 });
 
