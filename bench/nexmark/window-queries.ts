@@ -1,7 +1,7 @@
 /*
  * The queries with windows: q5, q7, q8, q11, q12 and, in event time, q12e.
  */
-import { aggregateFunction, count, emits, session, sliding, t, tumbling } from "oxbow";
+import { aggregateFunction, count, emits, session, sliding, sum, t, tumbling } from "oxbow";
 import type { Infer } from "oxbow";
 import type { Bid } from "./events.ts";
 import { isBid, query } from "./query.ts";
@@ -102,21 +102,15 @@ export const q7 = query({
   fields: (bid) => [bid.end, bid.price, bid.auction, bid.bidder, bid.at],
 });
 
-interface NewSeller {
-  /** Empty until the person is there. */
-  readonly name: string;
-  readonly sells: boolean;
-}
+/** A person's name, or that an id has sold something. */
+const NewSeller = t.struct({ id: t.int32, name: t.optional(t.string), sales: t.int32 });
+type NewSeller = Infer<typeof NewSeller>;
 
-/** Who came and who sells, of one id. */
-const newSeller = aggregateFunction({
-  create: (): NewSeller => ({ name: "", sells: false }),
-  add: (seller, { name }: { readonly name: string | undefined }) => {
-    if (name !== undefined) return { name, sells: seller.sells };
-    return seller.sells ? seller : { name: seller.name, sells: true };
-  },
-  result: (seller) => seller,
-  type: t.struct({ name: t.string, sells: t.bool }),
+const nameOfPerson = aggregateFunction({
+  create: () => "",
+  add: (name, one: NewSeller) => one.name ?? name,
+  result: (name) => name,
+  type: t.string,
 });
 
 export const q8 = query({
@@ -125,19 +119,19 @@ export const q8 = query({
     events
       .filter((event) => event.kind !== "bid")
       .map(
-        (event) =>
+        (event): NewSeller =>
           event.kind === "person"
-            ? { id: event.id, name: event.name }
-            : { id: event.seller, name: undefined },
-        { type: t.struct({ id: t.int32, name: t.optional(t.string) }) },
+            ? { id: event.id, name: event.name, sales: 0 }
+            : { id: event.seller, name: undefined, sales: 1 },
+        { type: NewSeller },
       )
       .keyBy("id")
       .window(tumbling("10s"))
       .aggregate(
         "new-sellers",
-        { seller: newSeller },
-        ({ seller: { name, sells } }, { key, window }, emit) => {
-          if (sells && name !== "") emit({ id: key, name, start: window.start });
+        { sales: sum("sales"), name: nameOfPerson },
+        ({ sales, name }, { key, window }, emit) => {
+          if (sales > 0 && name !== "") emit({ id: key, name, start: window.start });
         },
         emits<{ readonly id: number; readonly name: string; readonly start: number }>(),
       ),

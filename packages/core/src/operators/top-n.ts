@@ -14,7 +14,7 @@ import type { HandleOf, StateDescriptors } from "../state/descriptors.ts";
 import { show } from "../types/codec.ts";
 import { unknownOption } from "../types/known-options.ts";
 import { t } from "../types/t.ts";
-import type { Type } from "../types/type.ts";
+import type { StructType, Type } from "../types/type.ts";
 import { inputInvalid } from "../window/aggregate-input.ts";
 import { compareRanks, isRank, MAX_TOP_COUNT, upperBound } from "../window/ranking.ts";
 import type { Comparator, Rank } from "../window/ranking.ts";
@@ -75,7 +75,6 @@ type Ranks = Rank | readonly Rank[];
 
 const OPTIONS = ["n", "by", "order"];
 const SIZE = valueState(t.int32, { default: 0 });
-const WORST = valueState(t.any);
 
 /** GRAPH_INVALID for options that make no sense. `recordType`: of the records kept. */
 export function topNOf(
@@ -89,7 +88,7 @@ export function topNOf(
   const top = valueState(t.list(recordType ?? t.any));
   const texts = by.map((each) => (typeof each === "string" ? each : "function"));
   return {
-    state: { top, size: SIZE, worst: WORST },
+    state: { top, size: SIZE, worst: valueState(rankType(by, recordType)) },
     process: processOf({ n, ranksOf: ranksReader(uid, by), compare: comparator(order, by.length) }),
     detail: `${n} by ${texts.join(", ")}, ${order}`,
   };
@@ -111,27 +110,70 @@ interface Parts {
 }
 
 function processOf({ n, ranksOf, compare }: Parts): TopN["process"] {
+  const known = new KnownLists();
   return (record, { state, key, emit }) => {
     const ranks = ranksOf(record);
     if (ranks === undefined) return;
     const size = state["size"] as HandleOf<typeof SIZE>;
-    const worst = state["worst"] as HandleOf<typeof WORST>;
+    const worst = state["worst"] as HandleOf<ReturnType<typeof worstState>>;
     const before = size.get();
     // Equals stay behind.
     if (before === n && compare(worst.get() as Ranks, ranks) <= 0) return;
     const top = state["top"] as HandleOf<ReturnType<typeof listState>>;
-    const kept = (top.get() ?? []).slice(0, n);
-    const at = upperBound<unknown>(kept, record, (a) => compare(ranksOf(a) as Ranks, ranks));
-    if (at < n) kept.splice(at, 0, record);
-    if (kept.length > n) kept.pop();
+    const lists = known.of(state);
+    const last = lists.get(key) ?? top.get() ?? [];
+    const at = upperBound<unknown>(last, record, (a) => compare(ranksOf(a) as Ranks, ranks));
+    const kept = last.slice(0, at);
+    kept.push(record);
+    for (let index = at; index < last.length && kept.length < n; index++) kept.push(last[index]);
     top.set(kept);
-    size.set(kept.length);
+    known.keep(lists, key, kept);
+    if (kept.length !== before) size.set(kept.length);
     worst.set(ranksOf(kept[kept.length - 1]));
     for (let index = at; index < kept.length; index++) {
       const change = index < before ? "update" : "insert";
       emit({ key, rank: index + 1, record: kept[index], change });
     }
   };
+}
+
+type List = readonly unknown[];
+
+/** Keys whose lists are known decoded. */
+const KNOWN_KEYS_MAX = 512;
+
+/**
+ * Lists as they were last set, so that they are not decoded anew for each record; apart for each
+ * backend, which is that of one subtask and attempt.
+ */
+class KnownLists {
+  readonly #byState = new WeakMap<object, Map<unknown, List>>();
+
+  of(state: object): Map<unknown, List> {
+    let lists = this.#byState.get(state);
+    if (lists === undefined) this.#byState.set(state, (lists = new Map<unknown, List>()));
+    return lists;
+  }
+
+  keep(lists: Map<unknown, List>, key: unknown, list: List): void {
+    if (lists.size >= KNOWN_KEYS_MAX) lists.clear();
+    // To a Map −0 is 0; keys tell them apart.
+    if (key !== 0) lists.set(key, list);
+  }
+}
+
+/** Of what ranks records; a field of a known number type is compared without being decoded. */
+function rankType(by: readonly AnyRankBy[], recordType: Type<unknown> | undefined): Type<unknown> {
+  const [field] = by;
+  if (by.length > 1 || typeof field !== "string" || recordType?.kind !== "struct") return t.any;
+  const type = (recordType as StructType<unknown>).fields[field];
+  return type !== undefined && NUMBER_KINDS.has(type.kind) ? type : t.any;
+}
+
+const NUMBER_KINDS = new Set(["int32", "int64", "float64", "timestamp"]);
+
+function worstState() {
+  return valueState(t.any);
 }
 
 function listState() {
