@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { Batch } from "../columns/batch.ts";
 import { channelConformance, CountingDoorbell } from "./channel-conformance.fixture.ts";
 import type { ChannelUnderTest } from "./channel-conformance.fixture.ts";
 import { dataElement } from "./element.ts";
-import { LocalChannel } from "./local-channel.ts";
+import { LOCAL_CAPACITY_ELEMENTS, LocalChannel } from "./local-channel.ts";
 
 function make(isEncoded: boolean): ChannelUnderTest {
   const consumerDoorbell = new CountingDoorbell();
@@ -31,6 +33,27 @@ test("a local channel hands batches over by reference, an encoded one as columns
   encoded.output.push(element);
   const arrived = encoded.input.poll();
   assert.ok(arrived?.kind === "data" && arrived.batch.isColumnar);
+});
+
+test("a local channel that never runs empty lets go of what was taken", async () => {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage = runInNewContext("gc") as () => void;
+  const { input, output } = make(false);
+  const push = (): WeakRef<Batch> => {
+    const batch = Batch.ofRecords([{ a: 1 }]);
+    output.push(dataElement(batch));
+    return new WeakRef(batch);
+  };
+  const pushed = [push(), push()];
+  for (let turn = 0; turn < 1_000; turn++) {
+    input.poll();
+    pushed.push(push());
+  }
+  // A weak reference keeps its target until the end of the turn.
+  await new Promise((resolve) => setImmediate(resolve));
+  collectGarbage();
+  const left = pushed.filter((batch) => batch.deref() !== undefined).length;
+  assert.ok(left <= LOCAL_CAPACITY_ELEMENTS + 2, `${left} batches are left`);
 });
 
 test("an encoded channel refuses what could not travel between threads", () => {

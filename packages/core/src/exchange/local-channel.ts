@@ -87,8 +87,9 @@ export class LocalChannel implements InputChannel, OutputChannel {
   poll(): Element | undefined {
     if (this.peekKind() === undefined) return undefined;
     const element = this.#queue[this.#head++];
-    if (this.#head === this.#queue.length) {
-      this.#queue = [];
+    // Also where the queue never runs empty, which is usual under backpressure.
+    if (this.#head === this.#queue.length || this.#head === LOCAL_CAPACITY_ELEMENTS) {
+      this.#queue = this.#queue.slice(this.#head);
       this.#head = 0;
     }
     if (element.kind === "data") this.#recordsCount -= element.batch.count;
