@@ -84,13 +84,13 @@ function quickParts(): Part[] {
     tool("lint", 60, [OXLINT]),
     tool("types", 60, [TSC, "-b"]),
     tests("unit", 390, find("packages/*/{src,bin}/**/*.test.ts", "scripts/**/*.test.ts")),
-    tests("tidy", 30, find("tests/*.test.ts")),
+    tests("tidy", 60, find("tests/*.test.ts")),
   ];
 }
 
 function slowParts(): Part[] {
   const parts = [
-    tests("simulation tests", 240, find("tests/{sim,compat}/**/*.test.ts")),
+    tests("simulation tests", 340, find("tests/{sim,compat}/**/*.test.ts")),
     tests("e2e", 900, find("{tests/e2e,examples,bench}/**/*.test.ts")),
     tests("package", 120, [PACKAGE_TRY_OUT]),
   ];
