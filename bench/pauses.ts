@@ -59,10 +59,11 @@ async function measure(): Promise<Record<string, unknown>> {
 async function taken(handle: JobHandle): Promise<Record<string, unknown>> {
   const before = state.notes();
   const beganMs = Date.now();
-  await handle.checkpoint();
+  const { checkpointId } = await handle.checkpoint();
   const endedMs = Date.now();
   const after = await notesAfter(endedMs);
-  const [record] = handle.checkpoints()?.history ?? [];
+  const { history } = handle.checkpoints()!;
+  const record = history.find(({ id }) => id === checkpointId)!;
   const syncMs = record.subtasks.reduce((sum, subtask) => sum + subtask.syncMs, 0);
   const rows = record.base === undefined ? keys : changing;
   return {
