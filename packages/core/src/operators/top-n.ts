@@ -121,11 +121,11 @@ function processOf({ n, ranksOf, compare }: Parts): TopN["process"] {
     if (before === n && compare(worst.get() as Ranks, ranks) <= 0) return;
     const top = state["top"] as HandleOf<ReturnType<typeof listState>>;
     const lists = known.of(state);
-    const last = lists.get(key) ?? top.get() ?? [];
-    const at = upperBound<unknown>(last, record, (a) => compare(ranksOf(a) as Ranks, ranks));
-    const kept = last.slice(0, at);
-    kept.push(record);
-    for (let index = at; index < last.length && kept.length < n; index++) kept.push(last[index]);
+    // Cut: there may be more of them than n is now.
+    const kept = (lists.get(key) ?? top.get() ?? []).slice(0, n);
+    const at = upperBound<unknown>(kept, record, (a) => compare(ranksOf(a) as Ranks, ranks));
+    if (at < n) kept.splice(at, 0, record);
+    if (kept.length > n) kept.pop();
     top.set(kept);
     known.keep(lists, key, kept);
     if (kept.length !== before) size.set(kept.length);

@@ -49,12 +49,12 @@ const worded =
 
 const Words = broadcastState<MapKey, unknown>(t.int32, t.int32);
 
-/** Every number is ahead of those before, so all ranks change with each. */
+/** Every number is ahead of those before, so all ranks change with each; or behind them. */
 const top =
-  (n: number): Program =>
+  (n: number, isAhead = true): Program =>
   (env, out) =>
     keyed(env)
-      .topN("top", { n, by: (value) => value })
+      .topN("top", { n, by: (value) => (isAhead ? value : -value) })
       .map(({ rank, change }) => `${rank} ${change}`)
       .sink("out", out);
 
@@ -116,6 +116,12 @@ export const TABLE_CHANGES: readonly Upgrade[] = [
     result: continues("Ranks beyond it are not given any more.", {
       gives: ["1 update", "2 update"],
     }),
+  },
+  {
+    change: "the n of a `topN` goes down, and no record that comes is among them",
+    before: top(4, false),
+    after: top(2, false),
+    result: continues("Nothing is given, also not of ranks that are there no more.", { gives: [] }),
   },
   {
     change: "the n of a `topN` goes up",
