@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { aggregateFunction, collect, collection, job, runJob, t, tumbling } from "../index.ts";
-import type { Type } from "../index.ts";
+import type { DataStream, Type } from "../index.ts";
+import { step, verifyOperator } from "../testing.ts";
 
 const ACCUMULATORS: readonly [Type<unknown>, first: unknown, next: unknown][] = [
   [t.int32, 1, 2],
@@ -45,6 +46,35 @@ for (const [type, first, next] of ACCUMULATORS) {
       [next],
     );
   });
+}
+
+for (const [kind, create, add] of [
+  ["a Map", () => new Map<string, number>(), (map: never) => count(map)],
+  ["bytes", () => new Uint8Array(1), (bytes: never) => countBytes(bytes)],
+] as const) {
+  test(`an accumulator with ${kind} may change in place, since it is not frozen`, async () => {
+    const counting = aggregateFunction({
+      create: (): unknown => create(),
+      add: (accumulator: unknown, _record: { key: string }) => add(accumulator as never),
+      result: (accumulator) => [...(accumulator as Iterable<unknown>)].join(),
+    });
+    const expected = kind === "bytes" ? ["1", "2", "3"] : ["n,1", "n,2", "n,3"];
+    await verifyOperator({
+      build: (records: DataStream<{ key: string }>) =>
+        records.keyBy("key").aggregate("counts", { counts: counting }),
+      input: expected.map(() => step.record({ key: "k" })),
+      expect: expected.map((counts) => ({ key: "k", counts })),
+    });
+  });
+}
+
+function count(map: Map<string, number>): Map<string, number> {
+  return map.set("n", (map.get("n") ?? 0) + 1);
+}
+
+function countBytes(bytes: Uint8Array): Uint8Array {
+  bytes[0] += 1;
+  return bytes;
 }
 
 test("an accumulator that is changed in place is refused, not forgotten", async () => {

@@ -4,7 +4,7 @@
  *
  * Semantics: docs/semantics/windows.md, "Aggregates".
  */
-import { freezeDeep } from "../types/freeze-deep.ts";
+import { freezeWholly, isWhollyFrozen } from "../types/freeze-deep.ts";
 import { t } from "../types/t.ts";
 import type { Type } from "../types/type.ts";
 import type { AccumulatorRef, Aggregate } from "./aggregate.ts";
@@ -49,18 +49,24 @@ export function aggregateFunction<T, A, R>(of: AggregateFunction<T, A, R>): Aggr
     bindings: {
       of,
       add: (own: A | undefined, record: T): A => of.add(own ?? of.create(), record),
-      freeze: freezeDeep,
+      isUnchanged,
+      freeze: freezeWholly,
     },
-    // What is returned as it was given is stored as it is: frozen, so that it cannot have changed.
+    // What is returned as it was given is stored as it is, if it cannot have changed since.
     update: ({ fields: [a] }, value, bound) => `{
       const own = ${a.read}; const next = ${bound}.add(own, ${value});
-      if (!Object.is(own, next)) { ${a.write(`${bound}.freeze(next)`)} } }`,
+      if (!${bound}.isUnchanged(own, next)) { ${a.write("next")} ${bound}.freeze(next); } }`,
     merge: ({ fields: [a] }, { fields: [other] }, bound) => `{
       const other = ${other.read}; const own = ${a.read};
       if (other !== undefined) {
         ${a.write(`own === undefined ? other : ${bound}.of.merge(own, other)`)} } }`,
     result: ({ fields: [a] }, bound) => `${bound}.of.result(${a.read} ?? ${bound}.of.create())`,
   }));
+}
+
+/** Only of what was frozen here: what was decoded, a Map or bytes may have changed in place. */
+function isUnchanged(own: unknown, next: unknown): boolean {
+  return Object.is(own, next) && isWhollyFrozen(next);
 }
 
 /** Combines records two by two (Flink's ReduceFunction); undefined of nothing. */
