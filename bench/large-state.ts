@@ -26,12 +26,12 @@ export interface Gaps {
 
 /** See the file header. */
 export class LargeState {
-  readonly directory = mkdtempSync(path.join(tmpdir(), "oxbow-large-"));
+  readonly #directory = mkdtempSync(path.join(tmpdir(), "oxbow-large-"));
   readonly #settings: SavepointSettings;
   readonly #notesFile: string;
 
   constructor(settings: Omit<SavepointSettings, "notesFile">) {
-    this.#notesFile = path.join(this.directory, "notes.json");
+    this.#notesFile = path.join(this.#directory, "notes.json");
     this.#settings = { ...settings, notesFile: this.#notesFile };
   }
 
@@ -40,7 +40,7 @@ export class LargeState {
     rmSync(this.#notesFile, { force: true });
     const started = await startJob(new URL("./savepoint-job.ts", import.meta.url), {
       args: [JSON.stringify(this.#settings)],
-      checkpointDirectory: path.join(this.directory, "runs"),
+      checkpointDirectory: path.join(this.#directory, "runs"),
       newRun: true,
       ...options,
     });
@@ -65,8 +65,13 @@ export class LargeState {
     while (this.notes().index < count) await sleep(10);
   }
 
-  remove(): void {
-    rmSync(this.directory, { recursive: true, force: true });
+  /** Prints what `measure` finds as JSON, and leaves no files behind. */
+  async report(measure: () => Promise<Record<string, unknown>>): Promise<void> {
+    try {
+      process.stdout.write(`${JSON.stringify(await measure(), undefined, 2)}\n`);
+    } finally {
+      rmSync(this.#directory, { recursive: true, force: true });
+    }
   }
 }
 

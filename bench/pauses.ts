@@ -7,29 +7,35 @@
  * processing thread spends on one per row that was changed.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
+import { readArguments, readCount, refuseArguments } from "../scripts/arguments.ts";
 import type { JobHandle } from "oxbow";
 import { gapsWithin, LargeState, rateBetween } from "./large-state.ts";
 import type { Notes } from "./savepoint-job.ts";
 
-const { values } = parseArgs({
+const USAGE = `Usage: npm run bench -- pauses [--keys N] [--changed P]
+
+Measures what checkpoints of a large state do to the records.
+
+  --keys N      keys of about 100 bytes each (default: 10000000)
+  --changed P   percent of them that change, 1 to 100 (default: 1)
+`;
+
+const { values } = readArguments(USAGE, {
   options: {
     keys: { type: "string", default: "10000000" },
     changed: { type: "string", default: "1" },
   },
 });
-const keys = Number(values.keys);
-const changing = Math.round((keys * Number(values.changed)) / 100);
+const keys = readCount(USAGE, "--keys", values.keys, 100);
+const percent = readCount(USAGE, "--changed", values.changed, 1);
+if (percent > 100) refuseArguments(USAGE, `--changed takes at most 100, not ${percent}`);
+const changing = Math.round((keys * percent) / 100);
 const state = new LargeState({ keys, changing });
 const CHECKPOINTS = 5;
 /** Long enough for every key that changes to have changed. */
 const PAUSE_MS = 2_000;
 
-try {
-  process.stdout.write(`${JSON.stringify(await measure(), undefined, 2)}\n`);
-} finally {
-  state.remove();
-}
+await state.report(measure);
 
 async function measure(): Promise<Record<string, unknown>> {
   const handle = await state.start({ parallelism: 1 });

@@ -9,25 +9,29 @@
 import { readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
+import { readArguments, readCount } from "../scripts/arguments.ts";
 import { gapsWithin, LargeState, rateBetween } from "./large-state.ts";
 
-const { values } = parseArgs({
+const USAGE = `Usage: npm run bench -- savepoint [--keys N] [--seconds S]
+
+Measures a savepoint of a large state, and going on from it.
+
+  --keys N      keys of about 100 bytes each (default: 10000000)
+  --seconds S   how long throughput is measured without one (default: 10)
+`;
+
+const { values } = readArguments(USAGE, {
   options: {
     keys: { type: "string", default: "10000000" },
     seconds: { type: "string", default: "10" },
   },
 });
-const keys = Number(values.keys);
-const measureMs = Number(values.seconds) * 1_000;
+const keys = readCount(USAGE, "--keys", values.keys, 1);
+const measureMs = readCount(USAGE, "--seconds", values.seconds, 1) * 1_000;
 const state = new LargeState({ keys });
 const MB = 1e6;
 
-try {
-  process.stdout.write(`${JSON.stringify(await measure(), undefined, 2)}\n`);
-} finally {
-  state.remove();
-}
+await state.report(measure);
 
 async function measure(): Promise<Record<string, unknown>> {
   const handle = await state.start({ parallelism: 1 });
