@@ -15,6 +15,18 @@ import { materialise } from "./materialise.ts";
 /** Records of a full batch. A batch may hold more: an operator's amplification goes on top. */
 export const BATCH_COUNT = 1024;
 
+const PLACES: readonly unknown[] = Array.from({ length: BATCH_COUNT }, () => undefined);
+
+/**
+ * An array for up to `count` records, to be filled by index from 0: `count` places, undefined each.
+ * A third of the time that it takes an empty one to grow, and packed, which `new Array` is not.
+ */
+export function recordPlaces(count: number): unknown[] {
+  const places = PLACES.slice(0, count);
+  while (places.length < count) places.push(undefined);
+  return places;
+}
+
 /** Columns with the names of their fields, in the order of the record's properties. */
 export interface ColumnSet {
   /** Undefined: `columns` has one column, whose values are the records themselves. */
@@ -106,8 +118,8 @@ export class Batch {
     }
     if (this.columns === undefined) {
       const from = this.records();
-      const records: unknown[] = [];
-      for (let row = 0; row < count; row++) records.push(from[indexes[row]]);
+      const records = recordPlaces(count);
+      for (let row = 0; row < count; row++) records[row] = from[indexes[row]];
       return new Batch(count, timestamps, records, undefined);
     }
     const columns = this.columns.columns.map((column) => gatherColumn(column, indexes, count));

@@ -4,7 +4,7 @@
  */
 import type { Batch } from "../columns/batch.ts";
 import { oxbowError } from "../errors.ts";
-import { callUser } from "../operators/user-function.ts";
+import { callUser, compileLoop } from "../operators/user-function.ts";
 import { compileJsonEncoder } from "./formats/json-encoder.ts";
 import type { Sink, SinkWriter } from "./sink.ts";
 
@@ -21,13 +21,18 @@ export function forEach<T>(take: (record: T) => void): Sink<T> {
     kind: "sink",
     connector: "forEach",
     guarantee: "at-least-once",
-    createWriter: ({ uid, subtaskIndex }) =>
-      new PlainWriter((batch) => {
-        const records = batch.records() as readonly T[];
-        callUser({ uid, subtaskIndex, what: "forEach" }, () => {
-          for (let index = 0; index < batch.count; index++) take(records[index]);
-        });
-      }),
+    createWriter: ({ uid, subtaskIndex }) => {
+      const takeAll = compileLoop(
+        uid,
+        { take },
+        "(records, count) => { for (let index = 0; index < count; index++) take(records[index]); }",
+      ) as (records: readonly unknown[], count: number) => void;
+      const place = { uid, subtaskIndex, what: "forEach" };
+      return new PlainWriter((batch) => {
+        const records = batch.records();
+        callUser(place, () => takeAll(records, batch.count));
+      });
+    },
   };
 }
 

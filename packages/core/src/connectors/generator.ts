@@ -12,7 +12,7 @@
  *     what it missed while held up is made good at full speed, but no more than `MAX_CREDIT_MS` of
  *     it.
  */
-import { BATCH_COUNT, Batch, type ColumnSet } from "../columns/batch.ts";
+import { BATCH_COUNT, Batch, recordPlaces, type ColumnSet } from "../columns/batch.ts";
 import { oxbowError } from "../errors.ts";
 import { callUser } from "../operators/user-function.ts";
 import type { Type } from "../types/type.ts";
@@ -158,9 +158,8 @@ class GeneratorCursor implements SplitCursor<GeneratorSplit> {
   #make(first: number, count: number): Batch {
     const { make, makeBatch } = this.#options.generate;
     if (makeBatch !== undefined) return Batch.ofColumns(makeBatch(first, count), count);
-    // A literal that grows keeps its elements packed; `new Array(count)` would be holey for good.
-    const records: unknown[] = [];
-    for (let index = first; index < first + count; index++) records.push(make(index));
+    const records = recordPlaces(count);
+    for (let place = 0; place < count; place++) records[place] = make(first + place);
     return Batch.ofRecords(records);
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Output: where an operator puts its records. `RecordCollector` turns single records into batches.
  */
-import { BATCH_COUNT, Batch } from "../columns/batch.ts";
+import { BATCH_COUNT, Batch, recordPlaces } from "../columns/batch.ts";
 
 /**
  * One output of an operator. What it leads to (chained operators, edges to other tasks, nothing) is
@@ -30,6 +30,7 @@ export const NOWHERE: Output = Object.freeze({ emit(_batch: Batch): void {} });
 export class RecordCollector {
   readonly #output: Output;
   #records: unknown[] = [];
+  #count = 0;
   #timestamps = new Float64Array(BATCH_COUNT);
   #hasTimestamps = false;
 
@@ -39,20 +40,22 @@ export class RecordCollector {
 
   /** Adds a record; `timestamp` in ms, NaN for none. */
   collect(record: unknown, timestamp: number): void {
-    const index = this.#records.length;
+    const index = this.#count++;
     if (index === 0) this.#hasTimestamps = timestamp === timestamp;
-    this.#records.push(record);
+    this.#records[index] = record;
     this.#timestamps[index] = timestamp;
     if (index + 1 === BATCH_COUNT) this.flush();
   }
 
   /** Hands over what was collected. */
   flush(): void {
-    const count = this.#records.length;
+    const count = this.#count;
     if (count === 0) return;
     const records = this.#records;
     const timestamps = this.#hasTimestamps ? this.#timestamps.slice(0, count) : undefined;
-    this.#records = [];
+    // The next one will be about as large.
+    this.#records = recordPlaces(count);
+    this.#count = 0;
     this.#output.emit(Batch.ofRecords(records, count, timestamps));
   }
 }

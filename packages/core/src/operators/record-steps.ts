@@ -6,7 +6,7 @@
  * I1. Fused or not, results, timestamps, counters and errors are the same.
  * I2. The loop is compiled for these very functions (see `compileLoop`), so that they are inlined.
  */
-import { BATCH_COUNT, Batch } from "../columns/batch.ts";
+import { BATCH_COUNT, Batch, recordPlaces } from "../columns/batch.ts";
 import { freezeDeep } from "../types/freeze-deep.ts";
 import { StatelessOperator } from "./operator.ts";
 import type { OperatorContext } from "./operator.ts";
@@ -42,6 +42,7 @@ interface Failure {
 type Loop = (batch: Batch, out: unknown[], kept: Int32Array, times: Float64Array) => number;
 
 const NO_TIMES = new Float64Array(0);
+const NO_RECORDS: unknown[] = [];
 
 /** See the file header. */
 export class RecordSteps extends StatelessOperator {
@@ -74,7 +75,7 @@ export class RecordSteps extends StatelessOperator {
   processBatch(batch: Batch): void {
     const { count } = batch;
     if (this.#kept.length < count) this.#kept = new Int32Array(count);
-    const out: unknown[] = [];
+    const out = this.#isSelecting ? NO_RECORDS : recordPlaces(count);
     const times = this.#isSelecting ? NO_TIMES : new Float64Array(count);
     const left = this.#loop(batch, out, this.#kept, times);
     this.#count(left);
@@ -83,6 +84,7 @@ export class RecordSteps extends StatelessOperator {
       this.#output.emit(left === count ? batch : batch.select(this.#kept, left));
       return;
     }
+    if (left * 2 < count) out.length = left;
     const timestamps = left === count ? batch.timestamps : times.subarray(0, left);
     this.#output.emit(
       Batch.ofRecords(out, left, batch.timestamps === undefined ? undefined : timestamps),
@@ -115,7 +117,7 @@ export class RecordSteps extends StatelessOperator {
           : `record = ${freezes ? `freeze(${call})` : call};`;
       return `step = ${index}; n${index}++; ${work}`;
     });
-    const keep = `out.push(record);
+    const keep = `out[left] = record;
           if (timestamps !== undefined) times[left] = timestamps[index];`;
     const counters = steps.map((_, index) => `n${index}`);
     const bindings = {
