@@ -10,7 +10,6 @@ import { ProcessOperator } from "../operators/process-operator.ts";
 import { RecordSteps } from "../operators/record-steps.ts";
 import type { ProcessFunctions } from "../operators/process-operator.ts";
 import type { ProcessFunction, SideOutputTag } from "../operators/process-function.ts";
-import { FlatMapOperator } from "../operators/flat-map-operator.ts";
 import type { BroadcastStateDescriptors } from "../state/broadcast-state.ts";
 import type { OperatorStateDescriptors } from "../state/operator-state.ts";
 import { watermarkStrategy } from "../time/watermark-strategy.ts";
@@ -77,7 +76,8 @@ export class DataStream<out T> {
         inputs: edgesFrom(this.place, 0),
         body: {
           kind: "operator",
-          create: (context) => new RecordSteps(context, "map", fn as (record: unknown) => unknown),
+          create: (context) =>
+            new RecordSteps(context, { kind: "map", fn: fn as (record: unknown) => unknown }),
         },
       }),
     );
@@ -103,7 +103,7 @@ export class DataStream<out T> {
         body: {
           kind: "operator",
           create: (context) =>
-            new RecordSteps(context, "filter", fn as (record: unknown) => boolean),
+            new RecordSteps(context, { kind: "filter", fn: fn as (record: unknown) => boolean }),
         },
       }),
     );
@@ -134,7 +134,10 @@ export class DataStream<out T> {
         body: {
           kind: "operator",
           create: (context) =>
-            new FlatMapOperator(context, fn as (record: unknown) => Iterable<unknown>),
+            new RecordSteps(context, {
+              kind: "flatMap",
+              fn: fn as (record: unknown) => Iterable<unknown>,
+            }),
         },
       }),
     );

@@ -1,4 +1,5 @@
-// Maps and filters that follow each other run as one loop; nobody can tell from what they do.
+// Maps, filters, flatMaps and look-ups that follow each other run as one loop; nobody can tell from
+// what they do.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -15,59 +16,101 @@ interface Item {
 }
 
 interface Step {
-  readonly kind: "map" | "filter";
+  readonly kind: "map" | "filter" | "flatMap" | "lookup";
   readonly number: number;
 }
 
 const ITEMS: readonly Item[] = Array.from({ length: 2500 }, (_, id) => ({ id, value: id % 17 }));
+const ROWS = Array.from({ length: 8 }, (_, key) => ({ key, extra: key * 3 }));
 
-function add(items: DataStream<Item>, { kind, number }: Step, uid: string): DataStream<Item> {
-  if (kind === "filter") return items.filter(({ value }) => value % number !== 0, { uid });
-  return items.map(({ id, value }) => ({ id, value: value + number }), { uid });
+/** What a step makes of a record. */
+function resultsOf(item: Item, { kind, number }: Step): readonly Item[] {
+  const { id, value } = item;
+  switch (kind) {
+    case "filter":
+      return value % number === 0 ? [] : [item];
+    case "map":
+      return [{ id, value: value + number }];
+    case "flatMap":
+      return Array.from({ length: value % (number - 1) }, (_, index) => ({ id, value: index }));
+    case "lookup": {
+      const row = ROWS.find(({ key }) => key === value % 11);
+      return row === undefined ? [] : [{ id, value: row.extra + number }, item];
+    }
+  }
 }
 
-/** What a step does to its input, and how many records it gets. */
-function expected(steps: readonly Step[]): { items: Item[]; counts: number[] } {
-  let items = [...ITEMS];
+function add(items: DataStream<Item>, step: Step, uid: string): DataStream<Item> {
+  const { kind, number } = step;
+  switch (kind) {
+    case "filter":
+      return items.filter(({ value }) => value % number !== 0, { uid });
+    case "map":
+      return items.map(({ id, value }) => ({ id, value: value + number }), { uid });
+    case "flatMap":
+      return items.flatMap((item) => resultsOf(item, step), { uid });
+    case "lookup":
+      return items.lookup<Item, (typeof ROWS)[number], Item>(
+        uid,
+        { table: () => ROWS, key: "key", on: ({ value }) => value % 11 },
+        (item, row, emit) => {
+          if (row === undefined) return;
+          emit({ id: item.id, value: row.extra + number });
+          emit(item);
+        },
+      );
+  }
+}
+
+/** What the steps do to their input, and how many records each gets. */
+function expected(steps: readonly Step[]): { items: readonly Item[]; counts: number[] } {
+  let items = ITEMS;
   const counts: number[] = [];
-  for (const { kind, number } of steps) {
+  for (const step of steps) {
     counts.push(items.length);
-    items =
-      kind === "filter"
-        ? items.filter(({ value }) => value % number !== 0)
-        : items.map(({ id, value }) => ({ id, value: value + number }));
+    items = items.flatMap((item) => resultsOf(item, step));
   }
   return { items, counts: [...counts, items.length] };
 }
 
 const STEPS = fc.array(
   fc.record({
-    kind: fc.constantFrom("map" as const, "filter" as const),
+    kind: fc.constantFrom<Step["kind"][]>("map", "filter", "flatMap", "lookup"),
     number: fc.integer({ min: 2, max: 5 }),
   }),
   { minLength: 1, maxLength: 6 },
 );
 
-test("results and counters of any maps and filters are those of one after the other", async () => {
+test("results and counters of any steps are those of one after the other", async () => {
   await fc.assert(
     fc.asyncProperty(STEPS, fc.nat(5), async (steps, forkedAt) => {
-      const out = collect<Item>();
+      const out = collect<Item & { readonly at: number | undefined }>();
       const forks = collect<Item>();
       const started = await startJob(
         job("steps", (env) => {
-          let items: DataStream<Item> = env.source("items", collection(ITEMS));
+          let items: DataStream<Item> = env
+            .source("items", collection(ITEMS))
+            .watermarks({ timestamp: "id" });
           steps.forEach((step, index) => {
             items = add(items, step, `step ${index}`);
             // A stream that two read is no part of one loop.
             if (index === forkedAt) items.sink("forked", forks);
           });
-          items.sink("out", out);
+          items
+            .process<Item & { readonly at: number | undefined }>("stamp", {
+              process: (item, { timestamp, emit }) => emit({ ...item, at: timestamp }),
+            })
+            .sink("out", out);
         }),
       );
       assert.ok(started.kind === "started");
       assert.equal((await started.job.ended).status, "FINISHED");
       const { items, counts } = expected(steps);
-      assert.deepEqual(out.records(), items);
+      // Each has the timestamp of the record that it came from.
+      assert.deepEqual(
+        out.records(),
+        items.map((item) => ({ ...item, at: item.id })),
+      );
       const metrics = new Map(
         started.job
           .metrics()
@@ -84,10 +127,10 @@ test("results and counters of any maps and filters are those of one after the ot
   );
 });
 
-for (const [at, kind] of (["map", "filter", "map"] as const).entries()) {
+for (const [at, kind] of (["map", "filter", "map", "flatMap", "lookup"] as const).entries()) {
   test(`step ${at}, a ${kind}, that throws in one loop with others is named`, async () => {
     // Of the 16 of each 17 that step 1 leaves, the 1,500th in all has this id.
-    const failAt = at === 2 ? 1593 : 1499;
+    const failAt = at >= 2 ? 1593 : 1499;
     const check = (item: Item, step: number): void => {
       if (step === at && item.id === failAt) throw new RangeError("no more");
     };
@@ -96,7 +139,9 @@ for (const [at, kind] of (["map", "filter", "map"] as const).entries()) {
         .source("items", collection(ITEMS))
         .map((item) => (check(item, 0), { ...item, second: true }), { uid: "step 0" })
         .filter((item) => (check(item, 1), item.value !== 0), { uid: "step 1" })
-        .map((item) => (check(item, 2), { ...item, third: true }), { uid: "step 2" })
+        .map((item) => (check(item, 2), item), { uid: "step 2" })
+        .flatMap((item) => (check(item, 3), [item]), { uid: "step 3" })
+        .lookup("step 4", { table: ROWS, key: "key", on: "value" }, (item) => check(item, 4))
         .sink("out", collect());
       env.restart({ kind: "none" });
     });

@@ -11,7 +11,8 @@ import { didYouMean, listNames } from "../types/nearest-name.ts";
 import { unknownOption } from "../types/known-options.ts";
 import type { Type } from "../types/type.ts";
 import type { OperatorContext } from "./operator.ts";
-import { ProcessOperator } from "./process-operator.ts";
+import { RecordSteps } from "./record-steps.ts";
+import { compileLoop } from "./user-function.ts";
 
 /** What rows are found by. */
 export type LookupKey = string | number | bigint | boolean;
@@ -53,6 +54,7 @@ export type AnyLookupProcess = LookupProcess<unknown, unknown, unknown>;
 type Reader = (of: unknown) => unknown;
 /** When the graph is built; when a subtask opens. */
 type Code = "GRAPH_INVALID" | "INVALID_ARGUMENT";
+type LookupStep = (record: unknown, emit: (result: unknown) => void) => void;
 type Rows = ReadonlyMap<LookupKey | symbol, unknown>;
 
 const OPTIONS = ["table", "key", "on", "type"];
@@ -85,26 +87,31 @@ export function createLookup(
   context: OperatorContext,
   options: AnyLookupOptions,
   process: AnyLookupProcess,
-): ProcessOperator {
+): RecordSteps {
   const { uid } = context;
+  const table = { rows: new Map() as Rows };
   const on = readerOf(options.on);
-  let rows: Rows = new Map();
-  return new ProcessOperator(context, {
-    operatorState: {},
+  // Compiled for this operator, so that its functions are inlined; `fn` sees no other's.
+  const fn = compileLoop(
+    uid,
+    { on, table, placeOf, process },
+    "(record, emit) => process(record, table.rows.get(placeOf(on(record))), emit)",
+  ) as LookupStep;
+  return new RecordSteps(context, {
+    kind: "lookup",
+    fn,
     open() {
-      const { table } = options;
-      const given: unknown = typeof table === "function" ? table() : table;
-      rows = rowsOf({ uid, options, table: given, code: "INVALID_ARGUMENT" });
+      const { table: given } = options;
+      const rows: unknown = typeof given === "function" ? given() : given;
+      table.rows = rowsOf({ uid, options, table: rows, code: "INVALID_ARGUMENT" });
     },
-    process: [
-      (record, { emit }) => process(record, rows.get(placeOf(on(record) as LookupKey)), emit),
-    ],
-    end: undefined,
   });
 }
 
 function readerOf(by: AnyLookupOptions["key"]): Reader {
-  if (typeof by === "string") return (of) => (of as Readonly<Record<string, unknown>>)[by];
+  if (typeof by === "string") {
+    return compileLoop(by, {}, `(of) => of[${JSON.stringify(by)}]`) as Reader;
+  }
   return by as Reader;
 }
 

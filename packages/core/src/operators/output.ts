@@ -33,6 +33,8 @@ export class RecordCollector {
   #count = 0;
   #timestamps = new Float64Array(BATCH_COUNT);
   #hasTimestamps = false;
+  /** Timestamp of what `collectNow` adds. */
+  time = NaN;
 
   constructor(output: Output) {
     this.#output = output;
@@ -45,6 +47,11 @@ export class RecordCollector {
     this.#records[index] = record;
     this.#timestamps[index] = timestamp;
     if (index + 1 === BATCH_COUNT) this.flush();
+  }
+
+  /** Adds a record with the timestamp `time`. */
+  collectNow(record: unknown): void {
+    this.collect(record, this.time);
   }
 
   /** Hands over what was collected. */

@@ -1,22 +1,35 @@
 /*
- * RecordSteps: map and filter, one or several of them in one loop. Operators that follow each other
- * in a chain with nothing between are run as one: a record goes through all of them before the next
- * is looked at, and no batch is made in between.
+ * RecordSteps: map, filter, flatMap and lookup, one or several of them in one loop. Operators that
+ * follow each other in a chain with nothing between are run as one: a record goes through all of
+ * them before the next is looked at, and no batch is made in between. Those that make any number of
+ * records of one, flatMap and lookup, end a loop: what they make leaves through a collector, in
+ * batches of bounded size.
  *
  * I1. Fused or not, results, timestamps, counters and errors are the same.
  * I2. The loop is compiled for these very functions (see `compileLoop`), so that they are inlined.
  */
+import { assert } from "../assert.ts";
 import { BATCH_COUNT, Batch, recordPlaces } from "../columns/batch.ts";
 import { freezeDeep } from "../types/freeze-deep.ts";
 import { StatelessOperator } from "./operator.ts";
 import type { OperatorContext } from "./operator.ts";
+import { RecordCollector } from "./output.ts";
 import type { Output } from "./output.ts";
-import { compileLoop, timestampAt, userFunctionFailed } from "./user-function.ts";
+import { callUser, compileLoop, timestampAt, userFunctionFailed } from "./user-function.ts";
 
-/** A map or filter of the program. */
+/** A function of the program, called for each record, and what comes of its result. */
+export type RecordFunction =
+  | { readonly kind: "map" | "filter"; readonly fn: (record: unknown) => unknown }
+  | { readonly kind: "flatMap"; readonly fn: (record: unknown) => Iterable<unknown> }
+  | {
+      readonly kind: "lookup";
+      readonly fn: (record: unknown, emit: (result: unknown) => void) => void;
+      /** Called when the subtask opens. */
+      readonly open: () => void;
+    };
+
 interface Step {
-  readonly kind: "map" | "filter";
-  readonly fn: (record: unknown) => unknown;
+  readonly run: RecordFunction;
   readonly context: OperatorContext;
   /** Counts what it emits where another step takes that over; undefined for the last one. */
   countOut: ((count: number) => void) | undefined;
@@ -37,9 +50,15 @@ interface Failure {
 
 /**
  * Returns how many records are left: the records go into `out`, or, of filters alone, their indexes
- * into `kept`; their timestamps into `times`.
+ * into `kept`; their timestamps into `times`. What flatMap and lookup make is not among them.
  */
 type Loop = (batch: Batch, out: unknown[], kept: Int32Array, times: Float64Array) => number;
+
+/** What the code of a loop does with what has gone through all steps. */
+const KEEP_INDEX = "kept[left++] = index;";
+const KEEP_RECORD = `out[left] = record;
+          if (timestamps !== undefined) times[left] = timestamps[index];
+          left++;`;
 
 const NO_TIMES = new Float64Array(0);
 const NO_RECORDS: unknown[] = [];
@@ -48,37 +67,59 @@ const NO_RECORDS: unknown[] = [];
 export class RecordSteps extends StatelessOperator {
   #steps: readonly Step[];
   #output: Output;
+  /** Where flatMap and lookup, if one is the last step, put what they make. */
+  #collector: RecordCollector | undefined;
   #loop: Loop;
   /** By step: records that it was given of the last batch. */
   #counts = new Int32Array(1);
   #kept = new Int32Array(BATCH_COUNT);
 
-  constructor(context: OperatorContext, kind: Step["kind"], fn: (record: unknown) => unknown) {
+  constructor(context: OperatorContext, run: RecordFunction) {
     super();
-    this.#steps = [{ kind, fn, context, countOut: undefined, seenCount: 0 }];
+    this.#steps = [{ run, context, countOut: undefined, seenCount: 0 }];
     this.#output = context.output;
+    if (run.kind === "flatMap" || run.kind === "lookup") {
+      this.#collector = new RecordCollector(context.output);
+    }
     this.#loop = this.#compile(false);
+  }
+
+  /** Whether a loop ends with it. */
+  get isLast(): boolean {
+    return this.#collector !== undefined;
   }
 
   /**
    * Does from now on what `next` would do with its output, which `countOut` counts. To be called
-   * before the first batch. `freezes`: records are made immutable on their way.
+   * before `open`, on what is not the last. `freezes`: records are made immutable on their way.
    */
   absorb(next: RecordSteps, countOut: (count: number) => void, freezes: boolean): void {
+    assert(!this.isLast, "what makes any number of records is the last of its loop");
     this.#steps[this.#steps.length - 1].countOut = countOut;
     this.#steps = [...this.#steps, ...next.#steps];
     this.#output = next.#output;
+    this.#collector = next.#collector;
     this.#counts = new Int32Array(this.#steps.length);
     this.#loop = this.#compile(freezes);
+  }
+
+  override open(): void {
+    // What was absorbed is opened as the operator that it was.
+    const [{ run, context }] = this.#steps;
+    if (run.kind !== "lookup") return;
+    const { uid, subtaskIndex } = context;
+    callUser({ uid, subtaskIndex, what: "open" }, run.open);
   }
 
   processBatch(batch: Batch): void {
     const { count } = batch;
     if (this.#kept.length < count) this.#kept = new Int32Array(count);
-    const out = this.#isSelecting ? NO_RECORDS : recordPlaces(count);
-    const times = this.#isSelecting ? NO_TIMES : new Float64Array(count);
+    const isKeeping = this.#isSelecting || this.isLast;
+    const out = isKeeping ? NO_RECORDS : recordPlaces(count);
+    const times = isKeeping ? NO_TIMES : new Float64Array(count);
     const left = this.#loop(batch, out, this.#kept, times);
     this.#count(left);
+    this.#collector?.flush();
     if (left === 0) return;
     if (this.#isSelecting) {
       this.#output.emit(left === count ? batch : batch.select(this.#kept, left));
@@ -93,7 +134,7 @@ export class RecordSteps extends StatelessOperator {
 
   /** Whether records stay as they are, so that columns can, too. */
   get #isSelecting(): boolean {
-    return this.#steps.every(({ kind }) => kind === "filter");
+    return this.#steps.every(({ run }) => run.kind === "filter");
   }
 
   #count(left: number): void {
@@ -108,22 +149,17 @@ export class RecordSteps extends StatelessOperator {
 
   #compile(freezes: boolean): Loop {
     const steps = this.#steps;
-    const names = steps.map((_, index) => `f${index}`);
-    const body = steps.map(({ kind }, index) => {
-      const call = `f${index}(record)`;
-      const work =
-        kind === "filter"
-          ? `if (!${call}) continue;`
-          : `record = ${freezes ? `freeze(${call})` : call};`;
-      return `step = ${index}; n${index}++; ${work}`;
+    const body = steps.map(({ run }, index) => {
+      return `step = ${index}; n${index}++; ${codeOf(run.kind, `f${index}`, freezes)}`;
     });
-    const keep = `out[left] = record;
-          if (timestamps !== undefined) times[left] = timestamps[index];`;
     const counters = steps.map((_, index) => `n${index}`);
+    const collector = this.#collector;
     const bindings = {
-      ...Object.fromEntries(names.map((name, index) => [name, steps[index].fn])),
+      ...Object.fromEntries(steps.map(({ run }, index) => [`f${index}`, run.fn])),
       counts: this.#counts,
       freeze: freezeDeep,
+      collector,
+      emit: (result: unknown): void => collector?.collectNow(result),
       fail: (batch: Batch, failure: Failure): never => this.#fail(batch, failure),
     };
     const source = `(batch, out, kept, times) => {
@@ -135,8 +171,7 @@ export class RecordSteps extends StatelessOperator {
         for (; index < count; index++) {
           record = records[index];
           ${body.join("\n          ")}
-          ${this.#isSelecting ? "kept[left] = index;" : keep}
-          left++;
+          ${this.isLast ? "" : this.#isSelecting ? KEEP_INDEX : KEEP_RECORD}
         }
       } catch (error) {
         const seen = [${counters.join(", ")}][step];
@@ -150,17 +185,34 @@ export class RecordSteps extends StatelessOperator {
   }
 
   #fail(batch: Batch, { step, index, record, batchIndex, error }: Failure): never {
-    const { context, kind, seenCount } = this.#steps[step];
+    const { context, run, seenCount } = this.#steps[step];
     throw userFunctionFailed(
       {
         uid: context.uid,
         subtaskIndex: context.subtaskIndex,
-        what: kind,
+        what: run.kind,
         recordIndex: seenCount + index,
         timestamp: timestampAt(batch, batchIndex),
         record,
       },
       error,
     );
+  }
+}
+
+/** What a loop does with `record` at a step whose function is bound to a name. */
+function codeOf(kind: RecordFunction["kind"], fn: string, freezes: boolean): string {
+  const time = "timestamps === undefined ? NaN : timestamps[index]";
+  switch (kind) {
+    case "filter":
+      return `if (!${fn}(record)) continue;`;
+    case "map":
+      return `record = ${freezes ? `freeze(${fn}(record))` : `${fn}(record)`};`;
+    case "flatMap":
+      return `const time = ${time};
+          for (const result of ${fn}(record)) collector.collect(result, time);`;
+    case "lookup":
+      return `collector.time = ${time};
+          ${fn}(record, emit);`;
   }
 }

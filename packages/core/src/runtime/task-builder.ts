@@ -192,12 +192,13 @@ class SubtaskBuilder {
     }
   }
 
-  /** Maps and filters that follow each other become one loop. */
+  /** Maps, filters and what may end them become one loop. */
   #fuseSteps(): void {
     const { verify } = this.#options.env;
     for (const { operator, output } of this.#members.toReversed()) {
       const next = output.only;
       if (!(operator instanceof RecordSteps && next instanceof RecordSteps)) continue;
+      if (operator.isLast) continue;
       operator.absorb(next, (count) => output.countRecordsOut(count), verify);
     }
   }
