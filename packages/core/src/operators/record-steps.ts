@@ -70,6 +70,8 @@ export class RecordSteps extends StatelessOperator {
   /** Where flatMap and lookup, if one is the last step, put what they make. */
   #collector: RecordCollector | undefined;
   #loop: Loop;
+  /** Of filters alone: the loop over batches of columns, which stay columns. */
+  #selection: Loop | undefined;
   /** By step: records that it was given of the last batch. */
   #counts = new Int32Array(1);
   #kept = new Int32Array(BATCH_COUNT);
@@ -82,6 +84,7 @@ export class RecordSteps extends StatelessOperator {
       this.#collector = new RecordCollector(context.output);
     }
     this.#loop = this.#compile(false);
+    if (run.kind === "filter") this.#selection = this.#compile(false, KEEP_INDEX);
   }
 
   /** Whether a loop ends with it. */
@@ -101,6 +104,8 @@ export class RecordSteps extends StatelessOperator {
     this.#collector = next.#collector;
     this.#counts = new Int32Array(this.#steps.length);
     this.#loop = this.#compile(freezes);
+    const isSelecting = this.#steps.every(({ run }) => run.kind === "filter");
+    this.#selection = isSelecting ? this.#compile(freezes, KEEP_INDEX) : undefined;
   }
 
   override open(): void {
@@ -112,29 +117,33 @@ export class RecordSteps extends StatelessOperator {
   }
 
   processBatch(batch: Batch): void {
+    if (this.#selection !== undefined && batch.isColumnar) this.#select(batch, this.#selection);
+    else this.#make(batch);
+  }
+
+  #select(batch: Batch, loop: Loop): void {
     const { count } = batch;
     if (this.#kept.length < count) this.#kept = new Int32Array(count);
-    const isKeeping = this.#isSelecting || this.isLast;
-    const out = isKeeping ? NO_RECORDS : recordPlaces(count);
-    const times = isKeeping ? NO_TIMES : new Float64Array(count);
+    const left = loop(batch, NO_RECORDS, this.#kept, NO_TIMES);
+    this.#count(left);
+    if (left === 0) return;
+    this.#output.emit(left === count ? batch : batch.select(this.#kept, left));
+  }
+
+  #make(batch: Batch): void {
+    const { count } = batch;
+    const out = this.isLast ? NO_RECORDS : recordPlaces(count);
+    const times =
+      this.isLast || batch.timestamps === undefined ? NO_TIMES : new Float64Array(count);
     const left = this.#loop(batch, out, this.#kept, times);
     this.#count(left);
     this.#collector?.flush();
     if (left === 0) return;
-    if (this.#isSelecting) {
-      this.#output.emit(left === count ? batch : batch.select(this.#kept, left));
-      return;
-    }
     if (left * 2 < count) out.length = left;
     const timestamps = left === count ? batch.timestamps : times.subarray(0, left);
     this.#output.emit(
       Batch.ofRecords(out, left, batch.timestamps === undefined ? undefined : timestamps),
     );
-  }
-
-  /** Whether records stay as they are, so that columns can, too. */
-  get #isSelecting(): boolean {
-    return this.#steps.every(({ run }) => run.kind === "filter");
   }
 
   #count(left: number): void {
@@ -147,7 +156,7 @@ export class RecordSteps extends StatelessOperator {
     }
   }
 
-  #compile(freezes: boolean): Loop {
+  #compile(freezes: boolean, keep = this.isLast ? "" : KEEP_RECORD): Loop {
     const steps = this.#steps;
     const body = steps.map(({ run }, index) => {
       return `step = ${index}; n${index}++; ${codeOf(run.kind, `f${index}`, freezes)}`;
@@ -171,7 +180,7 @@ export class RecordSteps extends StatelessOperator {
         for (; index < count; index++) {
           record = records[index];
           ${body.join("\n          ")}
-          ${this.isLast ? "" : this.#isSelecting ? KEEP_INDEX : KEEP_RECORD}
+          ${keep}
         }
       } catch (error) {
         const seen = [${counters.join(", ")}][step];
