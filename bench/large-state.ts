@@ -2,7 +2,7 @@
  * LargeState: a run of `savepoint-job.ts` that can be watched: how fast it goes, and the gaps
  * between its batches.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -65,6 +65,17 @@ export class LargeState {
     while (this.notes().index < count) await sleep(10);
   }
 
+  /** Starts from a savepoint; ms until the first record is made, which is when all is loaded. */
+  async msToRunning(location: string, parallelism: number): Promise<number> {
+    const beganMs = performance.now();
+    const handle = await this.start({ parallelism, restore: { path: location } });
+    await this.reached(0);
+    const ms = performance.now() - beganMs;
+    void sleep(0).then(() => handle.cancel());
+    await handle.ended;
+    return ms;
+  }
+
   /** Prints what `measure` finds as JSON, and leaves no files behind. */
   async report(measure: () => Promise<Record<string, unknown>>): Promise<void> {
     try {
@@ -90,4 +101,12 @@ export function gapsWithin(span: Span, from: Notes, to: Notes): Gaps {
   const count = (to.gapsCount - from.gapsCount) * Math.min(1, share);
   const at = (part: number): number => gaps[Math.floor(count * (1 - part))] ?? 1;
   return { p50: at(0.5), p99: at(0.99), p999: at(0.999), max: gaps[0] ?? 0 };
+}
+
+/** Of the files of a savepoint, bytes. */
+export function sizeOf(location: string): number {
+  return readdirSync(location).reduce(
+    (sum, name) => sum + statSync(path.join(location, name)).size,
+    0,
+  );
 }

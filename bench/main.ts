@@ -86,17 +86,21 @@ function scaling(): Row[] {
   });
 }
 
+/** By size of the state. */
 function checkpointing(): Row[] {
-  const settings = { name: "keyed-count", keys: M, records: 40 * M } as const;
-  const run = { contestant: "oxbow", driver: "threads", parallelism: 1 } as const;
-  return [
-    { name: "checkpoint off", run: { ...run, settings } },
-    {
-      name: "checkpoint every 1s",
-      run: { ...run, settings: { ...settings, checkpointInterval: "1s" } },
-      against: ["checkpoint off"],
-    },
-  ];
+  return [10_000, M, 10 * M].flatMap((keys) => {
+    const settings = { name: "keyed-count", keys, records: 40 * M, warmup: 2 * keys } as const;
+    const run = { contestant: "oxbow", driver: "threads", parallelism: 1 } as const;
+    const off = `${keysText(keys)}, no checkpoints`;
+    return [
+      { name: off, run: { ...run, settings } },
+      {
+        name: `${keysText(keys)}, every second`,
+        run: { ...run, settings: { ...settings, checkpointInterval: "1s" } },
+        against: [off],
+      },
+    ];
+  });
 }
 
 /** What an operator costs each record, alone and as one of twelve. */
@@ -165,7 +169,7 @@ const CASES: Readonly<Record<string, () => Row[]>> = {
 };
 
 /** Studies that are programs of their own, with options of their own. */
-const STUDIES = ["nexmark", "latency", "pauses", "savepoint"] as const;
+const STUDIES = ["nexmark", "latency", "state", "pauses", "savepoint", "restore"] as const;
 
 const USAGE = `Usage: npm run bench [-- case …] [-- --runs N] [-- --json FILE]
        npm run bench -- ${STUDIES.join("|")} [options]
@@ -248,7 +252,7 @@ function runOnFlink({ settings, parallelism = 1 }: FlinkRun): Figures {
     checkpointIntervalMs: 0,
     backend: "hashmap",
   });
-  return { ...figures, checksum: figures.outputs };
+  return { ...figures, checkpointMs: 0, checkpointBytes: 0, checksum: figures.outputs };
 }
 
 /** The run in the middle by wall clock. */
@@ -270,7 +274,10 @@ function line(row: Row, medians: Readonly<Record<string, Figures>>): string {
     const { p50, p99, max } = own.pauses;
     parts.push(` pauses p50 ${p50.toFixed(2)} p99 ${p99.toFixed(1)} max ${max.toFixed(1)} ms`);
   }
-  if (own.checkpoints > 0) parts.push(` ${own.checkpoints} checkpoints`);
+  if (own.checkpoints > 0) {
+    const size = `${(own.checkpointMs / 1000).toFixed(2)} s, ${(own.checkpointBytes / M).toFixed(1)} MB`;
+    parts.push(` ${own.checkpoints} checkpoints of ${size}`);
+  }
   for (const name of row.against ?? []) {
     if (medians[name] === undefined) continue;
     const wall = medians[name].wallMs / own.wallMs;

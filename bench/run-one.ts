@@ -38,6 +38,9 @@ export interface Figures {
     readonly max: number;
   };
   readonly checkpoints: number;
+  /** Of the checkpoints, the one in the middle each; 0 without any. */
+  readonly checkpointMs: number;
+  readonly checkpointBytes: number;
   readonly checksum: number;
 }
 
@@ -58,7 +61,7 @@ async function measure(): Promise<Figures> {
     steadyFile,
     ...(run.driver === "threads" ? { figuresFile } : {}),
   };
-  let checkpoints = 0;
+  let checkpoints: readonly Taken[] = [];
   const loop = run.contestant === "loop" ? microLoop(settings) : undefined;
   if (loop !== undefined) loop();
   else checkpoints = await runOxbow(settings);
@@ -74,13 +77,21 @@ async function measure(): Promise<Figures> {
     cpuMs: end.cpuMs - start.cpuMs,
     rssMb: (process.resourceUsage().maxRSS * 1024 - idleRss) / 1e6,
     ...noted,
-    checkpoints,
+    checkpoints: checkpoints.length,
+    checkpointMs: middle(checkpoints.map(({ durationMs }) => durationMs)),
+    checkpointBytes: middle(checkpoints.map(({ sizeBytes }) => sizeBytes)),
     checksum: sink.checksum,
   };
 }
 
-async function runOxbow(settings: MicroSettings): Promise<number> {
-  let checkpoints = 0;
+/** A checkpoint that was completed. */
+interface Taken {
+  readonly durationMs: number;
+  readonly sizeBytes: number;
+}
+
+async function runOxbow(settings: MicroSettings): Promise<readonly Taken[]> {
+  const checkpoints: Taken[] = [];
   const isThreaded = run.driver === "threads";
   await runJob(isThreaded ? new URL("./micro-jobs.ts", import.meta.url) : microJob(settings), {
     args: [JSON.stringify(settings)],
@@ -89,8 +100,12 @@ async function runOxbow(settings: MicroSettings): Promise<number> {
       ? {}
       : { checkpointDirectory: path.join(directory, "runs") }),
     onEvent: (event) => {
-      if (event.kind === "checkpoint") checkpoints += 1;
+      if (event.kind === "checkpoint") checkpoints.push(event);
     },
   });
   return checkpoints;
+}
+
+function middle(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[(numbers.length - 1) >> 1] ?? 0;
 }

@@ -6,11 +6,9 @@
  * and goes on from that at parallelism 1 and at 2. Prints JSON. One process: memory is of all of
  * it. Throughput before and during is compared within the run.
  */
-import { readdirSync, statSync } from "node:fs";
-import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readArguments, readCount } from "../scripts/arguments.ts";
-import { gapsWithin, LargeState, rateBetween } from "./large-state.ts";
+import { gapsWithin, LargeState, rateBetween, sizeOf } from "./large-state.ts";
 
 const USAGE = `Usage: npm run bench -- savepoint [--keys N] [--seconds S]
 
@@ -50,8 +48,8 @@ async function measure(): Promise<Record<string, unknown>> {
   const stopBeganMs = performance.now();
   const { location } = await handle.stop();
   const stopMs = performance.now() - stopBeganMs;
-  const restoreMs = await msToRunning(location, 1);
-  const rescaleMs = await msToRunning(location, 2);
+  const restoreMs = await state.msToRunning(location, 1);
+  const rescaleMs = await state.msToRunning(location, 2);
   const rateBefore = rateBetween(earlier, before);
   const rateDuring = rateBetween(before, after);
   return {
@@ -71,17 +69,6 @@ async function measure(): Promise<Record<string, unknown>> {
   };
 }
 
-/** Starts from a savepoint; ms until the first record is made, which is when all is loaded. */
-async function msToRunning(location: string, parallelism: number): Promise<number> {
-  const beganMs = performance.now();
-  const handle = await state.start({ parallelism, restore: { path: location } });
-  await state.reached(0);
-  const ms = performance.now() - beganMs;
-  void sleep(0).then(() => handle.cancel());
-  await handle.ended;
-  return ms;
-}
-
 /** Watches the memory of the process; call the result for its peak in MB. */
 function watchMemory(): () => number {
   let peakMb = 0;
@@ -92,11 +79,4 @@ function watchMemory(): () => number {
     look();
     return peakMb;
   };
-}
-
-function sizeOf(location: string): number {
-  return readdirSync(location).reduce(
-    (sum, name) => sum + statSync(path.join(location, name)).size,
-    0,
-  );
 }

@@ -1,18 +1,42 @@
 /*
- * State tables against `Map`: random updates of a count per key, batches of 1024 keys, one thread.
- * Prints millions of updates per second, bytes held, and the slowest batch of upserts while
- * filling.
+ * npm run bench -- state [--keys 10000,1000000]
  *
- * Run: npm run exec -- node --expose-gc bench/micro-state.ts [rows ...]
+ * State tables beside `Map`: random updates of a count per key, batches of 1024 keys, one thread,
+ * each in a process of its own. Prints millions of updates per second, what is held (by the
+ * collector's and the table's own count, and as resident memory over an idle process), and the
+ * slowest batch while the keys were put in.
  */
+import { spawnSync } from "node:child_process";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { KeyColumn } from "../packages/core/src/columns/key-column.ts";
 import { HashMapBackend } from "../packages/core/src/state/hashmap-backend.ts";
 import type { Table } from "../packages/core/src/state/table.ts";
 import { t } from "../packages/core/src/types/t.ts";
 import type { Type } from "../packages/core/src/types/type.ts";
+import { readArguments, readCount, refuseArguments } from "../scripts/arguments.ts";
 
 const BATCH = 1024;
 const RUN_MS = 1500;
+const KEY_KINDS = ["int32", "string"] as const;
+const CONTESTANTS = ["table", "map"] as const;
+/** More distinct strings of the benchmark itself do not fit beside a Map. */
+const MAP_STRINGS_MAX = 5_000_000;
+
+const USAGE = `Usage: npm run bench -- state [--keys N,…]
+
+Measures tables of keyed state, beside a Map.
+
+  --keys N,…    how many keys; integers, and strings of up to 12 bytes
+                (default: 10000,1000000,10000000)
+`;
+
+/** One run: a contestant with so many keys of a kind. */
+interface Run {
+  readonly contestant: (typeof CONTESTANTS)[number];
+  readonly kind: (typeof KEY_KINDS)[number];
+  readonly keys: number;
+}
 
 type Count = (table: Table, rows: Int32Array, count: number) => void;
 
@@ -86,14 +110,24 @@ function shuffled(count: number): Int32Array {
   return order;
 }
 
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+
 function heapBytes(): number {
-  globalThis.gc?.();
+  collectGarbage();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return heapUsed + arrayBuffers;
 }
 
+/** Resident memory that it holds more than an idle process, bytes. */
+function residentBytes(): number {
+  collectGarbage();
+  return process.memoryUsage.rss();
+}
+
 function table(keys: Keys, rowsCount: number): string {
   const before = heapBytes();
+  const residentBefore = residentBytes();
   const { table: rowsTable, count, memory } = backendOf(keys.type);
   const rows = new Int32Array(BATCH);
   const order = shuffled(rowsCount);
@@ -108,6 +142,7 @@ function table(keys: Keys, rowsCount: number): string {
     if (start > BATCH * 50) worstMs = Math.max(worstMs, performance.now() - began);
   }
   const heldBytes = heapBytes() - before - order.byteLength;
+  const resident = residentBytes() - residentBefore - order.byteLength;
   let seed = 1;
   let updates = 0;
   let spentMs = 0;
@@ -125,16 +160,18 @@ function table(keys: Keys, rowsCount: number): string {
   }
   return (
     `${(updates / spentMs / 1000).toFixed(1)} M/s  ${mb(heldBytes)} MB held` +
-    ` (${mb(memory())} MB counted)  worst batch ${worstMs.toFixed(1)} ms`
+    ` (${mb(memory())} counted, ${mb(resident)} resident)  worst batch ${worstMs.toFixed(1)} ms`
   );
 }
 
 function map(isInt: boolean, rowsCount: number): string {
   const before = heapBytes();
+  const residentBefore = residentBytes();
   const state = new Map<number | string, { count: number }>();
   const keyOf = (n: number): number | string => (isInt ? n * 7 : freshKey(n));
   for (let n = 0; n < rowsCount; n++) state.set(keyOf(n), { count: 1 });
   const heldBytes = heapBytes() - before;
+  const resident = residentBytes() - residentBefore;
   const batch: (number | string)[] = Array.from({ length: BATCH }, () => 0);
   let seed = 1;
   let updates = 0;
@@ -154,20 +191,57 @@ function map(isInt: boolean, rowsCount: number): string {
     spentMs += performance.now() - began;
     updates += BATCH;
   }
-  return `${(updates / spentMs / 1000).toFixed(1)} M/s  ${mb(heldBytes)} MB held`;
+  const speed = `${(updates / spentMs / 1000).toFixed(1)} M/s`;
+  return `${speed}  ${mb(heldBytes)} MB held (${mb(resident)} resident)`;
 }
 
 function mb(bytes: number): string {
   return (bytes / 1e6).toFixed(0);
 }
 
-const sizes = process.argv.slice(2).map(Number);
-for (const rowsCount of sizes.length > 0 ? sizes : [1e4, 1e6, 1e7]) {
-  for (const isInt of [true, false]) {
-    // Ten million distinct strings of the benchmark itself do not fit beside a Map.
-    const count = isInt ? rowsCount : Math.min(rowsCount, 5e6);
-    const name = `${count.toExponential(0)} ${isInt ? "int32 " : "string"} keys`;
-    console.log(`${name}  table  ${table(isInt ? intKeys() : stringKeys(), count)}`);
-    console.log(`${name}  Map    ${map(isInt, count)}`);
+main();
+
+function main(): void {
+  const { values } = readArguments(USAGE, {
+    options: {
+      keys: { type: "string", default: "10000,1000000,10000000" },
+      // What the study calls itself with.
+      run: { type: "string" },
+    },
+  });
+  if (values.run !== undefined) {
+    process.stdout.write(`${measure(JSON.parse(values.run) as Run)}\n`);
+    return;
   }
+  const sizes = values.keys.split(",").map((text) => readCount(USAGE, "--keys", text, 1));
+  if (Math.max(...sizes) > 100_000_000) refuseArguments(USAGE, "--keys takes at most 100000000");
+  for (const keys of sizes) {
+    for (const kind of KEY_KINDS) {
+      for (const contestant of CONTESTANTS) {
+        const isStringMap = contestant === "map" && kind === "string";
+        const run = {
+          contestant,
+          kind,
+          keys: isStringMap ? Math.min(keys, MAP_STRINGS_MAX) : keys,
+        };
+        const name = `${run.keys} ${kind} keys`.padEnd(22);
+        process.stdout.write(`${name}${contestant.padEnd(7)}${runAlone(run)}`);
+      }
+    }
+  }
+}
+
+function measure({ contestant, kind, keys }: Run): string {
+  if (contestant === "map") return map(kind === "int32", keys);
+  return table(kind === "int32" ? intKeys() : stringKeys(), keys);
+}
+
+function runAlone(run: Run): string {
+  const args = [...process.execArgv, import.meta.filename, "--run", JSON.stringify(run)];
+  const child = spawnSync(process.execPath, args, {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (child.status !== 0) throw new Error(`A run failed: ${JSON.stringify(run)}`);
+  return child.stdout;
 }
