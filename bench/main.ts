@@ -275,8 +275,9 @@ function line(row: Row, medians: Readonly<Record<string, Figures>>): string {
     parts.push(` pauses p50 ${p50.toFixed(2)} p99 ${p99.toFixed(1)} max ${max.toFixed(1)} ms`);
   }
   if (own.checkpoints > 0) {
-    const size = `${(own.checkpointMs / 1000).toFixed(2)} s, ${(own.checkpointBytes / M).toFixed(1)} MB`;
-    parts.push(` ${own.checkpoints} checkpoints of ${size}`);
+    const seconds = (own.checkpointMs / 1000).toFixed(2);
+    const size = (own.checkpointBytes / M).toFixed(1);
+    parts.push(` ${own.checkpoints} checkpoints of ${seconds} s, ${size} MB`);
   }
   for (const name of row.against ?? []) {
     if (medians[name] === undefined) continue;

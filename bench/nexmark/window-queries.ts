@@ -3,7 +3,6 @@
  */
 import { aggregateFunction, count, emits, session, sliding, sum, t, tumbling } from "oxbow";
 import type { Infer } from "oxbow";
-import type { Bid } from "./events.ts";
 import { isBid, query } from "./query.ts";
 
 /** The auctions with the most bids of a window. Counts only come, so nothing is taken back. */
@@ -63,31 +62,11 @@ const dearest = aggregateFunction({
   result: (best) => best,
 });
 
-/**
- * Lets a bid through unless a dearer one of its window came by here. What it remembers is no state:
- * without it, after a restart, it only lets more through.
- */
-function isDearSoFar(): (bid: Bid) => boolean {
-  let end = -Infinity;
-  let most = 0;
-  return ({ at, price }) => {
-    if (at >= end) {
-      end = at - (at % 10_000) + 10_000;
-      most = 0;
-    }
-    if (at < end - 10_000) return true;
-    if (price < most) return false;
-    most = price;
-    return true;
-  };
-}
-
 export const q7 = query({
   title: "the dearest bids of every 10 s",
   build: (events) =>
     events
       .filter(isBid)
-      .filter(isDearSoFar())
       .map(({ auction, bidder, price, at }) => ({ auction, bidder, price, at }), { type: DearBid })
       .keyBy(() => 0, t.int32)
       .window(tumbling("10s"))

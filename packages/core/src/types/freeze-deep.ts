@@ -13,6 +13,8 @@ export function freezeDeep<T>(value: T): T {
 
 /** Objects of which nothing can change any more. */
 const WHOLLY_FROZEN = new WeakSet<object>();
+/** The one of them that was asked for last: an accumulator stays the same for many records. */
+let lastFound: object | undefined;
 
 /**
  * Freezes plain objects and arrays with all that is in them, and keeps in mind those in which
@@ -33,5 +35,8 @@ export function freezeWholly(value: unknown): boolean {
 
 /** Whether `freezeWholly` has found that nothing in it can change; true of what is no object. */
 export function isWhollyFrozen(value: unknown): boolean {
-  return typeof value !== "object" || value === null || WHOLLY_FROZEN.has(value);
+  if (typeof value !== "object" || value === null || value === lastFound) return true;
+  if (!WHOLLY_FROZEN.has(value)) return false;
+  lastFound = value;
+  return true;
 }

@@ -107,6 +107,9 @@ export class FieldAccessor {
   readonly #reader = new ByteReader();
   readonly #caches = new WeakMap<Table, DecodedValues>();
   #table: Table | undefined;
+  /** The row that was looked at last and its value, of `#cache`: records of a key come in runs. */
+  #lastRow = -1;
+  #lastValue: unknown;
   #cache: DecodedValues = { values: new Map(), removalsCount: 0 };
 
   constructor(layout: RowLayout, column: ColumnLayout) {
@@ -128,12 +131,13 @@ export class FieldAccessor {
     }
     if (kind !== "var") return this.#readFixed(page, base);
     const { values } = this.#select(table);
+    if (row === this.#lastRow) return this.#lastValue;
     const known = values.get(row);
-    if (known !== undefined) return known;
+    if (known !== undefined) return this.#remember(row, known);
     const word = base + (offset >>> 2);
     const value = this.#decode(table, page.i32[word], page.i32[word + 1] >>> 1);
     keep(values, row, value);
-    return value;
+    return this.#remember(row, value);
   }
 
   /** Stores a value; undefined makes an optional column absent. The row was touched. */
@@ -156,6 +160,12 @@ export class FieldAccessor {
     const ref = table.setVar(row, offset >>> 2, bytes.length * 2);
     if (bytes.length > 0) table.arena.slabs[slabOf(ref)].set(bytes, offsetOf(ref));
     keep(this.#select(table).values, row, value);
+    this.#remember(row, value);
+  }
+
+  #remember(row: number, value: unknown): unknown {
+    this.#lastRow = row;
+    return (this.#lastValue = value);
   }
 
   #readFixed(page: Page, base: number): unknown {
@@ -219,10 +229,12 @@ export class FieldAccessor {
       this.#cache = known ?? { values: new Map(), removalsCount: table.removalsCount };
       if (known === undefined) this.#caches.set(table, this.#cache);
       this.#table = table;
+      this.#lastRow = -1;
     }
     if (this.#cache.removalsCount !== table.removalsCount) {
       this.#cache.values.clear();
       this.#cache.removalsCount = table.removalsCount;
+      this.#lastRow = -1;
     }
     return this.#cache;
   }

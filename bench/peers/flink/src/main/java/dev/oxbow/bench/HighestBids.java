@@ -1,6 +1,5 @@
 package dev.oxbow.bench;
 
-import org.apache.flink.api.common.functions.FlatMapFunction;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
@@ -14,8 +13,7 @@ import org.apache.flink.util.Collector;
 
 /**
  * q7: of the bids (end of the window, price, auction, bidder, at) the highest of each window, all
- * of them that tie. Keyed by the end of the window, behind {@link SoFar}, which lets only few
- * through.
+ * of them that tie. Keyed by the end of the window.
  */
 final class HighestBids
     extends KeyedProcessFunction<
@@ -57,31 +55,5 @@ final class HighestBids
     for (Tuple5<Long, Long, Long, Long, Long> bid : bids.get()) out.collect(bid);
     highest.clear();
     bids.clear();
-  }
-
-  /**
-   * Lets through the bids that are not below one that this subtask has seen in the same window.
-   * What it remembers is no state: without it, after a restart, it only lets more through.
-   */
-  static final class SoFar
-      implements FlatMapFunction<Event, Tuple5<Long, Long, Long, Long, Long>> {
-    private static final long WINDOW_MS = Queries.WINDOW.toMillis();
-    private long end = Long.MIN_VALUE;
-    private long highest;
-
-    @Override
-    public void flatMap(Event event, Collector<Tuple5<Long, Long, Long, Long, Long>> out) {
-      Bid bid = event.bid;
-      if (bid == null) return;
-      if (bid.at >= end) {
-        end = bid.at - bid.at % WINDOW_MS + WINDOW_MS;
-        highest = Long.MIN_VALUE;
-      }
-      boolean isOfWindow = bid.at >= end - WINDOW_MS;
-      if (isOfWindow && bid.price < highest) return;
-      if (isOfWindow) highest = bid.price;
-      long windowEnd = bid.at - bid.at % WINDOW_MS + WINDOW_MS;
-      out.collect(Tuple5.of(windowEnd, bid.price, bid.auction, bid.bidder, bid.at));
-    }
   }
 }

@@ -7,6 +7,7 @@ import org.apache.flink.api.java.tuple.Tuple;
 import org.apache.flink.api.java.tuple.Tuple2;
 import org.apache.flink.api.java.tuple.Tuple3;
 import org.apache.flink.api.java.tuple.Tuple4;
+import org.apache.flink.api.java.tuple.Tuple5;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.windowing.assigners.EventTimeSessionWindows;
 import org.apache.flink.streaming.api.windowing.assigners.SlidingEventTimeWindows;
@@ -21,6 +22,7 @@ import org.apache.flink.streaming.api.windowing.windows.TimeWindow;
  */
 final class Queries {
   static final Duration WINDOW = Duration.ofSeconds(10);
+  private static final long WINDOW_MS = WINDOW.toMillis();
   private static final Duration SLIDE = Duration.ofSeconds(2);
   private static final Duration SESSION_GAP = Duration.ofSeconds(10);
   private static final int CATEGORY = 10;
@@ -140,7 +142,13 @@ final class Queries {
 
   private static DataStream<? extends Tuple> highestBids(DataStream<Event> events) {
     return events
-        .flatMap(new HighestBids.SoFar())
+        .filter(event -> event.bid != null)
+        .map(
+            event -> {
+              Bid bid = event.bid;
+              long end = bid.at - bid.at % WINDOW_MS + WINDOW_MS;
+              return Tuple5.of(end, bid.price, bid.auction, bid.bidder, bid.at);
+            })
         .returns(HighestBids.ROW)
         .keyBy(bid -> bid.f0)
         .process(new HighestBids())
