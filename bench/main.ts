@@ -103,23 +103,25 @@ function checkpointing(): Row[] {
   });
 }
 
-/** What an operator costs each record, alone and as one of twelve. */
+/** What an operator costs each record, alone and as one of twelve, and its state alone. */
 function operators(): Row[] {
   const run = { contestant: "oxbow", driver: "local" } as const;
-  const settings = { keys: 10_000, records: 4 * M } as const;
+  const of = (
+    kind: "process" | "aggregate" | "stateless",
+    count: number,
+  ): { readonly run: OneRun } => {
+    const settings = { keys: 10_000, records: 4 * M, name: `operators-${kind}` } as const;
+    return { run: { ...run, settings: { ...settings, operators: count } } };
+  };
   const none = "no operators";
+  const idle = "process without state × 12";
   return [
-    {
-      name: none,
-      run: { ...run, settings: { ...settings, name: "operators-process", operators: 0 } },
-    },
+    { name: none, ...of("process", 0) },
     ...(["process", "aggregate"] as const).flatMap((kind) =>
-      [1, 12].map((operators) => ({
-        name: `${kind} × ${operators}`,
-        run: { ...run, settings: { ...settings, name: `operators-${kind}` as const, operators } },
-        beyond: none,
-      })),
+      [1, 12].map((count) => ({ name: `${kind} × ${count}`, ...of(kind, count), beyond: none })),
     ),
+    { name: idle, ...of("stateless", 12), beyond: none },
+    { name: "process × 12, its state", ...of("process", 12), beyond: idle },
   ];
 }
 

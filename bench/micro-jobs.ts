@@ -53,6 +53,8 @@ export type MicroName =
   | "tumbling-count"
   | "sliding-count"
   | "operators-process"
+  /** Process functions that do nothing. */
+  | "operators-stateless"
   | "operators-aggregate"
   | "exchange"
   /** A microsecond of arithmetic per record. */
@@ -124,6 +126,7 @@ function build(env: Environment, settings: MicroSettings): void {
         .sink("out", forEach(sink.take));
       return;
     case "operators-process":
+    case "operators-stateless":
     case "operators-aggregate":
       buildOperators(env, settings);
       return;
@@ -174,6 +177,12 @@ function buildOperators(env: Environment, settings: MicroSettings): void {
       keyed.aggregate(`counts ${number}`, { count: count() }).sink(`out ${number}`, discard());
       continue;
     }
+    if (settings.name === "operators-stateless") {
+      keyed
+        .process(`counts ${number}`, { process: NOTHING[number] }, emits<never>())
+        .sink(`out ${number}`, discard());
+      continue;
+    }
     keyed
       .process(
         `counts ${number}`,
@@ -207,6 +216,8 @@ const COUNTING: readonly Counting[] = [
   (_, { state: { count } }) => count.set(count.get() + 1),
   (_, { state: { count } }) => count.set(count.get() + 1),
 ];
+
+const NOTHING: readonly (() => void)[] = COUNTING.map((_, number) => () => void number);
 
 /** Makes records; notes when the first that counts is made, and pauses between batches. */
 function marked<T>(settings: MicroSettings, make: (index: number) => T): (index: number) => T {

@@ -28,6 +28,7 @@ export function microLoop(settings: MicroSettings): (() => void) | undefined {
     case "sliding-count":
       return () => windowCount(integers(), 5);
     case "operators-process":
+    case "operators-stateless":
     case "operators-aggregate":
     case "exchange":
     case "heavy":
