@@ -22,6 +22,8 @@ interface Row {
   readonly against?: readonly string[];
   /** The row of the same job without operators: what is beyond it is told per operator. */
   readonly beyond?: string;
+  /** The row of the same job without the exchange: what the records cost beside it. */
+  readonly making?: string;
 }
 
 const M = 1_000_000;
@@ -86,6 +88,21 @@ function scaling(): Row[] {
   });
 }
 
+/** Records that half of the time go to the other worker, and the same records that stay. */
+function exchanging(): Row[] {
+  const settings = { keys: 10_000, records: 20 * M, warmup: 4 * M } as const;
+  const run = { contestant: "oxbow", driver: "threads", parallelism: 2 } as const;
+  const making = "making the records only";
+  return [
+    { name: making, run: { ...run, settings: { ...settings, name: "exchange-making" } } },
+    {
+      name: "exchange 2 workers",
+      run: { ...run, settings: { ...settings, name: "exchange" } },
+      making,
+    },
+  ];
+}
+
 /** By size of the state. */
 function checkpointing(): Row[] {
   return [10_000, M, 10 * M].flatMap((keys) => {
@@ -139,17 +156,7 @@ const CASES: Readonly<Record<string, () => Row[]>> = {
   windows,
   scale: scaling,
   operators,
-  exchange: () => [
-    {
-      name: "exchange 2 workers",
-      run: {
-        contestant: "oxbow",
-        driver: "threads",
-        parallelism: 2,
-        settings: { name: "exchange", keys: 10_000, records: 20 * M, warmup: 4 * M },
-      },
-    },
-  ],
+  exchange: exchanging,
   checkpoint: checkpointing,
   fill: () => [
     {
@@ -288,6 +295,7 @@ function line(row: Row, medians: Readonly<Record<string, Figures>>): string {
     parts.push(` ${wall.toFixed(2)} × (cpu ${cpu.toFixed(2)} ×) ${name}`);
   }
   if (row.beyond !== undefined) parts.push(perOperator(row, own, medians[row.beyond]));
+  if (row.making !== undefined) parts.push(withoutMaking(row, own, medians[row.making]));
   return parts.join("");
 }
 
@@ -295,6 +303,14 @@ function perOperator(row: Row, own: Figures, without: Figures): string {
   const { records, operators = 1 } = row.run.settings;
   const ns = ((own.cpuMs - without.cpuMs) * M) / records / operators;
   return ` ${ns.toFixed(1)} ns of CPU per record and operator`;
+}
+
+function withoutMaking(row: Row, own: Figures, making: Figures): string {
+  const ns = ((own.cpuMs - making.cpuMs) * M) / row.run.settings.records;
+  return (
+    `  without making ${(1000 / ns).toFixed(2)} M/s/core:` +
+    ` ${ns.toFixed(0)} ns of CPU per record, ${(ns * 2).toFixed(0)} ns per one that crosses`
+  );
 }
 
 function keysText(keys: number): string {

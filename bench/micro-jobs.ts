@@ -57,6 +57,8 @@ export type MicroName =
   | "operators-stateless"
   | "operators-aggregate"
   | "exchange"
+  /** The same without the exchange. */
+  | "exchange-making"
   /** A microsecond of arithmetic per record. */
   | "heavy";
 
@@ -137,24 +139,25 @@ function build(env: Environment, settings: MicroSettings): void {
         .sink("out", forEach(sink.take));
       return;
     case "exchange":
+    case "exchange-making": {
       // Half of the records cross to the other worker; the sinks only count.
       prepareNames(keys);
-      env
-        .source(
-          "records",
-          generator({
-            count: records,
-            make: marked(settings, (index) => makeWide(index, keys)),
-            splits: 2,
-          }),
-        )
-        .rebalance()
+      const wide = env.source(
+        "records",
+        generator({
+          count: records,
+          make: marked(settings, (index) => makeWide(index, keys)),
+          splits: 2,
+        }),
+      );
+      (settings.name === "exchange" ? wide.rebalance() : wide)
         .filter(({ value }) => value >= 0)
         .sink(
           "out",
           forEach((r) => sink.take({ count: r.value })),
         );
       return;
+    }
   }
 }
 

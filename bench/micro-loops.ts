@@ -31,6 +31,7 @@ export function microLoop(settings: MicroSettings): (() => void) | undefined {
     case "operators-stateless":
     case "operators-aggregate":
     case "exchange":
+    case "exchange-making":
     case "heavy":
       return undefined;
   }
