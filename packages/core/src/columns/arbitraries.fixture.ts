@@ -3,13 +3,14 @@
  */
 import fc from "fast-check";
 import { anyNumber, anyText, anyValue } from "../types/arbitraries.fixture.ts";
-import type { Column } from "./column.ts";
+import type { Column, Presence } from "./column.ts";
 import {
   bigintColumn,
   boolColumn,
   bytesColumn,
   float64Column,
   int32Column,
+  PRESENT,
   StringColumn,
   ValueColumn,
 } from "./column.ts";
@@ -43,6 +44,7 @@ export function anyColumn(count: number): fc.Arbitrary<Column> {
         bigintColumn(BigInt64Array.from(v), count, states),
       ),
       rows(count, anyText).map((v) => StringColumn.ofStrings(v, count, states)),
+      rows(count, anyText).map((v) => textColumn(v, count, states)),
       fc
         .array(anyText, { minLength: 1, maxLength: 5 })
         .chain((dictionary) =>
@@ -59,6 +61,17 @@ export function anyColumn(count: number): fc.Arbitrary<Column> {
       rows(count, anyValue).map((v) => ValueColumn.ofValues(v, count, states)),
     ),
   );
+}
+
+/** Rows without a value are empty. */
+function textColumn(strings: readonly string[], count: number, presence: Presence): StringColumn {
+  const ends = new Int32Array(count + 1);
+  let text = "";
+  strings.forEach((string, row) => {
+    if (presence === undefined || presence[row] === PRESENT) text += string;
+    ends[row + 1] = text.length;
+  });
+  return StringColumn.ofText({ text, ends }, count, presence);
 }
 
 function rows<T>(count: number, value: fc.Arbitrary<T>): fc.Arbitrary<T[]> {

@@ -16,6 +16,7 @@ import {
   StringColumn,
   ValueColumn,
 } from "./column.ts";
+import { presized } from "./presized.ts";
 
 /** A directory entry. */
 export interface ColumnEntry {
@@ -217,11 +218,8 @@ function readStrings(section: Section, entry: ColumnEntry, presence: Presence): 
   const wide = (entry.textFlags & 1) === 1;
   if (entry.encoding === ENCODING.PACKED) {
     const ends = readEnds(section, entry, rowCount);
-    return StringColumn.ofStrings(
-      readTexts(section, ends, { count: rowCount, wide }),
-      rowCount,
-      presence,
-    );
+    const text = readText(section, ends[rowCount], wide);
+    return StringColumn.ofText({ text, ends }, rowCount, presence);
   }
   if (entry.encoding !== ENCODING.DICTIONARY) throw unknownEncoding(entry);
   const codes = new Int32Array(rowCount);
@@ -235,16 +233,34 @@ function readStrings(section: Section, entry: ColumnEntry, presence: Presence): 
   if (dictionaryCount > section.remaining()) throw new RangeError("the dictionary is too long");
   const lengths = readUnsigned(section, dictionaryCount, entry.textFlags >> 4);
   const ends = endsOf(lengths, dictionaryCount);
-  const dictionary = readTexts(section, ends, { count: dictionaryCount, wide });
+  const text = readText(section, ends[dictionaryCount], wide);
+  const dictionary = presized<string>(dictionaryCount);
+  for (let code = 0; code < dictionaryCount; code++) {
+    dictionary[code] = text.substring(ends[code], ends[code + 1]);
+  }
   return StringColumn.ofCodes(codes, dictionary, rowCount, presence);
 }
 
 /** Where each of the packed values ends, from the start of the contents; `ends[0]` is 0. */
 function readEnds(section: Section, entry: ColumnEntry, count: number): Int32Array {
   if (entry.width !== 0) return endsOf(readUnsigned(section, count, entry.width), count);
-  const ends = new Int32Array(count + 1);
   if (entry.extra * count > 0x7fffffff) throw new RangeError("the values are too long");
-  for (let row = 0; row < count; row++) ends[row + 1] = ends[row] + entry.extra;
+  return equalEnds(entry.extra, count);
+}
+
+/** Lengths of which the ends are kept, and for how many values; frame after frame has the same. */
+const KEPT_LENGTHS_COUNT = 64;
+const KEPT_ENDS_COUNT = 2048;
+const KEPT_ENDS: (Int32Array | undefined)[] = [];
+
+/** Ends of `count` values, or more, that all have this length; shared, as columns never change. */
+function equalEnds(length: number, count: number): Int32Array {
+  const isKept = length < KEPT_LENGTHS_COUNT && count <= KEPT_ENDS_COUNT;
+  const kept = isKept ? KEPT_ENDS[length] : undefined;
+  if (kept !== undefined) return kept;
+  const ends = new Int32Array((isKept ? KEPT_ENDS_COUNT : count) + 1);
+  for (let row = 1; row < ends.length; row++) ends[row] = ends[row - 1] + length;
+  if (isKept) KEPT_ENDS[length] = ends;
   return ends;
 }
 
@@ -259,21 +275,12 @@ function endsOf(lengths: Uint8Array | Uint16Array | Uint32Array, count: number):
   return ends;
 }
 
-function readTexts(
-  section: Section,
-  ends: Int32Array,
-  of: { count: number; wide: boolean },
-): string[] {
-  const { count, wide } = of;
-  const sizeBytes = wide ? ends[count] * 2 : ends[count];
+function readText(section: Section, length: number, wide: boolean): string {
+  const sizeBytes = wide ? length * 2 : length;
   const at = section.take(sizeBytes);
   const { body } = section;
-  const text = Buffer.from(body.buffer, body.byteOffset + at, sizeBytes).toString(
-    wide ? "utf16le" : "latin1",
-  );
-  const texts: string[] = [];
-  for (let row = 0; row < count; row++) texts.push(text.substring(ends[row], ends[row + 1]));
-  return texts;
+  const bytes = Buffer.from(body.buffer, body.byteOffset + at, sizeBytes);
+  return bytes.toString(wide ? "utf16le" : "latin1");
 }
 
 function readSlices(section: Section, entry: ColumnEntry, presence: Presence): BytesColumn {

@@ -200,7 +200,7 @@ function encodeBools(writer: ByteWriter, values: Uint8Array, options: DataOption
 /** Narrow arrays: lengths and codes, padded. */
 function writeUnsigned(
   writer: ByteWriter,
-  from: { values: Int32Array | number[]; count: number; width: number },
+  from: { values: Int32Array; count: number; width: number },
 ): void {
   const { values, count, width } = from;
   const sizeBytes = align8(count * width);
@@ -220,6 +220,14 @@ function writeUnsigned(
 
 const WIDE = 1;
 
+/** Lengths of the strings that are being written. */
+let lengthsScratch = new Int32Array(2048);
+
+function scratchLengths(count: number): Int32Array {
+  if (lengthsScratch.length < count) lengthsScratch = new Int32Array(count * 2);
+  return lengthsScratch;
+}
+
 function encodeStrings(writer: ByteWriter, column: StringColumn, options: DataOptions): DataShape {
   const { rowCount } = options;
   const { codes, dictionary, presence } = column;
@@ -227,47 +235,59 @@ function encodeStrings(writer: ByteWriter, column: StringColumn, options: DataOp
     const clean = withZeros(codes, presence, rowCount);
     const width = lengthWidth(dictionary.length - 1) || 1;
     writeUnsigned(writer, { values: clean, count: rowCount, width });
-    const lengths: number[] = [];
-    const longest = lengthsOf(dictionary, dictionary.length, lengths);
-    const lengthsWidth = lengthWidth(longest) || 1;
-    writeUnsigned(writer, { values: lengths, count: lengths.length, width: lengthsWidth });
-    const wide = writeTexts(writer, dictionary.join(""));
-    const textFlags = (wide ? WIDE : 0) | (lengthsWidth << 4);
+    const joined = joinStrings(dictionary, dictionary.length, undefined);
+    const lengthsWidth = lengthWidth(joined.longest) || 1;
+    writeUnsigned(writer, { ...joined, count: dictionary.length, width: lengthsWidth });
+    const textFlags = (writeTexts(writer, joined.text) ? WIDE : 0) | (lengthsWidth << 4);
     return shapeOf(ENCODING.DICTIONARY, width, dictionary.length, textFlags);
   }
-  const values =
-    presence === undefined ? column.values : withoutFillers(column.values, presence, rowCount);
-  const lengths: number[] = [];
-  const longest = lengthsOf(values, rowCount, lengths);
-  const shape = writeLengths(writer, lengths, { count: rowCount, longest });
-  const text = values.length === rowCount ? values.join("") : values.slice(0, rowCount).join("");
-  return { ...shape, textFlags: writeTexts(writer, text) ? WIDE : 0 };
+  const joined = joinColumn(column, rowCount);
+  const shape = writeLengths(writer, joined.values, { count: rowCount, longest: joined.longest });
+  return { ...shape, textFlags: writeTexts(writer, joined.text) ? WIDE : 0 };
 }
 
-function withoutFillers(
-  values: readonly string[],
-  presence: Uint8Array,
-  rowCount: number,
-): readonly string[] {
-  const clean: string[] = [];
-  for (let row = 0; row < rowCount; row++) clean.push(presence[row] === PRESENT ? values[row] : "");
-  return clean;
+/** Strings one after another, and their lengths; the latter valid until the next joining. */
+interface Joined {
+  readonly text: string;
+  readonly values: Int32Array;
+  readonly longest: number;
 }
 
-function lengthsOf(values: readonly string[], count: number, lengths: number[]): number {
+function joinColumn(column: StringColumn, rowCount: number): Joined {
+  const { text, ends } = column;
+  if (text === undefined || ends === undefined) {
+    return joinStrings(column.values, rowCount, column.presence);
+  }
+  const values = scratchLengths(rowCount);
   let longest = 0;
-  for (let row = 0; row < count; row++) {
-    const { length } = values[row];
-    lengths.push(length);
+  for (let row = 0; row < rowCount; row++) {
+    const length = ends[row + 1] - ends[row];
+    values[row] = length;
     if (length > longest) longest = length;
   }
-  return longest;
+  return { text: text.substring(0, ends[rowCount]), values, longest };
+}
+
+/** Rows without a value are empty, whatever is in their slot. */
+function joinStrings(strings: readonly string[], count: number, presence: Presence): Joined {
+  const values = scratchLengths(count);
+  let longest = 0;
+  // A rope, which is made flat when it is written; `join` looks at every element twice.
+  let text = "";
+  for (let row = 0; row < count; row++) {
+    const string = presence === undefined || presence[row] === PRESENT ? strings[row] : "";
+    const { length } = string;
+    text += string;
+    values[row] = length;
+    if (length > longest) longest = length;
+  }
+  return { text, values, longest };
 }
 
 /** Packed lengths: none where all are equal. */
 function writeLengths(
   writer: ByteWriter,
-  lengths: Int32Array | number[],
+  lengths: Int32Array,
   of: { count: number; longest: number },
 ): DataShape {
   const { count, longest } = of;

@@ -9,6 +9,7 @@
  * I2. `presence` is undefined where every row has a value.
  */
 import { assert } from "../assert.ts";
+import { presized } from "./presized.ts";
 
 /** Row has a value. */
 export const PRESENT = 0;
@@ -61,26 +62,39 @@ export interface BytesColumn {
   readonly offsets: Int32Array;
 }
 
-/** Strings, by dictionary (`codes` into `dictionary`) or plain. */
+/** What a string column holds; see `StringColumn`. */
+interface StringSource {
+  readonly values?: readonly string[];
+  readonly codes?: Int32Array;
+  readonly dictionary?: readonly string[];
+  readonly text?: string;
+  readonly ends?: Int32Array;
+}
+
+/**
+ * Strings in one of three forms: by dictionary (`codes` into `dictionary`), as parts of one long
+ * text (which are cut out only where somebody wants them), or plain.
+ */
 export class StringColumn {
   readonly kind = "string";
   readonly count: number;
   readonly presence: Presence;
-  /** Undefined for plain strings. */
+  /** Undefined where there is no dictionary. */
   readonly codes: Int32Array | undefined;
   /** Distinct strings, where there are codes. */
   readonly dictionary: readonly string[];
+  /** All strings, one after another: row i is `text[ends[i] .. ends[i + 1])`. */
+  readonly text: string | undefined;
+  readonly ends: Int32Array | undefined;
   #values: readonly string[] | undefined;
 
-  private constructor(
-    count: number,
-    presence: Presence,
-    source: { values?: readonly string[]; codes?: Int32Array; dictionary?: readonly string[] },
-  ) {
+  private constructor(count: number, presence: Presence, source: StringSource) {
     this.count = count;
     this.presence = presence;
     this.codes = source.codes;
     this.dictionary = source.dictionary ?? [];
+    this.text = source.text;
+    this.ends = source.ends;
     this.#values = source.values;
   }
 
@@ -101,16 +115,30 @@ export class StringColumn {
     return new StringColumn(count, presence, { codes, dictionary });
   }
 
+  /** A column of parts of a text; rows without a value are empty. See `text` and `ends`. */
+  static ofText(
+    source: { readonly text: string; readonly ends: Int32Array },
+    count: number,
+    presence?: Presence,
+  ): StringColumn {
+    assert(source.ends.length > count, "a string column has fewer ends than rows + 1");
+    return new StringColumn(count, presence, source);
+  }
+
   /** One string per row; made on first use and kept. */
   get values(): readonly string[] {
     return (this.#values ??= this.#spread());
   }
 
   #spread(): readonly string[] {
-    const { codes, dictionary, count } = this;
+    const { codes, dictionary, text, ends, count } = this;
+    const values = presized<string>(count);
+    if (text !== undefined && ends !== undefined) {
+      for (let row = 0; row < count; row++) values[row] = text.substring(ends[row], ends[row + 1]);
+      return values;
+    }
     assert(codes !== undefined, "a string column has neither strings nor codes");
-    const values: string[] = [];
-    for (let row = 0; row < count; row++) values.push(dictionary[codes[row]]);
+    for (let row = 0; row < count; row++) values[row] = dictionary[codes[row]];
     return values;
   }
 }

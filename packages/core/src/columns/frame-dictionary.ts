@@ -3,7 +3,9 @@
  * themselves; but the map from string to entry is kept from frame to frame, so that a string that
  * comes again costs one look-up and no insertion.
  *
- * Where most strings of a frame differ, a dictionary costs more than it saves: the field is then
+ * Looking a string up costs more than writing it plain and cutting it out again (20 to 45 ns
+ * against 20 to 30). What speaks for a dictionary is what comes later: strings that are shared, and
+ * hashed once. So it is kept where strings come again many times in a frame; otherwise the field is
  * written plain for a number of frames before the dictionary is tried again.
  */
 
@@ -11,6 +13,8 @@
 export const MAX_DICTIONARY_COUNT = 1 << 13;
 /** Longest string that is remembered, in code units; a longer one makes the field plain. */
 const MAX_REMEMBERED_LENGTH = 256;
+/** A dictionary is kept where each of its strings comes so often in a frame, on average. */
+const REPEATS_MIN = 8;
 /** Frames that a field stays plain. */
 const PLAIN_FRAMES = 128;
 
@@ -49,7 +53,7 @@ export class FrameDictionary {
   /** Ends a frame of `count` strings: decides whether the next ones are plain. */
   end(count: number): void {
     const distinct = this.strings.length;
-    if (!this.isPlain && count >= 64 && distinct * 4 > count * 3) {
+    if (!this.isPlain && count >= 64 && distinct * REPEATS_MIN > count) {
       this.isPlain = true;
       this.#forget();
     }

@@ -7,8 +7,9 @@
  */
 import { assert } from "../assert.ts";
 import type { ColumnSet } from "./batch.ts";
-import type { Column } from "./column.ts";
+import type { Column, StringColumn } from "./column.ts";
 import { IS_ABSENT, valueAt } from "./column.ts";
+import { presized } from "./presized.ts";
 
 type Materialiser = (columns: readonly Column[], count: number) => unknown[];
 
@@ -24,8 +25,9 @@ export function materialise(set: ColumnSet, count: number): readonly unknown[] {
   if (names === undefined) return valuesOf(columns[0], count);
   let kinds = "";
   for (const column of columns) {
-    kinds +=
-      column.presence === undefined ? column.kind : column.kind + presenceClass(column, count);
+    kinds += column.kind;
+    if (column.kind === "string") kinds += stringForm(column);
+    if (column.presence !== undefined) kinds += presenceClass(column, count);
   }
   let made = MATERIALISERS.get(names)?.get(kinds);
   if (made === undefined) {
@@ -48,6 +50,14 @@ export function valuesOf(column: Column, count: number): readonly unknown[] {
   return values;
 }
 
+type StringForm = "code" | "text" | "each";
+
+/** From what a record's string is taken: no array of all strings is made for that. */
+function stringForm(column: StringColumn): StringForm {
+  if (column.codes !== undefined) return "code";
+  return column.text === undefined ? "each" : "text";
+}
+
 /** 0: all rows have values; 1: some are null or undefined; 2: some lack the property. */
 function presenceClass(column: Column, count: number): 0 | 1 | 2 {
   if (column.presence === undefined) return 0;
@@ -67,26 +77,28 @@ function generate(set: ColumnSet, count: number): Materialiser {
     const level = presenceClass(column, count);
     const value = level === 0 ? valueSource(column, index) : guardedSource(column, index);
     const name = JSON.stringify(names[index]);
-    // A computed key, since a literal "__proto__" would set the prototype.
-    if (level < 2 && optional.length === 0) literal.push(`[${name}]: ${value}`);
+    // A literal "__proto__" would set the prototype; a computed key does not. All others are
+    // given plainly: only those make room in the object itself.
+    const key = names[index] === "__proto__" ? `[${name}]` : name;
+    if (level < 2 && optional.length === 0) literal.push(`${key}: ${value}`);
     else if (level < 2) optional.push(`define(record, ${name}, ${value});`);
     else optional.push(`if (p${index}[row] !== ${IS_ABSENT}) define(record, ${name}, ${value});`);
   }
   const body = `"use strict";
 ${head.join("\n")}
-const records = [];
 for (let row = 0; row < count; row++) {
   const record = {${literal.join(", ")}};
   ${optional.join("\n  ")}
-  records.push(record);
+  records[row] = record;
 }
 return records;`;
-  const compiled = new Function("define", "columns", "count", body) as (
+  const compiled = new Function("define", "columns", "count", "records", body) as (
     define: Define,
     columns: readonly Column[],
     count: number,
+    records: unknown[],
   ) => unknown[];
-  return (given, rows) => compiled(defineProperty, given, rows);
+  return (given, rows) => compiled(defineProperty, given, rows, presized(rows));
 }
 
 type Define = (record: Record<string, unknown>, name: string, value: unknown) => void;
@@ -109,10 +121,23 @@ function bindingsOf(column: Column, index: number): string {
     const from = `columns[${index}]`;
     return `${presence}const b${index} = ${from}.bytes, o${index} = ${from}.offsets;`;
   }
+  if (column.kind === "string" && stringForm(column) === "code") {
+    const from = `columns[${index}]`;
+    return `${presence}const v${index} = ${from}.dictionary, c${index} = ${from}.codes;`;
+  }
+  if (column.kind === "string" && stringForm(column) === "text") {
+    const from = `columns[${index}]`;
+    return `${presence}const v${index} = ${from}.text, e${index} = ${from}.ends;`;
+  }
   return `${presence}const v${index} = columns[${index}].values;`;
 }
 
 function valueSource(column: Column, index: number): string {
+  if (column.kind === "string") {
+    const form = stringForm(column);
+    if (form === "code") return `v${index}[c${index}[row]]`;
+    if (form === "text") return `v${index}.substring(e${index}[row], e${index}[row + 1])`;
+  }
   if (column.kind === "bytes") return `b${index}.slice(o${index}[row], o${index}[row + 1])`;
   return column.kind === "bool" ? `v${index}[row] !== 0` : `v${index}[row]`;
 }

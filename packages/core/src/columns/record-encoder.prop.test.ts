@@ -146,6 +146,28 @@ test("strings that do not repeat are written plain; the dictionary is tried agai
   }
 });
 
+test("plain strings of any length come back, beside ones that are missing", () => {
+  const encoder = new RecordEncoder("op");
+  const marks = ["", "é", "北京", "\ud800"];
+  const records = Array.from({ length: 1200 }, (_, id) => ({
+    id,
+    text: id % 7 === 3 ? null : `${marks[id % 4]}${"x".repeat(id % 90)}${id}`,
+    narrow: `n${String(id).padStart(5, "0")}`,
+  }));
+  for (const isPlain of [false, true, true]) {
+    const back = roundTrip(encoder, Batch.ofRecords(records));
+    for (const name of ["text", "narrow"]) {
+      const column = back.column(name);
+      assert.ok(column?.kind === "string");
+      assert.equal(column.text !== undefined, isPlain);
+    }
+    assert.deepStrictEqual(recordsOf(back), records);
+    // What was cut out of the text for a column is what records are made of.
+    const again = roundTrip(new RecordEncoder("op"), roundTrip(encoder, Batch.ofRecords(records)));
+    assert.deepStrictEqual(recordsOf(again), records);
+  }
+});
+
 test("records whose keys are data are encoded whole after a number of shapes", () => {
   const encoder = new RecordEncoder("op");
   for (let frame = 0; frame < MAX_SHAPE_CHANGES + 20; frame++) {

@@ -32,7 +32,10 @@ export class FieldStage {
   bigints = new BigInt64Array(0);
   /** Codes of strings. */
   codes = new Int32Array(0);
-  /** Plain strings, byte arrays, values. */
+  /** Plain strings, one after another, and where each ends (from row 1 on; the first is 0). */
+  text = "";
+  ends = new Int32Array(1);
+  /** Byte arrays, values. */
   values: unknown[] = [];
   presence = new Uint8Array(0);
   readonly dictionary = new FrameDictionary();
@@ -64,8 +67,10 @@ export class FieldStage {
         if (this.bigints.length < count) this.bigints = new BigInt64Array(count);
         return;
       case "string":
-        if (this.codes.length < count) this.codes = new Int32Array(count);
         this.dictionary.begin();
+        if (this.dictionary.isPlain) {
+          if (this.ends.length <= count) this.ends = new Int32Array(count + 1);
+        } else if (this.codes.length < count) this.codes = new Int32Array(count);
         return;
       case "bytes":
       case "value":
@@ -97,9 +102,7 @@ export class FieldStage {
 
   #strings(count: number, presence: Presence): StringColumn {
     const { dictionary } = this;
-    if (dictionary.isPlain) {
-      return StringColumn.ofStrings(this.values as readonly string[], count, presence);
-    }
+    if (dictionary.isPlain) return StringColumn.ofText(this, count, presence);
     const { strings } = dictionary;
     if (strings.length === 0) strings.push("");
     return StringColumn.ofCodes(this.codes, strings, count, presence);
@@ -175,6 +178,9 @@ function takeSource(shape: RecordShape, label: string): string {
   const { fields } = shape;
   const bindings = fields.map((field, index) => bindingSource(field, index));
   const reads = fields.map((field, index) => readSource(shape, field, index));
+  const texts = fields.map(({ kind }, index) =>
+    kind === "string" ? `s${index}.text = t${index};` : "",
+  );
   return `"use strict"; // ${label.replaceAll(/[^\w./-]/g, "?")}
 const { Uint8Array, Object } = classes;
 const bytesPrototype = Uint8Array.prototype;
@@ -187,6 +193,7 @@ const r = records[i];
 ${shape.isWhole ? "" : keysSource(fields)}
 ${reads.join("\n")}
 }
+${texts.join("\n")}
 return count;
 };`;
 }
@@ -224,8 +231,8 @@ function bindingSource(field: ShapeField, index: number): string {
   if (field.isOptional) lines.push(`const p${index} = s${index}.presence;`);
   if (field.kind === "string") {
     lines.push(
-      `const d${index} = s${index}.dictionary, t${index} = s${index}.values;`,
-      `const plain${index} = d${index}.isPlain;`,
+      `const d${index} = s${index}.dictionary, e${index} = s${index}.ends;`,
+      `const plain${index} = d${index}.isPlain; let t${index} = "";`,
     );
   }
   return lines.join(" ");
@@ -255,7 +262,7 @@ if (${v} === null || ${v} === undefined) {
 function fillerSource(kind: FieldKind, index: number): string {
   switch (kind) {
     case "string":
-      return `if (plain${index}) t${index}.push(""); else c${index}[i] = 0;`;
+      return `if (plain${index}) e${index}[i + 1] = t${index}.length; else c${index}[i] = 0;`;
     case "bytes":
       return `c${index}.push(new Uint8Array(0));`;
     case "value":
@@ -288,7 +295,8 @@ ${c}[i] = ${v};`;
 ${c}[i] = ${v};`;
     case "string":
       return `if (typeof ${v} !== "string") return i;
-if (plain${index}) t${index}.push(${v}); else ${c}[i] = d${index}.codeOf(${v});`;
+if (plain${index}) { t${index} += ${v}; e${index}[i + 1] = t${index}.length; }
+else ${c}[i] = d${index}.codeOf(${v});`;
     case "bytes":
       return `if (!(${v} instanceof Uint8Array)) return i;
 if (Object.getPrototypeOf(${v}) !== bytesPrototype) return i;

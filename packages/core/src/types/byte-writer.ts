@@ -215,7 +215,8 @@ function allocate(sizeBytes: number): Buffer {
 
 /** Whether every code unit is below 256. */
 export function isLatin1(value: string): boolean {
-  if (value.length > 64) return LATIN1.test(value);
+  // As many UTF-8 bytes as code units: all ASCII, the usual case, found by a native function.
+  if (value.length > 64) return Buffer.byteLength(value) === value.length || LATIN1.test(value);
   for (let index = 0; index < value.length; index++) {
     if (value.charCodeAt(index) > 0xff) return false;
   }
