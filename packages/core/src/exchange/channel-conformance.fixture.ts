@@ -82,6 +82,7 @@ const steps = fc.array(
     { weight: 3, arbitrary: anyElement.map((element) => ({ kind: "push" as const, element })) },
     { weight: 3, arbitrary: fc.constant({ kind: "poll" as const }) },
     { weight: 1, arbitrary: fc.constant({ kind: "peek" as const }) },
+    { weight: 1, arbitrary: fc.constant({ kind: "hasElement" as const }) },
     { weight: 2, arbitrary: fc.constant({ kind: "hasRoom" as const }) },
     { weight: 1, arbitrary: fc.constant({ kind: "drain" as const }) },
   ),
@@ -149,6 +150,10 @@ export function channelConformance(name: string, make: () => ChannelUnderTest): 
             case "peek":
               if (!isBehind(channel)) assert.equal(input.peekKind(), model[0]?.kind);
               isConsumerAsleep = model.length === 0;
+              break;
+            case "hasElement":
+              // Only looks: whether the consumer is woken later is as it was before.
+              if (!isBehind(channel)) assert.equal(input.hasElement(), model.length > 0);
               break;
             case "hasRoom":
               refused(!output.hasRoom());

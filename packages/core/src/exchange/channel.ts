@@ -44,6 +44,11 @@ export interface OutputChannel {
 
 /** The consumer's end. */
 export interface InputChannel {
+  /**
+   * Whether an element, or a part of one, is there now. Other than `peekKind` it does not ask for
+   * the doorbell.
+   */
+  hasElement(): boolean;
   /** Kind of the next element; undefined when none is there. */
   peekKind(): ElementKind | undefined;
   /** Takes the next element; undefined when none is there. */

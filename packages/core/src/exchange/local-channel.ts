@@ -78,6 +78,10 @@ export class LocalChannel implements InputChannel, OutputChannel {
     return this.#recordsCount * ESTIMATED_RECORD_SIZE;
   }
 
+  hasElement(): boolean {
+    return this.#head < this.#queue.length;
+  }
+
   peekKind(): ElementKind | undefined {
     if (this.#head < this.#queue.length) return this.#queue[this.#head].kind;
     this.#isConsumerWaiting = true;

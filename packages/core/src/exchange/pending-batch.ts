@@ -1,18 +1,22 @@
 /*
- * PendingBatch: what was emitted for one channel and has not left yet. Records are gathered one by
- * one in an array; selections of columns are kept as small batches and joined when they leave.
+ * PendingBatch: what was emitted for one channel and has not left yet. Selections of records are
+ * kept as arrays, selections of columns as small batches; they are joined when they leave, so that
+ * nothing grows record by record.
  *
  * I1. It holds either records or columns, never both, and timestamps for all rows or for none.
  */
 import { BATCH_COUNT, Batch } from "../columns/batch.ts";
 import { concatBatches, isConcatenable } from "../columns/concat.ts";
+import { presized } from "../columns/presized.ts";
 import type { OutputChannel } from "./channel.ts";
 import { dataElement } from "./element.ts";
 
 /** See the file header. */
 export class PendingBatch {
   readonly #channel: OutputChannel;
-  #records: unknown[] = [];
+  /** Of records: the selections, how many records they are, and their timestamps. */
+  #selections: (readonly unknown[])[] = [];
+  #recordsCount = 0;
   #timestamps: Float64Array | undefined;
   #parts: Batch[] = [];
   #partsCount = 0;
@@ -40,15 +44,10 @@ export class PendingBatch {
       }
       return;
     }
-    const from = batch.records();
     const times = batch.timestamps;
-    const records = this.#openRecords(times !== undefined);
-    if (times !== undefined) {
-      const stamps = this.#reserve(records.length + end - start);
-      stamps.set(times.subarray(start, end), records.length);
-    }
-    for (let row = start; row < end; row++) records.push(from[row]);
-    if (records.length >= BATCH_COUNT) this.flush();
+    const at = this.#openRecords(times !== undefined);
+    if (times !== undefined) this.#reserve(at + end - start).set(times.subarray(start, end), at);
+    this.#addSelection(batch.records().slice(start, end));
   }
 
   /** The given rows, ascending. */
@@ -59,21 +58,24 @@ export class PendingBatch {
     }
     const from = batch.records();
     const times = batch.timestamps;
-    const records = this.#openRecords(times !== undefined);
+    const at = this.#openRecords(times !== undefined);
     if (times !== undefined) {
-      const at = records.length;
       const stamps = this.#reserve(at + rows.length);
       for (let index = 0; index < rows.length; index++) stamps[at + index] = times[rows[index]];
     }
-    for (let index = 0; index < rows.length; index++) records.push(from[rows[index]]);
-    if (records.length >= BATCH_COUNT) this.flush();
+    const selection = presized<unknown>(rows.length);
+    for (let index = 0; index < rows.length; index++) selection[index] = from[rows[index]];
+    this.#addSelection(selection);
   }
 
   /** Sends what there is. */
   flush(): void {
-    if (this.#records.length > 0) {
-      const batch = Batch.ofRecords(this.#records, this.#records.length, this.#timestamps);
-      this.#records = [];
+    if (this.#recordsCount > 0) {
+      const [first, ...rest] = this.#selections;
+      const records = rest.length === 0 ? first : first.concat(...rest);
+      const batch = Batch.ofRecords(records, this.#recordsCount, this.#timestamps);
+      this.#selections = [];
+      this.#recordsCount = 0;
       this.#timestamps = undefined;
       this.#channel.push(dataElement(batch));
     } else if (this.#partsCount > 0) {
@@ -86,7 +88,7 @@ export class PendingBatch {
 
   #addPart(batch: Batch): void {
     const [first] = this.#parts;
-    if (this.#records.length > 0 || (first !== undefined && !isConcatenable(first, batch))) {
+    if (this.#recordsCount > 0 || (first !== undefined && !isConcatenable(first, batch))) {
       this.flush();
     }
     this.#parts.push(batch);
@@ -94,12 +96,17 @@ export class PendingBatch {
     if (this.#partsCount >= BATCH_COUNT) this.flush();
   }
 
-  /** Sends what does not go with records of this kind; the array to append to. */
-  #openRecords(timed: boolean): unknown[] {
-    const isOpen = this.#records.length > 0;
-    const isOther = isOpen && timed !== (this.#timestamps !== undefined);
+  #addSelection(records: readonly unknown[]): void {
+    this.#selections.push(records);
+    this.#recordsCount += records.length;
+    if (this.#recordsCount >= BATCH_COUNT) this.flush();
+  }
+
+  /** Sends what does not go with records of this kind; how many records there are then. */
+  #openRecords(timed: boolean): number {
+    const isOther = this.#recordsCount > 0 && timed !== (this.#timestamps !== undefined);
     if (this.#partsCount > 0 || isOther) this.flush();
-    return this.#records;
+    return this.#recordsCount;
   }
 
   /** Timestamps with room for `count` records. */

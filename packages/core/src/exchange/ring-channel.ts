@@ -8,6 +8,8 @@
  * I1. While anything waits outside, nothing is put into the ring past it, and there is no room.
  */
 import { assert } from "../assert.ts";
+import { align8 } from "../columns/block.ts";
+import { plainBytes } from "../columns/column.ts";
 import type { Doorbell, InputChannel, OutputChannel } from "./channel.ts";
 import type { Element, ElementKind } from "./element.ts";
 import { decodeElement, ELEMENT_NUMBERS, ElementEncoder, elementKindOf } from "./frame.ts";
@@ -130,6 +132,34 @@ export class RingOutput implements OutputChannel {
   }
 }
 
+/** Memory that is taken at once for the elements of one channel. */
+const SLAB_SIZE_BYTES = 1 << 19;
+
+/**
+ * Where elements are put that were taken out of the ring. Data keeps views into it, so it is used
+ * once; but taking (and clearing) memory for every frame costs as much as copying the frame.
+ */
+class ElementMemory {
+  #slab: Uint8Array = new Uint8Array(0);
+  #used = 0;
+
+  /** Memory of its own for one element; its content is unspecified. Begins at a multiple of 8. */
+  take(sizeBytes: number): Uint8Array {
+    if (sizeBytes > SLAB_SIZE_BYTES / 4) return unclearedBytes(sizeBytes);
+    if (this.#used + sizeBytes > this.#slab.length) {
+      this.#slab = unclearedBytes(SLAB_SIZE_BYTES);
+      this.#used = 0;
+    }
+    const start = this.#used;
+    this.#used += align8(sizeBytes);
+    return this.#slab.subarray(start, start + sizeBytes);
+  }
+}
+
+function unclearedBytes(sizeBytes: number): Uint8Array {
+  return plainBytes(Buffer.allocUnsafeSlow(sizeBytes));
+}
+
 /** What the consumer's end is made of. */
 export interface RingInputOptions {
   /** From `ringMemory`. */
@@ -147,6 +177,7 @@ export class RingInput implements InputChannel {
   readonly #name: string;
   readonly #producerDoorbell: Doorbell;
   readonly #countBytes: ((sizeBytes: number) => void) | undefined;
+  readonly #memory = new ElementMemory();
   /** Pieces of the next element that were taken, while more are to come. */
   #parts: Uint8Array[] = [];
 
@@ -155,6 +186,10 @@ export class RingInput implements InputChannel {
     this.#name = options.name;
     this.#producerDoorbell = options.producerDoorbell;
     this.#countBytes = options.countBytes;
+  }
+
+  hasElement(): boolean {
+    return this.#ring.peek() !== undefined;
   }
 
   peekKind(): ElementKind | undefined {
@@ -193,7 +228,7 @@ export class RingInput implements InputChannel {
     assert(last !== undefined, "an element has no last piece");
     let sizeBytes = last.sizeBytes;
     for (const part of this.#parts) sizeBytes += part.length;
-    const payload = new Uint8Array(sizeBytes);
+    const payload = this.#memory.take(sizeBytes);
     let at = 0;
     for (const part of this.#parts) {
       payload.set(part, at);
