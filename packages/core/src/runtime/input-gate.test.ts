@@ -83,6 +83,19 @@ test("a channel that has delivered the barrier is not read until all have", () =
   assert.deepEqual(rest.slice(1).sort(), ["after", "last"]);
 });
 
+test("what lies behind a barrier that is being aligned is no input yet", () => {
+  const { gate, put, take } = gateBench([0, 0]);
+  assert.ok(!gate.hasInput());
+  put(0, barrierOf(1), data("behind"));
+  assert.ok(gate.hasInput());
+  assert.deepEqual(take(), []);
+  assert.ok(!gate.hasInput());
+  put(1, barrierOf(1));
+  assert.ok(gate.hasInput());
+  assert.deepEqual(take(), ["barrier 1", "behind"]);
+  assert.ok(!gate.hasInput());
+});
+
 test("at-least-once reads on behind a barrier, and passes it with the last one", () => {
   const { put, take } = gateBench([0, 0], false);
   put(0, barrierOf(1), data("after"), barrierOf(2), data("later"));

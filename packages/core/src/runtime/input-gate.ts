@@ -107,6 +107,14 @@ export class InputGate {
     this.#combiner.restore(watermark);
   }
 
+  /** Whether a channel that may be read has anything. Does not ask to be woken. */
+  hasInput(): boolean {
+    for (let index = 0; index < this.#channels.length; index++) {
+      if (this.#isBlocked[index] === 0 && this.#channels[index].channel.hasElement()) return true;
+    }
+    return false;
+  }
+
   /** The next event, or undefined if no channel that may be read has anything. */
   poll(): GateEvent | undefined {
     const count = this.#channels.length;

@@ -123,6 +123,11 @@ export class Task {
     return Math.min(timer, clock.now() + Math.max(0, this.#nextTickMs - clock.monotonicMs()));
   }
 
+  /** Whether anything lies in a channel of its gate; of a source: false. Changes nothing. */
+  hasInput(): boolean {
+    return this.#head.kind === "gate" && this.#head.gate.hasInput();
+  }
+
   /** One bounded step; see `StepResult`. */
   step(): StepResult {
     const copied = this.#options.snapshots.copySlice(SNAPSHOT_ROWS_PER_STEP);

@@ -24,6 +24,12 @@ import type { StepResult } from "./subtask-metrics.ts";
 
 /** How long a slice may last, ms, before the event loop has its turn. */
 const SLICE_MS = 4;
+/**
+ * Steps in a row of a task that is fed by others, as long as there is input. More than the one that
+ * its feeder gets, or a queue that has filled up once would stay full: records would wait there,
+ * leave the caches and be moved by the garbage collector.
+ */
+const FED_STEPS_COUNT = 4;
 
 export interface WorkerHostOptions {
   readonly env: Env;
@@ -56,6 +62,8 @@ export class WorkerHost {
   #doorbells: DoorbellPanel | undefined;
   #writer: SegmentWriterClient | undefined;
   #cancelDeadline: (() => void) | undefined;
+  /** Where the next slice begins: all have their turn, however long the steps of some take. */
+  #first = 0;
 
   constructor(options: WorkerHostOptions) {
     this.#options = options;
@@ -230,14 +238,20 @@ export class WorkerHost {
     const { chaos } = this.#options;
     const endMs = clock.monotonicMs() + SLICE_MS;
     let stepsLeft = chaos === undefined ? Infinity : 1 + chaos.int(16);
-    let runnable = [...this.#tasks];
+    let runnable = [...this.#tasks.slice(this.#first), ...this.#tasks.slice(0, this.#first)];
     while (runnable.length > 0) {
       const next: HostedTask[] = [];
       for (const hosted of chaos === undefined ? runnable : shuffled(runnable, chaos)) {
-        const result = this.#step(hosted);
-        if (this.#isOver) return false;
-        if (result === "progressed") next.push(hosted);
-        if (--stepsLeft <= 0 || clock.monotonicMs() >= endMs) return true;
+        this.#first = (this.#tasks.indexOf(hosted) + 1) % this.#tasks.length;
+        const wanted = chaos === undefined && hosted.source === undefined ? FED_STEPS_COUNT : 1;
+        for (let steps = 0; steps < wanted; steps++) {
+          const result = this.#step(hosted);
+          if (this.#isOver) return false;
+          if (steps === 0 && result === "progressed") next.push(hosted);
+          if (--stepsLeft <= 0 || clock.monotonicMs() >= endMs) return true;
+          // Looked at first, since a step without input would send half-built batches on.
+          if (result !== "progressed" || !hosted.task.hasInput()) break;
+        }
       }
       // A task that progressed may have made others runnable: look at all once more before parking.
       runnable = next.length === 0 ? [] : [...this.#tasks];

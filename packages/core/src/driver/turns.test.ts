@@ -1,0 +1,83 @@
+/*
+ * In which order a worker steps its tasks: what has come is used up before more of it is made, and
+ * nobody waits until a queue is full.
+ */
+import assert from "node:assert/strict";
+import test from "node:test";
+import { BATCH_COUNT } from "../columns/batch.ts";
+import { forEach } from "../connectors/for-each.ts";
+import { generator } from "../connectors/generator.ts";
+import type { Source } from "../connectors/source.ts";
+import type { Clock, Env } from "../env/env.ts";
+import { JobBench } from "./job.fixture.ts";
+
+const COUNT = 40 * BATCH_COUNT;
+
+/** A job of one worker that counts, at each record that is made, how many are on their way. */
+class CountedJob {
+  /** Ms of the worker's clock that making a batch takes. */
+  readonly #batchMs: number;
+  #monotonicMs = 0;
+  #made = 0;
+  #seen = 0;
+  #most = 0;
+
+  constructor(batchMs: number) {
+    this.#batchMs = batchMs;
+  }
+
+  /** The most records that were on their way from the sources to the sink. */
+  async run(sourcesCount: number): Promise<number> {
+    const bench = new JobBench();
+    await bench.run(
+      (job) => {
+        const sources = Array.from({ length: sourcesCount }, (_, index) =>
+          job.source(`source ${index}`, this.#source()),
+        );
+        const [first, ...rest] = sources;
+        first
+          .union(...rest)
+          .rebalance()
+          .sink(
+            "out",
+            forEach(() => void this.#seen++),
+          );
+      },
+      { env: this.#envOf(bench.process.env) },
+    );
+    assert.equal(this.#seen, sourcesCount * COUNT);
+    return this.#most;
+  }
+
+  #source(): Source<number> {
+    return generator({
+      count: COUNT,
+      make: (index) => {
+        if (index % BATCH_COUNT === 0) this.#monotonicMs += this.#batchMs;
+        this.#made += 1;
+        this.#most = Math.max(this.#most, this.#made - this.#seen);
+        return index;
+      },
+    });
+  }
+
+  #envOf(env: Env): Env {
+    const clock: Clock = {
+      now: () => env.clock.now(),
+      schedule: (delayMs, callback) => env.clock.schedule(delayMs, callback),
+      soon: (callback) => env.clock.soon(callback),
+      monotonicMs: () => env.clock.monotonicMs() + this.#monotonicMs,
+    };
+    return { ...env, clock };
+  }
+}
+
+test("a task that is fed by three others keeps up with them", async () => {
+  const most = await new CountedJob(0).run(3);
+  assert.ok(most <= 5 * BATCH_COUNT, `${most} records were on their way`);
+});
+
+test("a task has its turn also where each step of its feeders takes a whole slice", async () => {
+  const most = await new CountedJob(10).run(2);
+  assert.ok(most <= 4 * BATCH_COUNT, `${most} records were on their way`);
+});
