@@ -8,7 +8,7 @@ import { doorbellMemory, SharedDoorbell } from "./doorbell.ts";
 import type { Element } from "./element.ts";
 import { dataElement, END_OF_PARTITION, watermarkElement } from "./element.ts";
 import { ringMemory } from "./ring.ts";
-import { RingInput, RingOutput } from "./ring-channel.ts";
+import { RingInput, RingOutput, ringSizeBytes } from "./ring-channel.ts";
 
 function make(
   sizeBytes: number,
@@ -104,6 +104,15 @@ if (isMainThread) {
       assert.equal(taken, ELEMENTS_COUNT + 1);
       await worker.terminate();
     }
+  });
+
+  test("many rings are smaller than few, down to a bound", () => {
+    assert.equal(ringSizeBytes(2), 1 << 20);
+    assert.equal(ringSizeBytes(64), 1 << 20);
+    assert.equal(ringSizeBytes(65), 1 << 19);
+    assert.equal(ringSizeBytes(240), 1 << 18);
+    assert.equal(ringSizeBytes(100_000), 1 << 18);
+    assert.ok(ringMemory(ringSizeBytes(7)).byteLength > 1 << 20);
   });
 
   test("a damaged or lost piece is FRAME_CORRUPTED with the channel's name", () => {

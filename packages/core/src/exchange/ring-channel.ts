@@ -15,10 +15,27 @@ import type { Element, ElementKind } from "./element.ts";
 import { decodeElement, ELEMENT_NUMBERS, ElementEncoder, elementKindOf } from "./frame.ts";
 import { RingConsumer, RingProducer } from "./ring.ts";
 
-/** Default size of a ring. */
-export const RING_SIZE_BYTES = 1 << 18;
+/**
+ * Size of a ring of few: half of it, which is what `hasRoom` leaves, is about as much as a channel
+ * within a thread holds. With a quarter of that, two threads parked for each other after every two
+ * frames.
+ */
+const RING_SIZE_MAX_BYTES = 1 << 20;
+/** Size of a ring of very many. */
+const RING_SIZE_MIN_BYTES = 1 << 18;
+/** All rings of a job together, unless even the smallest are more. */
+const RINGS_BUDGET_BYTES = 1 << 26;
 /** Largest element: pieces are joined in one buffer. */
 export const MAX_ELEMENT_SIZE_BYTES = 1 << 30;
+
+/** Bytes of each of `ringsCount` rings. */
+export function ringSizeBytes(ringsCount: number): number {
+  let sizeBytes = RING_SIZE_MAX_BYTES;
+  while (sizeBytes > RING_SIZE_MIN_BYTES && sizeBytes * ringsCount > RINGS_BUDGET_BYTES) {
+    sizeBytes /= 2;
+  }
+  return sizeBytes;
+}
 
 /** What the producer's end is made of. */
 export interface RingOutputOptions {

@@ -13,7 +13,7 @@ import { assert } from "../assert.ts";
 import { fromWire, oxbowError } from "../errors.ts";
 import type { Env } from "../env/env.ts";
 import { doorbellMemory } from "../exchange/doorbell.ts";
-import { RING_SIZE_BYTES } from "../exchange/ring-channel.ts";
+import { ringSizeBytes } from "../exchange/ring-channel.ts";
 import { ringMemory } from "../exchange/ring.ts";
 import { graphHash } from "../graph/explain.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
@@ -199,17 +199,16 @@ export class Attempt {
 
   #createChannels(): ChannelGrant[] {
     const { job, workersCount } = this.#options;
-    return channelsOf(job)
-      .filter(
-        ({ producer, consumer }) =>
-          workerOf(producer, workersCount) !== workerOf(consumer, workersCount),
-      )
-      .map(({ edge, producer, consumer }) => ({
-        edge: edge.index,
-        producer,
-        consumer,
-        memory: ringMemory(RING_SIZE_BYTES),
-      }));
+    const pairs = channelsOf(job).filter(
+      ({ producer, consumer }) =>
+        workerOf(producer, workersCount) !== workerOf(consumer, workersCount),
+    );
+    return pairs.map(({ edge, producer, consumer }) => ({
+      edge: edge.index,
+      producer,
+      consumer,
+      memory: ringMemory(ringSizeBytes(pairs.length)),
+    }));
   }
 
   #deploy(
