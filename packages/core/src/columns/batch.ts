@@ -11,21 +11,10 @@ import { assert } from "../assert.ts";
 import type { Column } from "./column.ts";
 import { gatherColumn } from "./gather.ts";
 import { materialise } from "./materialise.ts";
+import { presized } from "./presized.ts";
 
 /** Records of a full batch. A batch may hold more: an operator's amplification goes on top. */
 export const BATCH_COUNT = 1024;
-
-const PLACES: readonly unknown[] = Array.from({ length: BATCH_COUNT }, () => undefined);
-
-/**
- * An array for up to `count` records, to be filled by index from 0: `count` places, undefined each.
- * A third of the time that it takes an empty one to grow, and packed, which `new Array` is not.
- */
-export function recordPlaces(count: number): unknown[] {
-  const places = PLACES.slice(0, count);
-  while (places.length < count) places.push(undefined);
-  return places;
-}
 
 /** Columns with the names of their fields, in the order of the record's properties. */
 export interface ColumnSet {
@@ -118,7 +107,7 @@ export class Batch {
     }
     if (this.columns === undefined) {
       const from = this.records();
-      const records = recordPlaces(count);
+      const records = presized<unknown>(count);
       for (let row = 0; row < count; row++) records[row] = from[indexes[row]];
       return new Batch(count, timestamps, records, undefined);
     }

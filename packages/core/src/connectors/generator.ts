@@ -12,7 +12,8 @@
  *     what it missed while held up is made good at full speed, but no more than `MAX_CREDIT_MS` of
  *     it.
  */
-import { BATCH_COUNT, Batch, recordPlaces, type ColumnSet } from "../columns/batch.ts";
+import { BATCH_COUNT, Batch, type ColumnSet } from "../columns/batch.ts";
+import { presized } from "../columns/presized.ts";
 import { oxbowError } from "../errors.ts";
 import { callUser } from "../operators/user-function.ts";
 import type { Type } from "../types/type.ts";
@@ -158,7 +159,7 @@ class GeneratorCursor implements SplitCursor<GeneratorSplit> {
   #make(first: number, count: number): Batch {
     const { make, makeBatch } = this.#options.generate;
     if (makeBatch !== undefined) return Batch.ofColumns(makeBatch(first, count), count);
-    const records = recordPlaces(count);
+    const records = presized(count);
     for (let place = 0; place < count; place++) records[place] = make(first + place);
     return Batch.ofRecords(records);
   }

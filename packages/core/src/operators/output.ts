@@ -1,7 +1,8 @@
 /**
  * Output: where an operator puts its records. `RecordCollector` turns single records into batches.
  */
-import { BATCH_COUNT, Batch, recordPlaces } from "../columns/batch.ts";
+import { BATCH_COUNT, Batch } from "../columns/batch.ts";
+import { presized } from "../columns/presized.ts";
 
 /**
  * One output of an operator. What it leads to (chained operators, edges to other tasks, nothing) is
@@ -61,7 +62,7 @@ export class RecordCollector {
     const records = this.#records;
     const timestamps = this.#hasTimestamps ? this.#timestamps.slice(0, count) : undefined;
     // The next one will be about as large.
-    this.#records = recordPlaces(count);
+    this.#records = presized(count);
     this.#count = 0;
     this.#output.emit(Batch.ofRecords(records, count, timestamps));
   }

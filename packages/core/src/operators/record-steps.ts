@@ -9,7 +9,8 @@
  * I2. The loop is compiled for these very functions (see `compileLoop`), so that they are inlined.
  */
 import { assert } from "../assert.ts";
-import { BATCH_COUNT, Batch, recordPlaces } from "../columns/batch.ts";
+import { BATCH_COUNT, Batch } from "../columns/batch.ts";
+import { presized } from "../columns/presized.ts";
 import { freezeDeep } from "../types/freeze-deep.ts";
 import { StatelessOperator } from "./operator.ts";
 import type { OperatorContext } from "./operator.ts";
@@ -132,7 +133,7 @@ export class RecordSteps extends StatelessOperator {
 
   #make(batch: Batch): void {
     const { count } = batch;
-    const out = this.isLast ? NO_RECORDS : recordPlaces(count);
+    const out = this.isLast ? NO_RECORDS : presized(count);
     const times =
       this.isLast || batch.timestamps === undefined ? NO_TIMES : new Float64Array(count);
     const left = this.#loop(batch, out, this.#kept, times);
