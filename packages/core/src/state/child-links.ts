@@ -245,6 +245,11 @@ export class ChildLinks {
     return row;
   }
 
+  /** Whether any rows wait for reclamation. */
+  get hasDetached(): boolean {
+    return this.#detached.size > 0;
+  }
+
   /** Whether a row was cleared and waits; it is in `live` still. */
   isDetached(row: number): boolean {
     return this.#detached.size > 0 && this.#detached.has(this.#table.tokenOf(row));

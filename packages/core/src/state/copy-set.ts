@@ -13,7 +13,14 @@ import type { Table } from "./table.ts";
 /** Where copied rows go. */
 export interface RowTaker {
   takeRow(table: Table, row: number): void;
+  /** The same for the first `count` of many rows, in ascending order. */
+  takeRows(table: Table, rows: Int32Array, count: number): void;
 }
+
+/** Rows that are handed over together. */
+const TAKEN_ROWS_MAX = 1024;
+/** One for all: it is empty between calls. */
+const TAKEN = new Int32Array(TAKEN_ROWS_MAX);
 
 /** See the file header. */
 export class CopySet {
@@ -48,22 +55,35 @@ export class CopySet {
   /** Copies about `rowsMax` rows; returns how many it looked at, 0 at the end. */
   copySlice(rowsMax: number): number {
     const { words } = this.#bits;
-    const { table } = this;
-    let copied = 0;
+    const limit = Math.min(rowsMax, TAKEN_ROWS_MAX - 31);
+    let count = 0;
     let word = this.#nextWord;
-    while (word < words.length && copied < rowsMax) {
+    for (; word < words.length && count < limit; word++) {
       let bits = words[word];
-      while (bits !== 0) {
-        const row = (word << 5) + (31 - Math.clz32(bits & -bits));
-        bits &= bits - 1;
-        copied += 1;
-        if (!table.links.wasClearedBy(row, this.#frozenEpoch)) this.#taker.takeRow(table, row);
-      }
+      if (bits === 0) continue;
       words[word] = 0;
-      word += 1;
+      while (bits !== 0) {
+        TAKEN[count] = (word << 5) + (31 - Math.clz32(bits & -bits));
+        count += 1;
+        bits &= bits - 1;
+      }
     }
     this.#nextWord = word;
-    return copied;
+    this.#taker.takeRows(this.table, TAKEN, this.#keepUncleared(count));
+    return count;
+  }
+
+  /** Leaves out rows that wait for reclamation (S3); returns how many stay. */
+  #keepUncleared(count: number): number {
+    const { links } = this.table;
+    if (!links.hasDetached) return count;
+    let kept = 0;
+    for (let at = 0; at < count; at++) {
+      if (links.wasClearedBy(TAKEN[at], this.#frozenEpoch)) continue;
+      TAKEN[kept] = TAKEN[at];
+      kept += 1;
+    }
+    return kept;
   }
 
   /** Whether slices have seen all words. */

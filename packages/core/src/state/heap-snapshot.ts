@@ -118,6 +118,19 @@ export class HeapSnapshot implements BackendSnapshot, RowTaker {
     this.#bufferFor(open, bytesFor(open.shape, table, row)).append(table, row);
   }
 
+  takeRows(table: Table, rows: Int32Array, count: number): void {
+    const index = table.layoutIndex;
+    const open = (this.#openPuts[index] ??= this.#openChunk(table.layout, index, "puts"));
+    const { recordBytes, isPlain } = open.shape;
+    if (!isPlain) {
+      for (let at = 0; at < count; at++) this.takeRow(table, rows[at]);
+      return;
+    }
+    for (let at = 0; at < count;) {
+      at += this.#bufferFor(open, recordBytes).appendRows(table, rows, { from: at, to: count });
+    }
+  }
+
   #finish(copySet: CopySet): void {
     copySet.close();
     this.#touchedBefore += copySet.touchedCount;

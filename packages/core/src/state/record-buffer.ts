@@ -14,6 +14,10 @@ import type { Table } from "./table.ts";
 /** Values up to this size are copied by a loop; the native copy costs more. */
 const LOOP_BYTES = 48;
 const NAMESPACE_BYTES = 16;
+/** Rows that are looked at before they are copied; they stay in the first-level cache meanwhile. */
+const AHEAD_ROWS = 64;
+/** Words of a cache line. */
+const LINE_WORDS = 16;
 const NO_OFFSETS: readonly number[] = [];
 
 /** What a record of a kind consists of, for one layout. */
@@ -26,6 +30,8 @@ export interface RecordShape {
   readonly parentVars: readonly number[];
   readonly hasNamespace: boolean;
   readonly recordBytes: number;
+  /** Records are rows as they lie, and nothing else. */
+  readonly isPlain: boolean;
 }
 
 /** The shape of records. */
@@ -33,16 +39,18 @@ export function recordShape(layout: RowLayout, layoutIndex: number, kind: ChunkK
   const ownBytes = kind === "puts" ? layout.strideBytes : kind === "tombstones" ? layout.keyEnd : 0;
   const parentSize = kind === "dropped" ? 0 : parentBytes(layout);
   const { parent } = layout;
+  const ownVars =
+    kind === "puts" ? layout.varOffsets : kind === "tombstones" ? keyVars(layout) : NO_OFFSETS;
   return {
     layoutIndex,
     kind,
     ownWords: ownBytes / 4,
-    ownVars:
-      kind === "puts" ? layout.varOffsets : kind === "tombstones" ? keyVars(layout) : NO_OFFSETS,
+    ownVars,
     parentWords: parentSize / 4,
     parentVars: parent === undefined || parentSize === 0 ? NO_OFFSETS : keyVars(parent),
     hasNamespace: layout.hasNamespace,
     recordBytes: ownBytes + parentSize + (layout.hasNamespace ? NAMESPACE_BYTES : 0),
+    isPlain: kind === "puts" && ownVars.length === 0 && parentSize === 0 && !layout.hasNamespace,
   };
 }
 
@@ -76,20 +84,31 @@ function parentOf(table: Table): Table {
   return table.parent;
 }
 
+/** Positions [from, to). */
+export interface RowRange {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** See the file header. */
 export class RecordBuffer {
   readonly shape: RecordShape;
   readonly buffer: ArrayBuffer;
   readonly i32: Int32Array;
   readonly u8: Uint8Array;
+  /** For copying many rows: half as many stores. */
+  readonly i64: BigInt64Array;
   count = 0;
   heapStart: number;
+  /** Means nothing: rows that are only looked at must lead somewhere, or it is optimised away. */
+  seen = 0;
 
   constructor(shape: RecordShape, buffer: ArrayBuffer) {
     this.shape = shape;
     this.buffer = buffer;
     this.i32 = new Int32Array(buffer);
     this.u8 = new Uint8Array(buffer);
+    this.i64 = new BigInt64Array(buffer);
     this.heapStart = buffer.byteLength;
   }
 
@@ -123,6 +142,51 @@ export class RecordBuffer {
     }
     if (shape.hasNamespace) this.#namespace(at, table);
     this.count += 1;
+  }
+
+  /**
+   * Copies rows of a plain shape, as many as there is room for; returns how many. Rows that changed
+   * mostly lie far apart, each a cache miss or two: looking at some of them before they are copied
+   * lets these misses overlap.
+   */
+  appendRows(table: Table, rows: Int32Array, { from, to }: RowRange): number {
+    const { i64 } = this;
+    const longs = this.shape.recordBytes >>> 3;
+    const { pages } = table;
+    const { pageShift } = table.layout;
+    const mask = (1 << pageShift) - 1;
+    const end = Math.min(to, from + Math.floor((this.heapStart >>> 3) / longs) - this.count);
+    assert(from < end, "there is room for a row at least");
+    let at = this.count * longs;
+    for (let group = from; group < end; group += AHEAD_ROWS) {
+      const groupEnd = Math.min(end, group + AHEAD_ROWS);
+      this.#lookAt(table, rows, group, groupEnd);
+      for (let k = group; k < groupEnd; k++) {
+        const row = rows[k];
+        const page = pages[row >>> pageShift].i64;
+        const base = (row & mask) * longs;
+        for (let long = 0; long < longs; long++) i64[at + long] = page[base + long];
+        at += longs;
+      }
+    }
+    this.count += end - from;
+    return end - from;
+  }
+
+  #lookAt(table: Table, rows: Int32Array, from: number, to: number): void {
+    const words = this.shape.recordBytes >>> 2;
+    const { pages } = table;
+    const { pageShift } = table.layout;
+    const mask = (1 << pageShift) - 1;
+    let seen = 0;
+    for (let k = from; k < to; k++) {
+      const row = rows[k];
+      const page = pages[row >>> pageShift].i32;
+      const base = (row & mask) * words;
+      for (let word = 0; word < words; word += LINE_WORDS) seen |= page[base + word];
+      seen |= page[base + words - 1];
+    }
+    this.seen = seen;
   }
 
   /** Appends the namespace of a pane: kind `dropped`. */

@@ -10,6 +10,8 @@ import type { Table } from "./table.ts";
 /** What changed in one interval; undefined: nothing of the kind. */
 interface TableInterval {
   readonly interval: number;
+  /** `removalsCount` of the table when it began, or before. */
+  readonly removalsBefore: number;
   readonly dirty: RowBits | undefined;
   readonly removals: RecordLog | undefined;
   readonly clears: RecordLog | undefined;
@@ -22,6 +24,8 @@ export class TableChanges {
   #removals: RecordLog | undefined;
   #clears: RecordLog | undefined;
   #kept: TableInterval[] = [];
+  /** `removalsCount` of the table when the current interval began, or before. */
+  #removalsBefore = 0;
 
   constructor(table: Table) {
     this.#table = table;
@@ -59,7 +63,8 @@ export class TableChanges {
     const removals = this.#removals;
     const clears = this.#clears;
     if (dirty === undefined && removals === undefined && clears === undefined) return;
-    this.#kept.push({ interval, dirty, removals, clears });
+    this.#kept.push({ interval, removalsBefore: this.#removalsBefore, dirty, removals, clears });
+    this.#removalsBefore = this.#table.removalsCount;
     this.#dirty = undefined;
     this.#removals = undefined;
     this.#clears = undefined;
@@ -70,12 +75,14 @@ export class TableChanges {
    */
   dirtySince(interval: number): RowBits | undefined {
     let union: RowBits | undefined;
+    let removalsBefore = Infinity;
     for (const kept of this.#kept) {
       if (kept.interval <= interval || kept.dirty === undefined) continue;
+      removalsBefore = Math.min(removalsBefore, kept.removalsBefore);
       if (union === undefined) union = kept.dirty.copy();
       else union.addAll(kept.dirty);
     }
-    union?.retain(this.#table.live);
+    if (removalsBefore < this.#table.removalsCount) union?.retain(this.#table.live);
     return union;
   }
 
@@ -110,7 +117,8 @@ export class TableChanges {
     if (newer.dirty !== undefined && older.dirty !== undefined) dirty?.addAll(older.dirty);
     const removals = mergeLogs(older.removals, newer.removals);
     const clears = mergeLogs(older.clears, newer.clears);
-    this.#kept.splice(at, 2, { interval: into, dirty, removals, clears });
+    const { removalsBefore } = older;
+    this.#kept.splice(at, 2, { interval: into, removalsBefore, dirty, removals, clears });
   }
 
   /** Forgets everything. */
