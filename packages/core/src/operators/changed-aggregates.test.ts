@@ -17,6 +17,7 @@ import { aggregatePlan } from "../window/aggregate-plan.ts";
 import { avg, count, max, sum } from "../window/aggregates.ts";
 import { collect, countDistinct, topN } from "../window/record-aggregates.ts";
 import { session } from "../window/assigner.ts";
+import { trigger } from "../window/triggers.ts";
 import { WindowHarness } from "../window/window-harness.fixture.ts";
 import { windowPlan } from "../window/window-plan.ts";
 import { AggregateLogic } from "./aggregate-operator.ts";
@@ -177,7 +178,9 @@ test("a list of running aggregates is none of sessions", () => {
 
 test("timers of windows are none of another operator, and the other way round", () => {
   const spec = { n: count() };
-  const windows = { uid: "sums", assigner: session(10), aggregate: spec };
+  // Default triggers need no timers beside the rows.
+  const purging = trigger.purging(trigger.eventTime());
+  const windows = { uid: "sums", assigner: session(10), trigger: purging, aggregate: spec };
   const plan = windowPlan<Reading, string, unknown, unknown>(windows);
   const sessions = new WindowHarness(plan, t.string);
   sessions.process([{ key: "a", at: 1 }]);

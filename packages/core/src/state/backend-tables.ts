@@ -387,13 +387,15 @@ export class BackendTables {
 }
 
 function addedLayout(spec: ChildTableSpec, parent: RowLayout): RowLayout {
+  const isWalked = spec.keyType !== undefined && spec.isIndexed === false;
+  assert(!isWalked || spec.keyType?.kind === "timestamp", "sub keys without index are times");
   return rowLayout({
     name: spec.name,
     keyType: spec.keyType,
     keyKind: spec.keyType === undefined ? "int32" : keyKindOf(spec.keyType),
     hasNamespace: parent.hasNamespace,
     parent,
-    isIndexed: spec.keyType !== undefined,
+    isIndexed: spec.isIndexed ?? spec.keyType !== undefined,
     columns: spec.columns,
   });
 }

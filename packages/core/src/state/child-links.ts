@@ -39,7 +39,7 @@ export class ChildLinks {
   /** Token → epoch of the clear. */
   readonly #detached = new Map<number, number>();
   readonly #chains: Chain[] = [];
-  #relation = -1;
+  #relationWord = -1;
 
   constructor(table: Table) {
     this.#table = table;
@@ -51,10 +51,19 @@ export class ChildLinks {
     return parent;
   }
 
+  /** Where the relation's fields begin in a parent's row, in words; for loops over many parents. */
+  get relationWord(): number {
+    if (this.#relationWord < 0) {
+      const parent = this.#parent();
+      const { offset } = parent.layout.relations[parent.childTables.indexOf(this.#table)];
+      this.#relationWord = offset >>> 2;
+    }
+    return this.#relationWord;
+  }
+
   /** Index of the parent's relation words in its page. */
   #wordOf(parent: Table, parentRow: number): number {
-    if (this.#relation < 0) this.#relation = parent.childTables.indexOf(this.#table);
-    return parent.baseOf(parentRow) + (parent.layout.relations[this.#relation].offset >>> 2);
+    return parent.baseOf(parentRow) + this.relationWord;
   }
 
   /** Token of the parent's list or map; made if there is none. */
@@ -168,7 +177,7 @@ export class ChildLinks {
     return this.appendAt(parentRow, last === 0 ? 0 : this.positionOf(last) + 1);
   }
 
-  /** Hangs a new row with a given position at the end. */
+  /** Hangs a new row with a given position at the end; a time as sub key is written over it. */
   appendAt(parentRow: number, position: number): number {
     const table = this.#table;
     const token = this.tokenOf(parentRow);
@@ -179,6 +188,13 @@ export class ChildLinks {
     page[base + PARENT_INDEX] = parentRow;
     page[base + (table.layout.keyOffset >>> 2)] = position;
     this.linkLast(row, parentRow);
+    return row;
+  }
+
+  /** The youngest row of a parent that `isIt`; 0: none. */
+  findLast(parentRow: number, isIt: (row: number) => boolean): number {
+    let row = this.lastOf(parentRow);
+    while (row !== 0 && !isIt(row)) row = this.#prevOf(row);
     return row;
   }
 

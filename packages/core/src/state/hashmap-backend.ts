@@ -200,10 +200,13 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
   }
 
   release(): void {
-    if (this.currentRow === 0 || !this.#tables.isEmpty(this.currentRow)) return;
-    const row = this.currentRow;
-    this.currentRow = 0;
-    this.#tables.main.remove(row);
+    if (this.currentRow !== 0) this.releaseRow(this.currentRow);
+  }
+
+  releaseRow(row: number): void {
+    if (!this.#tables.isEmpty(row)) return;
+    if (row === this.currentRow) this.currentRow = 0;
+    this.main.remove(row);
   }
 
   family(spec: FamilySpec): PaneFamily {

@@ -41,6 +41,8 @@ export interface ChildTableSpec {
   readonly name: string;
   /** Type of the sub key; undefined: positions 0, 1, 2, … and no index. */
   readonly keyType: Type<unknown> | undefined;
+  /** False: a key has few rows, and its list is walked to find one. Default: if it has a type. */
+  readonly isIndexed?: boolean;
   readonly columns: readonly ColumnSpec[];
   /**
    * Its rows are parts of accumulators: a restore leaves them out where the operator keeps others
@@ -158,12 +160,12 @@ export interface KeyedBackend<S extends StateDescriptors = StateDescriptors> {
   currentKey(): unknown;
   /** Row of the current key in `main`; 0: none. */
   readonly currentRow: number;
-  /**
-   * Row of the current key in `main`, made if there is none; `release` it if nothing was written.
-   */
+  /** Row of the current key in `main`, made if there is none; `release` it if it stays empty. */
   ensureRow(): number;
   /** Removes the current key's row if nothing is left in it (K2). */
   release(): void;
+  /** The same for any row of `main`. */
+  releaseRow(row: number): void;
 
   /** One row per key; for generated loops over all keys of a batch. */
   readonly main: Table;

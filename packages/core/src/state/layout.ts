@@ -58,7 +58,7 @@ export interface TableSpec {
   readonly hasNamespace: boolean;
   /** Child tables: rows belong to a row of this table. */
   readonly parent?: RowLayout;
-  /** False: rows are reached only through their parent's links (lists). Default true. */
+  /** False: rows are reached only through their parent's links (lists, sessions). Default true. */
   readonly isIndexed?: boolean;
   readonly columns: readonly ColumnSpec[];
   /** Names of the child tables whose rows hang at rows of this one. */

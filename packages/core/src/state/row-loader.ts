@@ -133,12 +133,13 @@ class RowLoader {
     const { mapKeys, kind } = this.#rows;
     assert(mapKeys !== undefined, "rows of a child table have no sub keys");
     const isPut = kind === "puts";
-    if (!table.layout.isIndexed) {
+    if (table.layout.keyType === undefined && !table.layout.isIndexed) {
       const position = readPosition(mapKeys.bytes, mapKeys.starts[index]);
       return this.#listRow(table, parentRow, position, isPut);
     }
     const { links } = table;
     const keys = this.#subKeys(mapKeys, index);
+    if (!table.layout.isIndexed) return linkedRow({ table, parentRow, keys, isPut });
     if (isPut) return table.code.upsert(table, keys, 0, links.tokenOf(parentRow), parentRow);
     const token = links.tokenIfAny(parentRow);
     return token === 0 ? 0 : table.code.find(table, keys, 0, token);
@@ -220,6 +221,25 @@ class RowLoader {
     }
     setPresence(table, row, column, column.default !== undefined);
   }
+}
+
+interface LinkedPlace {
+  readonly table: Table;
+  readonly parentRow: number;
+  /** The sub key is the first of these. */
+  readonly keys: KeyColumn;
+  readonly isPut: boolean;
+}
+
+/** The row of a table whose rows have times as sub keys, but no index. */
+function linkedRow({ table, parentRow, keys, isPut }: LinkedPlace): number {
+  const { links, layout } = table;
+  assert(layout.keyKind === "f64", "sub keys without index are times");
+  const found = links.findLast(parentRow, (row) => table.code.matches(table, row, keys, 0));
+  if (found !== 0 || !isPut) return found;
+  const row = links.appendAt(parentRow, 0);
+  table.pageOf(row).f64[(table.baseOf(row) + (layout.keyOffset >>> 2)) >>> 1] = keys.numbers[0];
+  return row;
 }
 
 const FIXED_BYTES = { u8: 1, i32: 4, f64: 8, i64: 8 } as const;

@@ -1,6 +1,9 @@
 // Windows that go on with other aggregates, another lateness or another gap than they had.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { chunkReader } from "../state/chunk-reader.ts";
+import { HashMapBackend } from "../state/hashmap-backend.ts";
+import type { RowColumns } from "../state/row-chunk.ts";
 import { t } from "../types/t.ts";
 import type { Type } from "../types/type.ts";
 import type { AggregateSpec } from "./aggregate.ts";
@@ -194,6 +197,44 @@ test("a lateness that is shorter ends the windows that it kept, a longer one beg
   longer.advance(100);
   assert.equal(longer.rowsCount, 0);
 });
+
+/** A timer of key "a" as a snapshot holds it. */
+function storedTimer(timestamp: number, id: number): RowColumns[] {
+  const place = { keyType: t.string, maxParallelism: 128, keyGroupStart: 0, keyGroupEnd: 128 };
+  const backend = new HashMapBackend({ ...place, uid: "w", states: {}, clockNow: () => 0 });
+  backend.setCurrentKey("a");
+  backend.eventTimers.register(timestamp, { start: id, end: id });
+  const snapshot = backend.freeze({ id: 1, kind: "savepoint", timestamp: 0, base: undefined });
+  const rows: RowColumns[] = [];
+  const emit = (chunk: Parameters<ReturnType<typeof chunkReader>>[0]): void => {
+    rows.push(chunkReader(snapshot.layouts[chunk.layoutIndex], 128)(chunk));
+  };
+  while (!snapshot.copySlice(1024, { emit, hasRoom: () => true }));
+  return rows;
+}
+
+for (const [what, settings] of KEPT.slice(-2)) {
+  test(`${what}: timers that version 0.1 stored beside them are let go of`, () => {
+    const before = harness(settings, { n: count() });
+    before.process([at("a", 1), at("a", 2)]);
+    const state = before.snapshot();
+    assert.ok(state !== undefined);
+    const timers = storedTimer(30, 1);
+    assert.deepEqual(
+      timers.map(({ table, count: n }) => [table, n]),
+      [["$timers.event", 1]],
+    );
+    const after = harness(settings, { n: count() });
+    after.restore({ ...state, rows: [...state.rows, ...timers] });
+    after.process([at("a", 20), at("a", 20)]);
+    after.advance(30);
+    const counts = (): unknown[] => after.results.map(({ record }) => (record as { n: number }).n);
+    assert.deepEqual(counts(), settings.trigger === undefined ? [] : [4]);
+    after.advance(50);
+    assert.deepEqual(counts(), [4]);
+    assert.equal(after.rowsCount, 0, "neither sessions nor timers stay");
+  });
+}
 
 test("a new gap holds for sessions from their next record on", () => {
   const before = harness({ assigner: session(10) }, { n: count() });

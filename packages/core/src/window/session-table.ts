@@ -8,8 +8,8 @@
  */
 import { assert } from "../assert.ts";
 import type { KeyedBackend } from "../state/keyed-backend.ts";
-import { KeyProbe } from "../state/key-probe.ts";
-import type { ColumnSpec } from "../state/layout.ts";
+import { NEXT_INDEX, RELATION_FIRST, STAMP_INDEX } from "../state/layout.ts";
+import type { ColumnSpec, RowLayout } from "../state/layout.ts";
 import type { Table } from "../state/table.ts";
 import { t } from "../types/t.ts";
 import type { TimeWindow } from "./assigner.ts";
@@ -19,20 +19,38 @@ import type { SortedSessions } from "./session-merge.ts";
 /** Name of the table in state; goes into snapshots. */
 export const SESSIONS = "sessions";
 
-/** The column has no timer. */
+/** The session has no timer. */
 export const NO_TIMER = Number.MAX_SAFE_INTEGER;
 
 const FIRED = "$fired";
+
+/** Where fields lie in a row, in words of 8 bytes. */
+interface SessionOffsets {
+  readonly id: number;
+  readonly start: number;
+  readonly end: number;
+  readonly timer: number;
+}
+
+/** The records of a batch on their way into sessions. */
+export interface SessionRun {
+  readonly count: number;
+  /** Rows of their keys in the main table; 0: none, or not there yet when they were looked up. */
+  readonly parents: Int32Array;
+  /** The sessions that they are each by themselves, `[start, end)`. */
+  readonly starts: Float64Array;
+  readonly ends: Float64Array;
+  /** A session whose last timestamp is not above it is past its end. */
+  readonly firesUpTo: number;
+  /** Filled in: rows of their sessions. */
+  readonly rows: Int32Array;
+}
 
 /** See the file header. */
 export class SessionTable implements SortedSessions {
   readonly table: Table;
   readonly #backend: KeyedBackend;
-  readonly #probe: KeyProbe;
-  readonly #start: number;
-  readonly #end: number;
-  readonly #timer: number;
-  readonly #id: number;
+  readonly #offsets: SessionOffsets;
   /** Whether the session has fired since it last changed. */
   readonly fired: FlagColumn;
   #rows: number[] = [];
@@ -45,6 +63,8 @@ export class SessionTable implements SortedSessions {
     this.table = backend.childTable({
       name: SESSIONS,
       keyType: t.timestamp,
+      // A key has few sessions at a time: its list is walked.
+      isIndexed: false,
       columns: [
         time("start"),
         time("end"),
@@ -54,17 +74,8 @@ export class SessionTable implements SortedSessions {
       ],
     });
     const { layout } = this.table;
-    const offsetOf = (name: string): number => {
-      const column = layout.columns.find((candidate) => candidate.name === name);
-      assert(column?.kind === "f64", () => `sessions have a column ${name}`);
-      return column.offset >>> 3;
-    };
-    this.#start = offsetOf("start");
-    this.#end = offsetOf("end");
-    this.#timer = offsetOf("timer");
-    this.#id = layout.keyOffset >>> 3;
+    this.#offsets = offsetsOf(layout);
     this.fired = new FlagColumn(layout, FIRED);
-    this.#probe = new KeyProbe(t.timestamp, backend.uid);
   }
 
   /** Finds the sessions of the current key, sorted by start. */
@@ -85,27 +96,43 @@ export class SessionTable implements SortedSessions {
     }
   }
 
-  /** The session at a row of the backend, if it is the only one of its key; else 0. */
-  onlyOf(parent: number): number {
-    const { links } = this.table;
-    const row = links.firstOf(parent);
-    return row !== 0 && links.nextOf(row) === 0 ? row : 0;
-  }
-
   /**
-   * Extends a session to `end` if it contains `start`, waits for its timer and has not fired;
-   * returns whether.
+   * Takes the records of a batch from `from` on into their sessions, as long as that is simple: the
+   * session is the only one of its key, contains the record's time, and is not past its end. So it
+   * has not fired, does not fire now, and its timer goes off in time. Returns the position of the
+   * first record of another kind.
    */
-  extend(row: number, { start, end }: TimeWindow): boolean {
+  extendRun(run: SessionRun, from: number): number {
+    const { count, parents, rows, starts, ends, firesUpTo } = run;
     const { table } = this;
-    const { f64 } = table.pageOf(row);
-    const base = table.baseOf(row) >>> 1;
-    if (f64[base + this.#start] > start || f64[base + this.#end] < start) return false;
-    if (f64[base + this.#timer] === NO_TIMER || this.fired.get(table, row)) return false;
-    if (f64[base + this.#end] >= end) return true;
-    table.touch(row);
-    f64[base + this.#end] = end;
-    return true;
+    const { main } = this.#backend;
+    const [mainShift, shift] = [main.layout.pageShift, table.layout.pageShift];
+    const [mainMask, mask] = [(1 << mainShift) - 1, (1 << shift) - 1];
+    const [mainWords, words] = [main.layout.strideBytes >>> 2, table.layout.strideBytes >>> 2];
+    const [mainPages, { pages }] = [main.pages, table];
+    const first = table.links.relationWord + RELATION_FIRST;
+    const { start: startAt, end: endAt } = this.#offsets;
+    const { floor } = table.changes;
+    for (let at = from; at < count; at++) {
+      const parent = parents[at];
+      if (parent === 0) return at;
+      const row = mainPages[parent >>> mainShift].i32[(parent & mainMask) * mainWords + first];
+      if (row === 0) return at;
+      const { i32, f64 } = pages[row >>> shift];
+      const word = (row & mask) * words;
+      const base = word >>> 1;
+      const start = starts[at];
+      const end = ends[at];
+      const until = f64[base + endAt];
+      if (i32[word + NEXT_INDEX] !== 0 || until - 1 <= firesUpTo) return at;
+      if (f64[base + startAt] > start || until < start) return at;
+      if (until < end) {
+        if (i32[word + STAMP_INDEX] < floor) table.touchSlow(row);
+        f64[base + endAt] = end;
+      }
+      rows[at] = row;
+    }
+    return count;
   }
 
   /** Row of a session that `load` found. */
@@ -122,26 +149,16 @@ export class SessionTable implements SortedSessions {
     return this.endOf(this.#rows[index]);
   }
 
-  /** Adds a session to the current key. */
+  /** Adds a session to the current key, which has none that contains its start. */
   add({ start, end }: TimeWindow): number {
-    const parent = this.#backend.ensureRow();
-    const { table } = this;
-    this.#probe.set(start);
-    const before = table.rowsCount;
-    const row = table.code.upsert(table, this.#probe.keys, 0, table.links.tokenOf(parent), parent);
-    assert(table.rowsCount > before, "no two sessions of a key have the same sub key");
-    this.setWindow(row, { start, end });
+    const row = this.table.links.appendAt(this.#backend.ensureRow(), 0);
+    const { f64 } = this.table.pageOf(row);
+    const base = this.table.baseOf(row) >>> 1;
+    const at = this.#offsets;
+    f64[base + at.id] = start;
+    f64[base + at.start] = start;
+    f64[base + at.end] = end;
     return row;
-  }
-
-  /** The session of the current key with this id; 0: none. */
-  find(id: number): number {
-    const parent = this.#backend.currentRow;
-    if (parent === 0) return 0;
-    const token = this.table.links.tokenIfAny(parent);
-    if (token === 0) return 0;
-    this.#probe.set(id);
-    return this.table.code.find(this.table, this.#probe.keys, 0, token);
   }
 
   /** The session of the current key with exactly this window; 0: none. */
@@ -155,21 +172,22 @@ export class SessionTable implements SortedSessions {
 
   /** Removes a session, and the key's row if nothing is left in it. */
   remove(row: number): void {
+    const parent = this.table.parentRowOf(row);
     this.table.remove(row);
     this.count = 0;
-    this.#backend.release();
+    this.#backend.releaseRow(parent);
   }
 
   idOf(row: number): number {
-    return this.#f64(row, this.#id);
+    return this.#f64(row, this.#offsets.id);
   }
 
   startOf(row: number): number {
-    return this.#f64(row, this.#start);
+    return this.#f64(row, this.#offsets.start);
   }
 
   endOf(row: number): number {
-    return this.#f64(row, this.#end);
+    return this.#f64(row, this.#offsets.end);
   }
 
   windowOf(row: number): TimeWindow {
@@ -177,17 +195,17 @@ export class SessionTable implements SortedSessions {
   }
 
   setWindow(row: number, { start, end }: TimeWindow): void {
-    this.#setF64(row, this.#start, start);
-    this.#setF64(row, this.#end, end);
+    this.#setF64(row, this.#offsets.start, start);
+    this.#setF64(row, this.#offsets.end, end);
   }
 
   /** When the session's timer is set for; `NO_TIMER`: not at all. */
   timerOf(row: number): number {
-    return this.#f64(row, this.#timer);
+    return this.#f64(row, this.#offsets.timer);
   }
 
   setTimer(row: number, timestamp: number): void {
-    this.#setF64(row, this.#timer, timestamp);
+    this.#setF64(row, this.#offsets.timer, timestamp);
   }
 
   #f64(row: number, offset: number): number {
@@ -199,4 +217,18 @@ export class SessionTable implements SortedSessions {
     this.table.touch(row);
     this.table.pageOf(row).f64[(this.table.baseOf(row) >>> 1) + offset] = value;
   }
+}
+
+function offsetsOf(layout: RowLayout): SessionOffsets {
+  const offsetOf = (name: string): number => {
+    const column = layout.columns.find((candidate) => candidate.name === name);
+    assert(column?.kind === "f64", () => `sessions have a column ${name}`);
+    return column.offset >>> 3;
+  };
+  return {
+    id: layout.keyOffset >>> 3,
+    start: offsetOf("start"),
+    end: offsetOf("end"),
+    timer: offsetOf("timer"),
+  };
 }

@@ -2,28 +2,30 @@
  * SessionWindows: session windows, with any trigger that can merge. Sessions are rows
  * (`session-table.ts`) with one timer of the engine each. Contract: `window-operator.ts`.
  *
- * I1. The engine's timer of a session has the namespace [id, id), which no window is; it is never
- *     set anew per record: if the session has grown when it goes off, it is set again.
+ * I1. A session has one timer of the engine (`session-timers.ts`), which is not set per record: if
+ *     the session has grown when it goes off, it is set again.
  * I2. A record is late when its session, after merging, is past its end and the allowed lateness;
  *     since what is past is gone, that is a record that merges with none and is past by itself.
  * I3. Default trigger: the engine's timer fires the session at its end and removes it at its
  *     cleanup time. Other triggers have timers of their own, with the window as namespace, and the
  *     engine's is for the cleanup only, which comes after all timers of the same time.
+ * I4. Records wait to be folded in until accumulators are read or a session goes.
  */
 import { assert } from "../assert.ts";
 import type { Batch } from "../columns/batch.ts";
 import type { KeyColumn } from "../columns/key-column.ts";
-import type { KeyedBackend, TimerService } from "../state/keyed-backend.ts";
-import type { Namespace } from "../state/row-chunk.ts";
+import type { KeyedBackend } from "../state/keyed-backend.ts";
 import { addSaturated, NO_WATERMARK } from "../time/timestamp.ts";
 import { accumulatorColumns, TableAggregates } from "./aggregate-table.ts";
 import type { AccumulatorTable, PreparedBatch } from "./aggregate-table.ts";
 import { sessionGapMs } from "./assigner.ts";
-import type { SessionAssigner, TimeWindow } from "./assigner.ts";
+import type { SessionAssigner } from "./assigner.ts";
 import { emitLate, RecordIndexes } from "./record-groups.ts";
+import { RowKeyReader } from "./row-key.ts";
 import { mergeSession } from "./session-merge.ts";
 import { sessionChildSpec, sessionStore } from "./session-stores.ts";
-import { NO_TIMER, SessionTable } from "./session-table.ts";
+import { SessionTable } from "./session-table.ts";
+import type { SessionRun } from "./session-table.ts";
 import { SessionTimers } from "./session-timers.ts";
 import { SessionTriggers } from "./session-triggers.ts";
 import { triggerColumns } from "./trigger-state.ts";
@@ -31,11 +33,30 @@ import type { WindowContext, WindowOperator } from "./window-operator.ts";
 import type { WindowPlan } from "./window-plan.ts";
 import { WindowResults } from "./window-results.ts";
 
-/** A session whose cleanup waits until all timers of its time have fired. */
-interface PendingCleanup {
-  readonly key: unknown;
-  readonly id: number;
-  readonly timestamp: number;
+/** The records of one batch; its arrays are reused from batch to batch. */
+class BatchRun implements SessionRun {
+  count = 0;
+  firesUpTo = NO_WATERMARK;
+  parents = new Int32Array(0);
+  starts: Float64Array = new Float64Array(0);
+  ends = new Float64Array(0);
+  rows = new Int32Array(0);
+  /** 0, 1, 2, … */
+  indexes = new Int32Array(0);
+  #clock = new Float64Array(0);
+
+  /** `times`: one per record, or the same for all. */
+  begin(count: number, times: Float64Array | number): void {
+    this.count = count;
+    if (this.rows.length < count) {
+      this.parents = new Int32Array(count);
+      this.ends = new Float64Array(count);
+      this.rows = new Int32Array(count);
+      this.indexes = Int32Array.from({ length: count }, (_, index) => index);
+      this.#clock = new Float64Array(count);
+    }
+    this.starts = typeof times === "number" ? this.#clock.fill(times) : times;
+  }
 }
 
 /** See the file header. */
@@ -52,14 +73,11 @@ export class SessionWindows implements WindowOperator {
   readonly #results: WindowResults;
   /** Undefined for the default trigger. */
   readonly #triggers: SessionTriggers | undefined;
-  /** Records that wait to be folded into their sessions: rows, and positions in the batch. */
-  #rows = new Int32Array(1);
-  #indexes = new Int32Array(1);
-  #waitingCount = 0;
-  /** Rows of the backend for the records of a batch. */
-  #parents = new Int32Array(1);
+  readonly #keys: RowKeyReader;
+  readonly #run = new BatchRun();
+  /** Records of the batch below it are folded in. */
+  #foldedTo = 0;
   readonly #late = new RecordIndexes();
-  #pending: PendingCleanup[] = [];
   #watermark = NO_WATERMARK;
   #targetWatermark = NO_WATERMARK;
   #targetClock = NO_WATERMARK;
@@ -83,13 +101,11 @@ export class SessionWindows implements WindowOperator {
     );
     const { table } = sessions;
     this.#sessions = sessions;
-    this.#engine = new SessionTimers(
-      sessions,
-      this.#isEvent ? backend.eventTimers : backend.processingTimers,
-    );
+    this.#engine = new SessionTimers(sessions);
     this.#accumulators = { table, stores };
     this.#aggregates = new TableAggregates(aggregates, table.layout);
     const { layout } = backend.main;
+    this.#keys = new RowKeyReader(layout);
     this.#results = new WindowResults(plan, this.#aggregates, { layout, context });
     const isDefault = trigger.kind === (this.#isEvent ? "event-time" : "processing-time");
     if (isDefault) return;
@@ -113,6 +129,13 @@ export class SessionWindows implements WindowOperator {
   restored(watermark: number): void {
     this.#watermark = watermark;
     this.#targetWatermark = watermark;
+    this.#engine.restore();
+    if (this.#triggers !== undefined) return;
+    // Snapshots of version 0.1 hold timers of the engine, which are columns of sessions, too.
+    const { eventTimers, processingTimers } = this.#backend;
+    for (const timers of [eventTimers, processingTimers]) {
+      timers.popDue(Infinity, Infinity, () => undefined);
+    }
   }
 
   processBatch(batch: Batch, keys: KeyColumn, input: number): void {
@@ -120,110 +143,111 @@ export class SessionWindows implements WindowOperator {
     assert(!this.#isEvent || batch.timestamps !== undefined, "records have timestamps");
     this.#seeWatermark(this.#watermark);
     const prepared = this.#aggregates.prepare(batch, input);
-    const now = this.#context.now();
-    const isLookedAt = this.#triggers !== undefined || this.#assigner.gapOf !== undefined;
-    const records = isLookedAt ? batch.records() : undefined;
-    this.#late.count = 0;
-    this.#begin(keys, batch.count);
-    for (let index = 0; index < batch.count; index++) {
-      const timestamp = batch.timestamps?.[index] ?? now;
-      const start = this.#isEvent ? timestamp : now;
-      const end = start + sessionGapMs(this.#assigner, records?.[index]);
-      if (this.#extends(index, { start, end })) continue;
-      this.#foldIn(prepared);
+    const run = this.#begin(batch, keys);
+    const { count } = batch;
+    const isDefault = this.#triggers === undefined;
+    for (let index = 0; index < count; index++) {
+      if (isDefault) index = this.#sessions.extendRun(run, index);
+      if (index === count) break;
       this.#backend.setCurrent(keys, index);
-      const row = this.#sessionFor({ start, end });
-      if (row === 0) {
+      if (!this.#take(index, prepared)) {
+        this.#foldIn(prepared, index);
+        this.#foldedTo = index + 1;
         this.#late.add(index);
         continue;
       }
-      this.#wait(row, index);
-      this.#foldIn(prepared);
-      if (this.#triggers === undefined) this.#onAdded(row);
-      else this.#onTriggered(row, records?.[index], timestamp);
+      if (isDefault) this.#onAdded(index, prepared);
+      else this.#onTriggered(index, prepared, batch);
     }
-    this.#foldIn(prepared);
+    this.#foldIn(prepared, count);
     emitLate(batch, this.#late, this.#plan, this.#context.output);
   }
 
   /** Looks up the keys of a batch together. A key that is not there yet is looked up again. */
-  #begin(keys: KeyColumn, count: number): void {
-    if (this.#rows.length < count) {
-      this.#rows = new Int32Array(count);
-      this.#indexes = new Int32Array(count);
-      this.#parents = new Int32Array(count);
+  #begin(batch: Batch, keys: KeyColumn): BatchRun {
+    const { count, timestamps } = batch;
+    const run = this.#run;
+    run.begin(count, this.#isEvent && timestamps ? timestamps : this.#context.now());
+    run.firesUpTo = this.#isEvent ? this.#watermark : NO_WATERMARK;
+    const { starts, ends } = run;
+    const { gapMs } = this.#assigner;
+    if (gapMs === undefined) {
+      const records = batch.records();
+      for (let index = 0; index < count; index++) {
+        ends[index] = starts[index] + sessionGapMs(this.#assigner, records[index]);
+      }
+    } else {
+      for (let index = 0; index < count; index++) ends[index] = starts[index] + gapMs;
     }
     if (this.#triggers === undefined) {
-      this.#backend.main.lookup(keys, count, this.#parents, "find");
+      this.#backend.main.lookup(keys, count, run.parents, "find");
     }
+    this.#late.count = 0;
+    this.#foldedTo = 0;
+    return run;
   }
 
-  /**
-   * The usual case: the record goes on with the one session of its key, and nothing fires. Such
-   * records are folded in together.
-   */
-  #extends(index: number, window: TimeWindow): boolean {
-    if (this.#triggers !== undefined) return false;
-    if (this.#isEvent && window.end - 1 <= this.#watermark) return false;
-    const parent = this.#parents[index];
-    const row = parent === 0 ? 0 : this.#sessions.onlyOf(parent);
-    if (row === 0 || !this.#sessions.extend(row, window)) return false;
-    this.#wait(row, index);
-    return true;
+  /** Folds in the records before `to` that wait. */
+  #foldIn(prepared: PreparedBatch, to: number): void {
+    const from = this.#foldedTo;
+    if (from >= to) return;
+    this.#foldedTo = to;
+    const { rows, indexes } = this.#run;
+    prepared.add(this.#accumulators, rows, indexes, { from, to });
   }
 
-  #wait(row: number, index: number): void {
-    this.#rows[this.#waitingCount] = row;
-    this.#indexes[this.#waitingCount] = index;
-    this.#waitingCount += 1;
-  }
-
-  #foldIn(prepared: PreparedBatch): void {
-    const to = this.#waitingCount;
-    if (to === 0) return;
-    this.#waitingCount = 0;
-    prepared.add(this.#accumulators, this.#rows, this.#indexes, { from: 0, to });
-  }
-
-  /** Row of the session that takes the record: new, extended or merged; 0: the record is late. */
-  #sessionFor(added: TimeWindow): number {
+  /** Finds the record's session: new, extended or merged. False: the record is late. */
+  #take(index: number, prepared: PreparedBatch): boolean {
+    const { starts, ends, rows } = this.#run;
+    const added = { start: starts[index], end: ends[index] };
     const sessions = this.#sessions;
     sessions.load();
     const { from, to, merged } = mergeSession(sessions, added);
-    if (from === to) return this.#isPast(added.end) ? 0 : sessions.add(added);
+    if (from === to) {
+      if (this.#isPast(added.end)) return false;
+      rows[index] = sessions.add(added);
+      return true;
+    }
     const row = sessions.rowAt(from);
+    rows[index] = row;
     const isSame = to - from === 1 && sessions.startOf(row) === merged.start;
-    if (isSame && sessions.endOf(row) === merged.end) return row;
+    if (isSame && sessions.endOf(row) === merged.end) return true;
     const others: number[] = [];
     for (let at = from + 1; at < to; at++) others.push(sessions.rowAt(at));
     this.#triggers?.onMerging(row, others);
+    if (others.length > 0) this.#foldIn(prepared, index);
     for (const other of others) this.#absorb(row, other);
     sessions.setWindow(row, merged);
     this.#triggers?.onMerged(row);
-    return row;
+    return true;
   }
 
   #absorb(row: number, other: number): void {
     const { table, stores } = this.#accumulators;
     this.#aggregates.merge(this.#accumulators, row, this.#accumulators, other);
     for (const store of stores) store.clear(other);
-    this.#engine.disarm(other);
     table.remove(other);
   }
 
-  /** Default trigger: a record was added. */
-  #onAdded(row: number): void {
+  /** Default trigger: the record at `index` has its session. */
+  #onAdded(index: number, prepared: PreparedBatch): void {
     const sessions = this.#sessions;
-    const end = sessions.endOf(row);
-    const isPast = this.#isEvent && end - 1 <= this.#watermark;
+    const row = this.#run.rows[index];
+    const isPast = this.#isEvent && sessions.endOf(row) - 1 <= this.#watermark;
     sessions.fired.set(sessions.table, row, isPast);
-    if (isPast) this.#emit(row);
+    if (isPast) {
+      this.#foldIn(prepared, index + 1);
+      this.#emit(row);
+    }
     this.#engine.arm(row, this.#neededTime(row));
   }
 
-  #onTriggered(row: number, record: unknown, timestamp: number): void {
+  #onTriggered(index: number, prepared: PreparedBatch, batch: Batch): void {
+    const row = this.#run.rows[index];
+    this.#foldIn(prepared, index + 1);
     this.#engine.arm(row, this.#cleanupTime(this.#sessions.endOf(row)));
-    this.#triggers?.onRecord(row, record, timestamp);
+    const timestamp = batch.timestamps?.[index] ?? this.#run.starts[index];
+    this.#triggers?.onRecord(row, batch.records()[index], timestamp);
   }
 
   /** When the engine has next to look at a session. */
@@ -246,69 +270,71 @@ export class SessionWindows implements WindowOperator {
   }
 
   nextProcessingTime(): number {
-    return this.#backend.processingTimers.nextTimestamp() + 1;
+    const triggered = this.#backend.processingTimers.nextTimestamp();
+    const own = this.#isEvent ? Infinity : this.#engine.nextTimestamp();
+    return Math.min(triggered, own) + 1;
   }
 
   fire(rowsMax: number): boolean {
     this.#seeWatermark(this.#targetWatermark);
-    const { eventTimers, processingTimers } = this.#backend;
     let left = rowsMax;
     if (this.#targetWatermark > this.#watermark) {
-      left -= this.#pop(eventTimers, this.#targetWatermark, left);
+      left -= this.#fireDue("event", this.#targetWatermark, left);
       if (left <= 0) return false;
       this.#watermark = this.#targetWatermark;
     }
     if (this.#isClockDue) {
-      left -= this.#pop(processingTimers, this.#targetClock, left);
+      left -= this.#fireDue("processing", this.#targetClock, left);
       if (left <= 0) return false;
       this.#isClockDue = false;
     }
     return true;
   }
 
-  #pop(timers: TimerService, upTo: number, countMax: number): number {
-    const isEvent = timers === this.#backend.eventTimers;
-    const count = timers.popDue(upTo, countMax, (timestamp, namespace) => {
-      this.#cleanUpBefore(timestamp);
-      if (namespace.start === namespace.end) this.#onEngineTimer(timestamp, namespace);
-      else this.#triggers?.onTimer(timestamp, namespace, isEvent ? "event" : "processing");
-    });
-    if (count < countMax) this.#cleanUpBefore(Number.POSITIVE_INFINITY);
+  /** Timers of one kind of time, earliest first; of one time those of triggers first. */
+  #fireDue(domain: "event" | "processing", upTo: number, countMax: number): number {
+    const isOwn = (domain === "event") === this.#isEvent;
+    const engine = this.#engine;
+    let count = 0;
+    while (count < countMax) {
+      const next = isOwn ? engine.nextTimestamp() : Infinity;
+      if (this.#triggers !== undefined) {
+        count += this.#fireTriggers(domain, Math.min(next, upTo), countMax - count);
+      }
+      if (count === countMax || next > upTo) break;
+      this.#onEngineTimer(engine.take(), next);
+      count += 1;
+    }
     return count;
   }
 
-  #onEngineTimer(timestamp: number, { start: id }: Namespace): void {
-    const sessions = this.#sessions;
-    const row = sessions.find(id);
-    if (row === 0 || sessions.timerOf(row) !== timestamp) return;
-    sessions.setTimer(row, NO_TIMER);
-    let needed = this.#neededTime(row);
-    if (
-      timestamp >= needed &&
-      this.#triggers === undefined &&
-      !sessions.fired.get(sessions.table, row)
-    ) {
-      this.#emit(row);
-      sessions.fired.set(sessions.table, row, true);
-      needed = this.#neededTime(row);
-    }
-    if (timestamp < needed) this.#engine.arm(row, needed);
-    else if (this.#triggers === undefined) this.#drop(row);
-    else this.#pending.push({ key: this.#backend.currentKey(), id, timestamp });
+  #fireTriggers(domain: "event" | "processing", upTo: number, countMax: number): number {
+    const { eventTimers, processingTimers } = this.#backend;
+    const timers = domain === "event" ? eventTimers : processingTimers;
+    return timers.popDue(upTo, countMax, (timestamp, window) =>
+      this.#triggers?.onTimer(timestamp, window, domain),
+    );
   }
 
-  #cleanUpBefore(timestamp: number): void {
-    if (this.#pending.length === 0 || this.#pending[0].timestamp >= timestamp) return;
-    const current = this.#backend.currentKey();
-    for (const { key, id } of this.#pending) {
-      this.#backend.setCurrentKey(key);
-      const row = this.#sessions.find(id);
-      if (row === 0) continue;
-      this.#triggers?.clear(row);
-      this.#drop(row);
+  #onEngineTimer(row: number, timestamp: number): void {
+    const sessions = this.#sessions;
+    let needed = this.#neededTime(row);
+    if (this.#triggers === undefined && timestamp >= needed) {
+      if (!sessions.fired.get(sessions.table, row)) {
+        this.#emit(row);
+        needed = this.#cleanupTime(sessions.endOf(row));
+        if (timestamp < needed) sessions.fired.set(sessions.table, row, true);
+      }
     }
-    this.#pending = [];
-    this.#backend.setCurrentKey(current);
+    if (timestamp < needed) {
+      this.#engine.set(row, needed);
+      return;
+    }
+    if (this.#triggers !== undefined) {
+      this.#backend.setCurrentKey(this.#keyOf(row));
+      this.#triggers.clear(row);
+    }
+    this.#drop(row);
   }
 
   #drop(row: number): void {
@@ -317,18 +343,16 @@ export class SessionWindows implements WindowOperator {
   }
 
   #emit(row: number): void {
-    const key = this.#backend.currentKey();
+    const key = this.#keyOf(row);
     this.#results.emit(this.#accumulators, row, { key, window: this.#sessions.windowOf(row) });
   }
 
-  /** Cleanups that wait go back into their timers. */
+  #keyOf(row: number): unknown {
+    return this.#keys.read(this.#backend.main, this.#sessions.table.parentRowOf(row));
+  }
+
+  /** Sessions and timers say all: what has fired is not in state any more, or says so. */
   prepareSnapshot(): boolean {
-    for (const { key, id, timestamp } of this.#pending) {
-      this.#backend.setCurrentKey(key);
-      const row = this.#sessions.find(id);
-      if (row !== 0) this.#engine.arm(row, timestamp);
-    }
-    this.#pending = [];
     return true;
   }
 

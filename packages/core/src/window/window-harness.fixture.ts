@@ -134,9 +134,10 @@ export class WindowHarness {
 
   /**
    * Takes the state out, as a delta on the last time where there was one; undefined where the
-   * operator has to finish firing first.
+   * operator has to finish firing first. `meanwhile` comes after the snapshot's point in time,
+   * before any row is copied.
    */
-  snapshot(): HarnessState | undefined {
+  snapshot(meanwhile: () => void = () => undefined): HarnessState | undefined {
     if (!this.#operator.prepareSnapshot()) return undefined;
     const backend = this.#backend;
     this.#checkpointId += 1;
@@ -146,6 +147,7 @@ export class WindowHarness {
       timestamp: 0,
       base: this.#base?.checkpointId,
     });
+    meanwhile();
     const chunks: RowChunk[] = [];
     const sink = { emit: (chunk: RowChunk) => void chunks.push(chunk), hasRoom: () => true };
     while (!snapshot.copySlice(COPY_ROWS, sink));

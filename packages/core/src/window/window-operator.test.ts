@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { t } from "../types/t.ts";
+import type { AggregateSpec } from "./aggregate.ts";
 import { count, sum } from "./aggregates.ts";
 import { global, session, sliding, tumbling } from "./assigner.ts";
+import { collect } from "./record-aggregates.ts";
 import { trigger } from "./triggers.ts";
 import { WindowHarness } from "./window-harness.fixture.ts";
 import type { HarnessRecord } from "./window-harness.fixture.ts";
@@ -16,12 +18,11 @@ interface Reading extends HarnessRecord {
 
 type Settings = Omit<WindowSettings<Reading, string, unknown, unknown>, "uid" | "aggregate">;
 
-function harness(settings: Settings): WindowHarness {
-  const plan = windowPlan<Reading, string, unknown, unknown>({
-    uid: "w",
-    aggregate: { n: count(), total: sum("n") },
-    ...settings,
-  });
+function harness(
+  settings: Settings,
+  aggregate: AggregateSpec<Reading> = { n: count(), total: sum("n") },
+): WindowHarness {
+  const plan = windowPlan<Reading, string, unknown, unknown>({ uid: "w", aggregate, ...settings });
   return new WindowHarness(plan, t.string);
 }
 
@@ -154,6 +155,64 @@ test("sessions: a record that merges with none and is past is late", () => {
   assert.equal(of.lateDroppedCount, 2);
   of.advance(200);
   assert.deepEqual(shown(of), ["a[90,102)=2/2@101"]);
+});
+
+test("sessions: what one batch begins, extends, bridges and is late for comes in its order", () => {
+  const of = harness({ assigner: session(10) }, { all: collect(({ n }: Reading) => n) });
+  of.advance(100);
+  of.process([
+    at("a", 120, 1), // begins
+    at("a", 121, 2),
+    at("b", 20, 3), // late: nothing of its key is open
+    at("a", 140, 4), // begins a second one
+    at("a", 122, 5), // the first of two
+    at("a", 131, 6), // bridges them
+    at("a", 149, 7),
+    at("a", 111, 8), // begins before, and touches
+    at("a", 95, 9), // not past by itself
+    at("a", 80, 10), // past by itself
+  ]);
+  assert.equal(of.lateDroppedCount, 2);
+  of.advance(200);
+  const all = of.results.map(({ record }) => record);
+  assert.deepEqual(all, [
+    { key: "a", window: { start: 95, end: 105 }, all: [9] },
+    { key: "a", window: { start: 111, end: 159 }, all: [1, 2, 5, 4, 6, 7, 8] },
+  ]);
+});
+
+test("sessions: a snapshot has none of what comes while it is copied", () => {
+  const of = harness({ assigner: session(10) });
+  of.process([at("a", 0, 1), at("b", 0, 1), at("c", 0, 1), at("c", 15, 1)]);
+  const state = of.snapshot(() => {
+    of.process([at("a", 5, 2), at("b", 30, 2), at("c", 8, 2), at("d", 0, 2)]);
+  });
+  assert.ok(state !== undefined);
+  of.restore(state);
+  of.advance(100);
+  assert.deepEqual(shown(of).toSorted(), [
+    "a[0,10)=1/1@9",
+    "b[0,10)=1/1@9",
+    "c[0,10)=1/1@9",
+    "c[15,25)=1/1@24",
+  ]);
+});
+
+test("sessions: many that come and go, and merge, leave nothing behind", () => {
+  const of = harness({ assigner: session(10) });
+  for (let round = 0; round < 5; round++) {
+    const from = round * 100_000;
+    // Two sessions each, every fifth of them bridged: timers of what was merged are stale.
+    for (let key = 0; key < 1500; key++) {
+      of.process([at(`k${key}`, from), at(`k${key}`, from + 20)]);
+      of.process([at(`k${key}`, from + 10), at(`k${key}`, from + 60)]);
+    }
+    of.advance(from + 50_000, 7);
+    assert.equal(of.results.length, 3000);
+    assert.ok(of.results.every(({ timestamp }) => timestamp > from && timestamp < from + 70));
+    of.results.length = 0;
+    assert.equal(of.rowsCount, 0);
+  }
 });
 
 test("processing time: windows fire when the clock passes their end", () => {
