@@ -12,10 +12,8 @@ const SHORT_STRING_COUNT = 32;
 /** Largest buffer: positions are int32. */
 export const MAX_BUFFER_SIZE_BYTES = 0x7fffffff;
 
-const FLOAT_SCRATCH = new Float64Array(1);
-const FLOAT_BYTES = new Uint8Array(FLOAT_SCRATCH.buffer);
-const BIGINT_SCRATCH = new BigInt64Array(1);
-const BIGINT_BYTES = new Uint8Array(BIGINT_SCRATCH.buffer);
+/** Upper half of the canonical NaN. */
+const NAN_HIGH = 0x7ff80000;
 const TWO_32 = 4294967296;
 
 /** See the file header. */
@@ -24,9 +22,12 @@ export class ByteWriter {
   bytes: Buffer;
   /** Bytes written. */
   position = 0;
+  /** Of `bytes`. */
+  #view: DataView;
 
   constructor(capacityBytes = 1024) {
     this.bytes = allocate(capacityBytes);
+    this.#view = new DataView(this.bytes.buffer);
   }
 
   /** Forgets what was written, keeps the buffer. */
@@ -57,6 +58,7 @@ export class ByteWriter {
     );
     grown.set(this.bytes.subarray(0, this.position));
     this.bytes = grown;
+    this.#view = new DataView(grown.buffer);
   }
 
   /** One byte. */
@@ -77,37 +79,37 @@ export class ByteWriter {
   /** Four bytes, of an int32 or a uint32. */
   int32(value: number): void {
     this.ensure(4);
-    const { bytes } = this;
-    const at = this.position;
-    bytes[at] = value;
-    bytes[at + 1] = value >>> 8;
-    bytes[at + 2] = value >>> 16;
-    bytes[at + 3] = value >>> 24;
-    this.position = at + 4;
+    this.#view.setInt32(this.position, value, true);
+    this.position += 4;
   }
 
   /** Eight bytes, two's complement, of an integer in the safe range. */
   int64(value: number): void {
-    this.int32(value | 0);
-    this.int32(Math.floor(value / TWO_32) | 0);
+    this.ensure(8);
+    const at = this.position;
+    this.#view.setInt32(at, value | 0, true);
+    this.#view.setInt32(at + 4, Math.floor(value / TWO_32) | 0, true);
+    this.position = at + 8;
   }
 
   /** Eight bytes, two's complement. */
   bigint64(value: bigint): void {
-    BIGINT_SCRATCH[0] = value;
-    this.#eight(BIGINT_BYTES);
+    this.ensure(8);
+    this.#view.setBigInt64(this.position, value, true);
+    this.position += 8;
   }
 
   /** Eight bytes; every NaN becomes the canonical one. */
   float64(value: number): void {
-    FLOAT_SCRATCH[0] = value;
-    if (value !== value) {
+    this.ensure(8);
+    const at = this.position;
+    if (value === value) this.#view.setFloat64(at, value, true);
+    else {
       // V8 may keep the payload of a NaN; equal keys must have equal bytes.
-      FLOAT_BYTES.fill(0);
-      FLOAT_BYTES[6] = 0xf8;
-      FLOAT_BYTES[7] = 0x7f;
+      this.#view.setInt32(at, 0, true);
+      this.#view.setInt32(at + 4, NAN_HIGH, true);
     }
-    this.#eight(FLOAT_BYTES);
+    this.position = at + 8;
   }
 
   /** Eight bytes, big-endian; every NaN becomes the canonical one. */
@@ -119,21 +121,6 @@ export class ByteWriter {
       bytes[low] = bytes[high];
       bytes[high] = byte;
     }
-  }
-
-  #eight(from: Uint8Array): void {
-    this.ensure(8);
-    const { bytes } = this;
-    const at = this.position;
-    bytes[at] = from[0];
-    bytes[at + 1] = from[1];
-    bytes[at + 2] = from[2];
-    bytes[at + 3] = from[3];
-    bytes[at + 4] = from[4];
-    bytes[at + 5] = from[5];
-    bytes[at + 6] = from[6];
-    bytes[at + 7] = from[7];
-    this.position = at + 8;
   }
 
   /** 1 to 5 bytes, 7 bits each, low ones first. `value` in [0, 2^32). */
