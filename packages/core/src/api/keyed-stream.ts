@@ -7,13 +7,17 @@ import type { NodeDraft } from "../graph/graph-builder.ts";
 import { deduplication } from "../operators/deduplicate.ts";
 import type { DeduplicateOptions } from "../operators/deduplicate.ts";
 import { KeyedOperator, backendFor } from "../operators/keyed-operator.ts";
+import type { KeyedLogic } from "../operators/keyed-operator.ts";
 import { KeyedProcessLogic } from "../operators/keyed-process-operator.ts";
 import type { KeyedProcessFunctions } from "../operators/keyed-process-operator.ts";
 import type { KeyedProcessFunction } from "../operators/process-function.ts";
+import type { OperatorContext } from "../operators/operator.ts";
+import { TopNLogic } from "../operators/top-n-logic.ts";
 import { rankFields, topNOf } from "../operators/top-n.ts";
 import type { RankChange, TopNOptions } from "../operators/top-n.ts";
 import type { BroadcastStateDescriptors } from "../state/broadcast-state.ts";
 import type { StateDescriptors } from "../state/descriptors.ts";
+import type { KeyedBackend } from "../state/keyed-backend.ts";
 import { t } from "../types/t.ts";
 import type { StructType, Type } from "../types/type.ts";
 import { aggregatePlan } from "../window/aggregate-plan.ts";
@@ -44,6 +48,14 @@ export type KeyedAggregate<K, S> = { readonly key: K } & AggregateResult<S>;
  * wider type, as arrays are.
  */
 export type ReduceFunction<T> = { reduce(left: T, right: T): T }["reduce"];
+
+/** An operator whose state is declared. */
+interface StatefulNode {
+  readonly uid: string;
+  readonly node: Pick<NodeDraft, "kind"> & Partial<NodeDraft>;
+  readonly states: StateDescriptors;
+  readonly logic: (context: OperatorContext, backend: KeyedBackend) => KeyedLogic;
+}
 
 /** See the file header. */
 export class KeyedStream<out T, out K> {
@@ -130,25 +142,33 @@ export class KeyedStream<out T, out K> {
   ): DataStream<RankChange<K, U>> {
     const { parallelism, ...given } = optionsOf(options);
     const { recordType } = this.place;
-    const { state, process, detail } = topNOf(uid, given, recordType);
+    const topN = topNOf(uid, given, recordType);
     for (const field of rankFields(given)) declaredField(this.place, field, `topN("${uid}")`);
-    const functions = { process: [process], onTimer: undefined };
-    return this.#keyedProcess(
-      { uid, node: { kind: "topN", parallelism, detail }, states: state, functions },
+    return this.#stateful(
+      {
+        uid,
+        node: { kind: "topN", parallelism, detail: topN.detail },
+        states: topN.state,
+        logic: (context, backend) => new TopNLogic(context, backend, topN),
+      },
       rankChangeType(this.key.type, recordType) as Type<RankChange<K, U>> | undefined,
     );
   }
 
   #keyedProcess<R>(
-    of: {
-      readonly uid: string;
-      readonly node: Pick<NodeDraft, "kind"> & Partial<NodeDraft>;
-      readonly states: StateDescriptors;
+    of: Pick<StatefulNode, "uid" | "node" | "states"> & {
       readonly functions: KeyedProcessFunctions;
     },
     recordType: Type<R> | undefined,
   ): DataStream<R> {
-    const { uid, states, functions } = of;
+    const { functions, ...node } = of;
+    const logic: StatefulNode["logic"] = (context, backend) =>
+      new KeyedProcessLogic(context, backend, functions);
+    return this.#stateful({ ...node, logic }, recordType);
+  }
+
+  #stateful<R>(of: StatefulNode, recordType: Type<R> | undefined): DataStream<R> {
+    const { uid, states, logic } = of;
     const { builder } = this.place;
     const node = builder.add(
       draftNode({
@@ -160,11 +180,8 @@ export class KeyedStream<out T, out K> {
         body: {
           kind: "operator",
           create: (context) =>
-            new KeyedOperator(
-              context,
-              [this.key],
-              (keyType) =>
-                new KeyedProcessLogic(context, backendFor(context, keyType, states), functions),
+            new KeyedOperator(context, [this.key], (keyType) =>
+              logic(context, backendFor(context, keyType, states)),
             ),
         },
       }),

@@ -40,6 +40,8 @@ export interface KeyedLogic {
   advanceProcessingTime(now: number): void;
   fire(budget: number): boolean;
   nextProcessingTimer(): number;
+  /** Right before a barrier: what is kept beside the backend goes into it. */
+  prepareBarrier?(): void;
 }
 
 /** Rows that upkeep (expired rows, cleared lists) may look at after each batch. */
@@ -152,7 +154,9 @@ export class KeyedOperator implements Operator {
   }
 
   endInput(_input: number): void {}
-  prepareBarrier(_checkpointId: number, _isEnd: boolean): void {}
+  prepareBarrier(_checkpointId: number, _isEnd: boolean): void {
+    this.#logic?.prepareBarrier?.();
+  }
   flushed(): undefined {
     return undefined;
   }

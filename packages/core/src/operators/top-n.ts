@@ -1,24 +1,20 @@
 /**
  * topN: the best records of each key so far, and which ranks change; Flink SQL's Top-N with row
- * numbers over an append-only input, as a keyed process function.
+ * numbers over an append-only input. Here are its options, what they mean, and its state; what is
+ * done with records is in `top-n-logic.ts`.
  *
- * I1. `top` is sorted, best first, and has at most n records; of equals the earlier is ahead.
- * I2. `size` is the length of `top`, `worst` the rank of its last record: a record that does not
- *     enter costs one comparison, and `top` is not read.
- * I3. After a restore with another n, `top` is cut or grows with the next record that enters.
  * Semantics: docs/semantics/operators.md, "Top-N".
  */
 import { oxbowError } from "../errors.ts";
 import { valueState } from "../state/descriptors.ts";
-import type { HandleOf, StateDescriptors } from "../state/descriptors.ts";
+import type { StateDescriptors } from "../state/descriptors.ts";
 import { show } from "../types/codec.ts";
 import { unknownOption } from "../types/known-options.ts";
 import { t } from "../types/t.ts";
 import type { StructType, Type } from "../types/type.ts";
 import { inputInvalid } from "../window/aggregate-input.ts";
-import { compareRanks, isRank, MAX_TOP_COUNT, upperBound } from "../window/ranking.ts";
+import { compareRanks, isRank, MAX_TOP_COUNT } from "../window/ranking.ts";
 import type { Comparator, Rank } from "../window/ranking.ts";
-import type { KeyedProcessContext } from "./process-function.ts";
 
 /** Names of the fields of `T` by which records can be ranked. */
 export type RankField<T> = {
@@ -55,14 +51,26 @@ export interface RankChange<K, T> {
 }
 
 /** A Top-N as the graph keeps it. */
-export interface TopN {
-  readonly state: StateDescriptors;
-  readonly process: (record: unknown, context: AnyContext) => void;
+export interface TopN extends RankRules {
+  readonly uid: string;
+  readonly state: StateDescriptors & ReturnType<typeof listStates>;
   /** In words: `3 by delay, descending`. */
   readonly detail: string;
 }
 
-type AnyContext = KeyedProcessContext<unknown, StateDescriptors, unknown>;
+/** How records are ranked, and how many are kept. */
+export interface RankRules {
+  readonly n: number;
+  readonly order: "descending" | "ascending";
+  /** The field that alone ranks records; undefined: a function does, or several. */
+  readonly field: string | undefined;
+  /** Undefined for a record that has no place. */
+  readonly ranksOf: (record: unknown) => Ranks | undefined;
+  readonly compare: Comparator<Ranks>;
+  /** Type of the records. */
+  readonly recordType: Type<unknown>;
+}
+
 type AnyRankBy = string | ((record: never) => unknown);
 
 /** Options with types forgotten. */
@@ -71,26 +79,40 @@ export interface AnyTopNOptions extends Pick<TopNOptions<never>, "n" | "order"> 
 }
 
 /** One per `by`; a single one stands for itself. */
-type Ranks = Rank | readonly Rank[];
+export type Ranks = Rank | readonly Rank[];
 
 const OPTIONS = ["n", "by", "order"];
-const SIZE = valueState(t.int32, { default: 0 });
 
 /** GRAPH_INVALID for options that make no sense. `recordType`: of the records kept. */
 export function topNOf(
   uid: string,
   options: AnyTopNOptions,
-  recordType: Type<unknown> | undefined,
+  recordType: Type<unknown> = t.any,
 ): TopN {
   checkOptions(uid, options);
   const { n, order = "descending" } = options;
   const by = listed(options.by);
-  const top = valueState(t.list(recordType ?? t.any));
+  const [first] = by;
   const texts = by.map((each) => (typeof each === "string" ? each : "function"));
   return {
-    state: { top, size: SIZE, worst: valueState(rankType(by, recordType)) },
-    process: processOf({ n, ranksOf: ranksReader(uid, by), compare: comparator(order, by.length) }),
+    uid,
+    n,
+    order,
+    field: by.length === 1 && typeof first === "string" ? first : undefined,
+    ranksOf: ranksReader(uid, by),
+    compare: comparator(order, by.length),
+    recordType,
+    state: listStates(by, recordType),
     detail: `${n} by ${texts.join(", ")}, ${order}`,
+  };
+}
+
+/** What is kept of a key; see `top-n-logic.ts`. */
+function listStates(by: readonly AnyRankBy[], recordType: Type<unknown>) {
+  return {
+    top: valueState(t.list(recordType)),
+    size: valueState(t.int32, { default: 0 }),
+    worst: valueState(rankType(by, recordType)),
   };
 }
 
@@ -103,82 +125,15 @@ function listed(by: AnyTopNOptions["by"]): readonly AnyRankBy[] {
   return typeof by === "string" || typeof by === "function" ? [by] : by;
 }
 
-interface Parts {
-  readonly n: number;
-  readonly ranksOf: (record: unknown) => Ranks | undefined;
-  readonly compare: Comparator<Ranks>;
-}
-
-function processOf({ n, ranksOf, compare }: Parts): TopN["process"] {
-  const known = new KnownLists();
-  return (record, { state, key, emit }) => {
-    const ranks = ranksOf(record);
-    if (ranks === undefined) return;
-    const size = state["size"] as HandleOf<typeof SIZE>;
-    const worst = state["worst"] as HandleOf<ReturnType<typeof worstState>>;
-    const before = size.get();
-    // Equals stay behind.
-    if (before === n && compare(worst.get() as Ranks, ranks) <= 0) return;
-    const top = state["top"] as HandleOf<ReturnType<typeof listState>>;
-    const lists = known.of(state);
-    // Cut: there may be more of them than n is now.
-    const kept = (lists.get(key) ?? top.get() ?? []).slice(0, n);
-    const at = upperBound<unknown>(kept, record, (a) => compare(ranksOf(a) as Ranks, ranks));
-    if (at < n) kept.splice(at, 0, record);
-    if (kept.length > n) kept.pop();
-    top.set(kept);
-    known.keep(lists, key, kept);
-    if (kept.length !== before) size.set(kept.length);
-    worst.set(ranksOf(kept[kept.length - 1]));
-    for (let index = at; index < kept.length; index++) {
-      const change = index < before ? "update" : "insert";
-      emit({ key, rank: index + 1, record: kept[index], change });
-    }
-  };
-}
-
-type List = readonly unknown[];
-
-/** Keys whose lists are known decoded. */
-const KNOWN_KEYS_MAX = 512;
-
-/**
- * Lists as they were last set, so that they are not decoded anew for each record; apart for each
- * backend, which is that of one subtask and attempt.
- */
-class KnownLists {
-  readonly #byState = new WeakMap<object, Map<unknown, List>>();
-
-  of(state: object): Map<unknown, List> {
-    let lists = this.#byState.get(state);
-    if (lists === undefined) this.#byState.set(state, (lists = new Map<unknown, List>()));
-    return lists;
-  }
-
-  keep(lists: Map<unknown, List>, key: unknown, list: List): void {
-    if (lists.size >= KNOWN_KEYS_MAX) lists.clear();
-    // To a Map −0 is 0; keys tell them apart.
-    if (key !== 0) lists.set(key, list);
-  }
-}
-
 /** Of what ranks records; a field of a known number type is compared without being decoded. */
-function rankType(by: readonly AnyRankBy[], recordType: Type<unknown> | undefined): Type<unknown> {
+function rankType(by: readonly AnyRankBy[], recordType: Type<unknown>): Type<unknown> {
   const [field] = by;
-  if (by.length > 1 || typeof field !== "string" || recordType?.kind !== "struct") return t.any;
+  if (by.length > 1 || typeof field !== "string" || recordType.kind !== "struct") return t.any;
   const type = (recordType as StructType<unknown>).fields[field];
   return type !== undefined && NUMBER_KINDS.has(type.kind) ? type : t.any;
 }
 
 const NUMBER_KINDS = new Set(["int32", "int64", "float64", "timestamp"]);
-
-function worstState() {
-  return valueState(t.any);
-}
-
-function listState() {
-  return valueState(t.list(t.any));
-}
 
 function comparator(order: "descending" | "ascending", width: number): Comparator<Ranks> {
   const sign = order === "ascending" ? 1 : -1;
@@ -194,7 +149,7 @@ function comparator(order: "descending" | "ascending", width: number): Comparato
 }
 
 /** Undefined for a record that has no place. */
-function ranksReader(uid: string, by: readonly AnyRankBy[]): Parts["ranksOf"] {
+function ranksReader(uid: string, by: readonly AnyRankBy[]): RankRules["ranksOf"] {
   const readers = by.map((each) => rankReader(uid, each));
   if (readers.length === 1) return readers[0];
   return (record) => {

@@ -150,6 +150,14 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
     this.#useProbe();
   }
 
+  setCurrentRow(row: number): void {
+    this.#probe.setFromRow(this.main, row);
+    this.#keys = this.#probe.keys;
+    this.#keyIndex = 0;
+    this.#hasKey = true;
+    this.currentRow = row;
+  }
+
   /** For timers: the key of a row of another table with the same keys. */
   setCurrentFromRow(table: Table, row: number): void {
     this.#probe.setFromRow(table, row);
@@ -224,11 +232,7 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
   forEachKey(visit: (key: unknown) => void): void {
     const { main } = this;
     for (let row = main.nextRow(0); row !== 0; row = main.nextRow(row)) {
-      this.#probe.setFromRow(main, row);
-      this.#keys = this.#probe.keys;
-      this.#keyIndex = 0;
-      this.#hasKey = true;
-      this.currentRow = row;
+      this.setCurrentRow(row);
       visit(this.currentKey());
     }
     this.#forgetKey();

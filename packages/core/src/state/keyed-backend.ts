@@ -156,6 +156,8 @@ export interface KeyedBackend<S extends StateDescriptors = StateDescriptors> {
   setCurrent(keys: KeyColumn, index: number): void;
   /** Makes a key given as a value current. */
   setCurrentKey(key: unknown): void;
+  /** Makes the key of a row of main current. */
+  setCurrentRow(row: number): void;
   /** The current key. */
   currentKey(): unknown;
   /** Row of the current key in `main`; 0: none. */
