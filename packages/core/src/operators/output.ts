@@ -60,6 +60,7 @@ export class RecordCollector {
     const count = this.#count;
     if (count === 0) return;
     const records = this.#records;
+    records.length = count;
     const timestamps = this.#hasTimestamps ? this.#timestamps.slice(0, count) : undefined;
     // The next one will be about as large.
     this.#records = presized(count);

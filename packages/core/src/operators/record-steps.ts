@@ -140,7 +140,7 @@ export class RecordSteps extends StatelessOperator {
     this.#count(left);
     this.#collector?.flush();
     if (left === 0) return;
-    if (left * 2 < count) out.length = left;
+    out.length = left;
     const timestamps = left === count ? batch.timestamps : times.subarray(0, left);
     this.#output.emit(
       Batch.ofRecords(out, left, batch.timestamps === undefined ? undefined : timestamps),
