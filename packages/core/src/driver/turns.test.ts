@@ -9,6 +9,7 @@ import { forEach } from "../connectors/for-each.ts";
 import { generator } from "../connectors/generator.ts";
 import type { Source } from "../connectors/source.ts";
 import type { Clock, Env } from "../env/env.ts";
+import { t } from "../types/t.ts";
 import { JobBench } from "./job.fixture.ts";
 
 const COUNT = 40 * BATCH_COUNT;
@@ -80,4 +81,26 @@ test("a task that is fed by three others keeps up with them", async () => {
 test("a task has its turn also where each step of its feeders takes a whole slice", async () => {
   const most = await new CountedJob(10).run(2);
   assert.ok(most <= 4 * BATCH_COUNT, `${most} records were on their way`);
+});
+
+test("a rare stream stays behind a full one by few batches", async () => {
+  let behindMost = 0;
+  let last = 0;
+  await new JobBench().run((job) => {
+    const numbers = job.source("numbers", generator({ count: COUNT, make: (index) => index }));
+    const rare = numbers.filter((n) => n % 100 === 0).keyBy((n) => n, t.int32);
+    const all = numbers.keyBy((n) => n, t.int32);
+    rare
+      .connect(all)
+      .process("meet", {
+        processFirst: (n) => void (behindMost = Math.max(behindMost, last - n)),
+        processSecond: (n) => void (last = n),
+      })
+      .sink(
+        "out",
+        forEach(() => undefined),
+      );
+  });
+  assert.equal(last, COUNT - 1);
+  assert.ok(behindMost <= 2 * BATCH_COUNT, `it was ${behindMost} records behind`);
 });

@@ -113,8 +113,13 @@ export class PendingBatch {
   #reserve(count: number): Float64Array {
     const known = this.#timestamps;
     if (known !== undefined && known.length >= count) return known;
-    const grown = new Float64Array(Math.max(count, BATCH_COUNT + (BATCH_COUNT >> 1)));
+    const grown = new Float64Array(known === undefined ? count : roomFor(count));
     if (known !== undefined) grown.set(known);
     return (this.#timestamps = grown);
   }
+}
+
+/** What comes after a first selection is about as much again, and mostly fills a batch. */
+function roomFor(count: number): number {
+  return Math.max(count, BATCH_COUNT + (BATCH_COUNT >> 1));
 }

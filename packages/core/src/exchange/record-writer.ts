@@ -6,7 +6,7 @@
  *     behind a record.
  * I2. `emit` and `emitControl` never refuse; `hasRoom` is asked before an input batch is taken.
  * I3. What is gathered leaves when it is `BATCH_COUNT` records, before a control element, and at
- *     `flush`, which the task calls before it goes idle.
+ *     `flush`, which the task calls before it goes idle, and the chain from time to time.
  */
 import { assert } from "../assert.ts";
 import type { Batch } from "../columns/batch.ts";
@@ -54,6 +54,11 @@ export class RecordWriter {
         maxParallelism: options.maxParallelism,
       });
     }
+  }
+
+  /** Channels of the edge that this subtask writes into. */
+  get width(): number {
+    return this.#channels.length;
   }
 
   /** Whether another input batch may be taken, as far as this edge is concerned. */

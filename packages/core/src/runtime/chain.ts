@@ -10,9 +10,12 @@
  *     goes through them by index emits into operators that have not had their turn yet.
  * I2. While `hasWork`, no batch, barrier or later time is given to the chain.
  * I3. A watermark leaves through the writers after its last firing, in all operators.
+ * I4. Half-built batches leave after as many records have come in as fill one for each channel. A
+ *     rare stream would else stay behind, and what a join has for it to meet go past it.
  */
 import { assert } from "../assert.ts";
 import { oxbowError } from "../errors.ts";
+import { BATCH_COUNT } from "../columns/batch.ts";
 import type { Batch } from "../columns/batch.ts";
 import { END_OF_DATA, STATUS_ACTIVE, STATUS_IDLE, watermarkElement } from "../exchange/element.ts";
 import type { RecordWriter } from "../exchange/record-writer.ts";
@@ -109,6 +112,9 @@ export class Chain {
   readonly members: readonly ChainMember[];
   readonly writers: readonly RecordWriter[];
   readonly #fireBudget: number;
+  /** Records that come in between two flushes at most, and those that have come since the last. */
+  readonly #gatheredMax: number;
+  #gatheredCount = 0;
   #work: Work | undefined;
   #watermark = NO_WATERMARK;
 
@@ -122,6 +128,7 @@ export class Chain {
     this.members = members;
     this.writers = writers;
     this.#fireBudget = fireBudget;
+    this.#gatheredMax = BATCH_COUNT * Math.max(1, ...writers.map(({ width }) => width));
   }
 
   /** The last watermark that passed the whole chain. */
@@ -165,6 +172,13 @@ export class Chain {
     const head = this.members[0].operator;
     assert(head !== undefined, "only a chain with an operator at its head takes batches");
     head.processBatch(batch, input);
+    this.noteInput(batch.count);
+  }
+
+  /** So many records have gone through the chain. */
+  noteInput(count: number): void {
+    this.#gatheredCount += count;
+    if (this.#gatheredCount >= this.#gatheredMax) this.flush();
   }
 
   /** Event time of the whole chain reaches `timestamp`; the firings are work. */
@@ -247,8 +261,9 @@ export class Chain {
     for (const { operator } of this.members) operator?.prepareBarrier(checkpointId, isEnd);
   }
 
-  /** Half-built batches leave: before a barrier and when the task is about to go idle. */
+  /** Half-built batches leave: before a barrier, when the task is about to go idle, and by I4. */
   flush(): void {
+    this.#gatheredCount = 0;
     for (const writer of this.writers) writer.flush();
   }
 

@@ -204,6 +204,15 @@ test("channels that always have something take turns", () => {
   assert.deepEqual(take(), "0 1 2 0 1 2 0 1 2 0 1 2".split(" "));
 });
 
+test("when all was taken, the first channel comes first again", () => {
+  const { put, take } = gateBench([0, 1]);
+  for (const at of [1, 2, 3]) {
+    put(1, data("b"), watermark(at));
+    put(0, data("a"), watermark(at));
+    assert.deepEqual(take(), ["a", "b on 1", `${at}`]);
+  }
+});
+
 test("an input ends with its last channel, and barriers pass afterwards", () => {
   const { gate, put, take } = gateBench([0, 0, 1]);
   put(0, END_OF_DATA);

@@ -124,7 +124,10 @@ export class InputGate {
         const taken = this.#channels[index].channel.poll();
         if (taken !== undefined) {
           const event = this.#take(index, taken);
-          if (event !== undefined) return event;
+          if (event !== undefined) {
+            this.#next = index + 1 === count ? 0 : index + 1;
+            return event;
+          }
           // What was taken may have released a channel that was looked at before.
           tried = 0;
           continue;
@@ -133,6 +136,7 @@ export class InputGate {
       this.#next = index + 1 === count ? 0 : index + 1;
       tried += 1;
     }
+    this.#next = 0;
     return undefined;
   }
 
@@ -153,8 +157,6 @@ export class InputGate {
   ): GateEvent | undefined {
     switch (element.kind) {
       case "data":
-        // Fairness: one batch of a channel, then the next channel.
-        this.#next = index + 1 === this.#channels.length ? 0 : index + 1;
         return { kind: "batch", batch: element.batch, input: this.#channels[index].input };
       case "watermark":
         return timeEvent(this.#combiner.update(index, element.timestamp));

@@ -69,6 +69,7 @@ export class SourceHead implements ReaderOutput {
   readonly #extract: TimestampExtractor | undefined;
   readonly #restoredGenerators = new Map<string, unknown>();
   #batchesSinceWatermark = 0;
+  #emittedCount = 0;
   #lastPeriodicMs = 0;
   #lastReportMs = -Infinity;
   #isIdle = false;
@@ -154,6 +155,13 @@ export class SourceHead implements ReaderOutput {
     return result;
   }
 
+  /** Records that were emitted since the last call. */
+  takeEmittedCount(): number {
+    const count = this.#emittedCount;
+    this.#emittedCount = 0;
+    return count;
+  }
+
   /** Nothing is read any more. Idempotent. */
   end(): void {
     if (this.#hasEnded) return;
@@ -226,6 +234,7 @@ export class SourceHead implements ReaderOutput {
 
   emit(splitId: string, batch: Batch): void {
     if (batch.count === 0) return;
+    this.#emittedCount += batch.count;
     if (this.#extract === undefined || this.#watermarks === undefined) {
       this.#options.output.emit(batch);
       return;

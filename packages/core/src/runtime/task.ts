@@ -217,6 +217,7 @@ export class Task {
     if (source.hasEnded) return this.#endSource();
     this.#tick(source);
     const result = source.poll();
+    this.#chain.noteInput(source.takeEmittedCount());
     const watermark = source.takeWatermark(result !== "more");
     if (watermark !== undefined) this.#onTime(watermark, false);
     const status = source.takeStatus();
