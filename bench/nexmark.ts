@@ -258,7 +258,17 @@ function line(own: Result, all: readonly Result[]): string {
 
 /** How many times as fast, by CPU: all, and without making the events. */
 function ratio(own: Result, other: Result): string {
-  const all = other.cpuMs / own.cpuMs;
-  const alone = (other.cpuMs - other.generatorCpuMs) / (own.cpuMs - own.generatorCpuMs);
-  return `${alone.toFixed(2)} × ${other.contestant} (${all.toFixed(2)} with generator)`;
+  const all = `${(other.cpuMs / own.cpuMs).toFixed(2)} with generator`;
+  const [ours, theirs] = [aloneMs(own), aloneMs(other)];
+  const alone = ours === undefined || theirs === undefined ? "–" : (theirs / ours).toFixed(2);
+  return `${alone} × ${other.contestant} (${all})`;
+}
+
+/** A difference that is a smaller part of the whole is noise. */
+const LEAST_PART = 0.1;
+
+/** CPU time without making the events; undefined where that is too little to be told. */
+function aloneMs({ cpuMs, generatorCpuMs }: Result): number | undefined {
+  const ms = cpuMs - generatorCpuMs;
+  return ms < cpuMs * LEAST_PART ? undefined : ms;
 }
