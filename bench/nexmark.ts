@@ -56,6 +56,9 @@ interface Result {
 /** Events on which results are compared before anything is measured. */
 const COMPARED_EVENTS = 200_000;
 
+/** What is left without making the events and is a smaller part of the whole is noise. */
+const LEAST_PART = 0.1;
+
 const USAGE = `Usage: npm run bench -- nexmark [options]
 
 Runs Nexmark's queries on Oxbow and, beside it, by hand and on Apache Flink.
@@ -263,9 +266,6 @@ function ratio(own: Result, other: Result): string {
   const alone = ours === undefined || theirs === undefined ? "–" : (theirs / ours).toFixed(2);
   return `${alone} × ${other.contestant} (${all})`;
 }
-
-/** A difference that is a smaller part of the whole is noise. */
-const LEAST_PART = 0.1;
 
 /** CPU time without making the events; undefined where that is too little to be told. */
 function aloneMs({ cpuMs, generatorCpuMs }: Result): number | undefined {
