@@ -125,6 +125,29 @@ function residentBytes(): number {
   return process.memoryUsage.rss();
 }
 
+/** Millions of updates per second: `put` puts a random key at an index, `update` takes all. */
+function speedOf(
+  keysCount: number,
+  put: (index: number, n: number) => void,
+  update: () => void,
+): string {
+  let seed = 1;
+  let updates = 0;
+  let spentMs = 0;
+  const until = performance.now() + RUN_MS;
+  while (performance.now() < until) {
+    for (let index = 0; index < BATCH; index++) {
+      seed = (Math.imul(seed, 1664525) + 1013904223) | 0;
+      put(index, Math.floor(((seed >>> 0) / 4294967296) * keysCount));
+    }
+    const began = performance.now();
+    update();
+    spentMs += performance.now() - began;
+    updates += BATCH;
+  }
+  return `${(updates / spentMs / 1000).toFixed(1)} M/s`;
+}
+
 function table(keys: Keys, rowsCount: number): string {
   const before = heapBytes();
   const residentBefore = residentBytes();
@@ -143,23 +166,12 @@ function table(keys: Keys, rowsCount: number): string {
   }
   const heldBytes = heapBytes() - before - order.byteLength;
   const resident = residentBytes() - residentBefore - order.byteLength;
-  let seed = 1;
-  let updates = 0;
-  let spentMs = 0;
-  const until = performance.now() + RUN_MS;
-  while (performance.now() < until) {
-    for (let i = 0; i < BATCH; i++) {
-      seed = (Math.imul(seed, 1664525) + 1013904223) | 0;
-      keys.put(i, Math.floor(((seed >>> 0) / 4294967296) * rowsCount));
-    }
-    const began = performance.now();
+  const speed = speedOf(rowsCount, keys.put, () => {
     rowsTable.lookup(keys.column, BATCH, rows, "upsert");
     count(rowsTable, rows, BATCH);
-    spentMs += performance.now() - began;
-    updates += BATCH;
-  }
+  });
   return (
-    `${(updates / spentMs / 1000).toFixed(1)} M/s  ${mb(heldBytes)} MB held` +
+    `${speed}  ${mb(heldBytes)} MB held` +
     ` (${mb(memory())} counted, ${mb(resident)} resident)  worst batch ${worstMs.toFixed(1)} ms`
   );
 }
@@ -173,25 +185,14 @@ function map(isInt: boolean, rowsCount: number): string {
   const heldBytes = heapBytes() - before;
   const resident = residentBytes() - residentBefore;
   const batch: (number | string)[] = Array.from({ length: BATCH }, () => 0);
-  let seed = 1;
-  let updates = 0;
-  let spentMs = 0;
-  const until = performance.now() + RUN_MS;
-  while (performance.now() < until) {
-    for (let i = 0; i < BATCH; i++) {
-      seed = (Math.imul(seed, 1664525) + 1013904223) | 0;
-      batch[i] = keyOf(Math.floor(((seed >>> 0) / 4294967296) * rowsCount));
-    }
-    const began = performance.now();
+  const put = (index: number, n: number): void => void (batch[index] = keyOf(n));
+  const speed = speedOf(rowsCount, put, () => {
     for (let i = 0; i < BATCH; i++) {
       const value = state.get(batch[i]);
       if (value === undefined) state.set(batch[i], { count: 1 });
       else value.count += 1;
     }
-    spentMs += performance.now() - began;
-    updates += BATCH;
-  }
-  const speed = `${(updates / spentMs / 1000).toFixed(1)} M/s`;
+  });
   return `${speed}  ${mb(heldBytes)} MB held (${mb(resident)} resident)`;
 }
 
