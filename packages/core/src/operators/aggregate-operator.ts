@@ -6,6 +6,7 @@
  * loop over the rows of its keys, which are looked up all at once.
  */
 import { BATCH_COUNT, Batch } from "../columns/batch.ts";
+import { presized } from "../columns/presized.ts";
 import type { KeyColumn } from "../columns/key-column.ts";
 import type { KeyedBackend } from "../state/keyed-backend.ts";
 import type { AggregatePlan } from "../window/aggregate-plan.ts";
@@ -44,7 +45,7 @@ export class AggregateLogic implements KeyedLogic {
     const { count } = batch;
     if (this.#rows.length < count) this.#rows = new Int32Array(count * 2);
     this.backend.main.lookup(keys, count, this.#rows, "upsert");
-    const results: unknown[] = [];
+    const results = presized<unknown>(count);
     const { uid, subtaskIndex } = this.#context;
     callUser({ uid, subtaskIndex, what: this.#what }, () =>
       this.#aggregates

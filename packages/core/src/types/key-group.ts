@@ -33,8 +33,10 @@ export function murmurOfHash(hash: number): number {
   code ^= code >>> 13;
   code = Math.imul(code, 0xc2b2ae35);
   code ^= code >>> 16;
-  if (code >= 0) return code;
-  return code === -2147483648 ? 0 : -code;
+  // The absolute value, and 0 for the one that has none; a branch would be taken at random.
+  const sign = code >> 31;
+  const size = ((code ^ sign) - sign) | 0;
+  return size & ~(size >> 31);
 }
 
 /** Key group of a key with this Java hash code. `maxParallelism` in [1, 32768]. */

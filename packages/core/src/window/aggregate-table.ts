@@ -38,7 +38,7 @@ export interface PreparedBatch {
   /** Folds in record `indexes[k]` at row `rows[k]`, for k in [from, to). */
   add(to: AccumulatorTable, rows: Int32Array, indexes: Int32Array, range: IndexRange): void;
   /**
-   * Folds in every record i at row `rows[i]` and appends the result after it to `results`: for a
+   * Folds in every record i at row `rows[i]` and puts the result after it at `results[i]`: for a
    * single aggregate its value, else `{ key: keys[i], …named results }`.
    */
   addEach(
@@ -256,7 +256,7 @@ function eachLoopSource(
       ${rowSource(layout, "", "hoisted")}
       const record = records[i];
       ${text.body}
-      results.push(${text.result});
+      results[i] = ${text.result};
     }
   };`;
 }
