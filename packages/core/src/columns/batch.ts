@@ -11,6 +11,7 @@ import { assert } from "../assert.ts";
 import type { Column } from "./column.ts";
 import { gatherColumn } from "./gather.ts";
 import { materialise } from "./materialise.ts";
+import { newTimestamps } from "./new-timestamps.ts";
 import { presized } from "./presized.ts";
 
 /** Records of a full batch. A batch may hold more: an operator's amplification goes on top. */
@@ -102,7 +103,7 @@ export class Batch {
     const times = this.timestamps;
     let timestamps: Float64Array | undefined;
     if (times !== undefined) {
-      timestamps = new Float64Array(count);
+      timestamps = newTimestamps(count);
       for (let row = 0; row < count; row++) timestamps[row] = times[indexes[row]];
     }
     if (this.columns === undefined) {

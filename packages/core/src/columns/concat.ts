@@ -4,6 +4,7 @@
 import { assert } from "../assert.ts";
 import { Batch } from "./batch.ts";
 import type { BytesColumn, Column, Presence, StringColumn as Strings } from "./column.ts";
+import { newTimestamps } from "./new-timestamps.ts";
 import {
   bigintColumn,
   boolColumn,
@@ -59,7 +60,7 @@ export function concatBatches(batches: readonly Batch[]): Batch {
 
 function concatTimestamps(batches: readonly Batch[], count: number): Float64Array | undefined {
   if (batches[0].timestamps === undefined) return undefined;
-  const timestamps = new Float64Array(count);
+  const timestamps = newTimestamps(count);
   let at = 0;
   for (const batch of batches) {
     if (batch.timestamps !== undefined) {

@@ -8,6 +8,7 @@
 import { BATCH_COUNT, Batch } from "../columns/batch.ts";
 import { concatBatches, isConcatenable } from "../columns/concat.ts";
 import { presized } from "../columns/presized.ts";
+import { newTimestamps } from "../columns/new-timestamps.ts";
 import type { OutputChannel } from "./channel.ts";
 import { dataElement } from "./element.ts";
 
@@ -113,7 +114,7 @@ export class PendingBatch {
   #reserve(count: number): Float64Array {
     const known = this.#timestamps;
     if (known !== undefined && known.length >= count) return known;
-    const grown = new Float64Array(known === undefined ? count : roomFor(count));
+    const grown = newTimestamps(known === undefined ? count : roomFor(count));
     if (known !== undefined) grown.set(known);
     return (this.#timestamps = grown);
   }

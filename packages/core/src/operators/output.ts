@@ -2,6 +2,7 @@
  * Output: where an operator puts its records. `RecordCollector` turns single records into batches.
  */
 import { BATCH_COUNT, Batch } from "../columns/batch.ts";
+import { newTimestamps } from "../columns/new-timestamps.ts";
 import { presized } from "../columns/presized.ts";
 
 /**
@@ -61,7 +62,11 @@ export class RecordCollector {
     if (count === 0) return;
     const records = this.#records;
     records.length = count;
-    const timestamps = this.#hasTimestamps ? this.#timestamps.slice(0, count) : undefined;
+    let timestamps: Float64Array | undefined;
+    if (this.#hasTimestamps) {
+      timestamps = newTimestamps(count);
+      timestamps.set(this.#timestamps.subarray(0, count));
+    }
     // The next one will be about as large.
     this.#records = presized(count);
     this.#count = 0;

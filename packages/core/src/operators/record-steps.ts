@@ -11,6 +11,7 @@
 import { assert } from "../assert.ts";
 import { BATCH_COUNT, Batch } from "../columns/batch.ts";
 import { presized } from "../columns/presized.ts";
+import { newTimestamps } from "../columns/new-timestamps.ts";
 import { freezeDeep } from "../types/freeze-deep.ts";
 import { StatelessOperator } from "./operator.ts";
 import type { OperatorContext } from "./operator.ts";
@@ -134,8 +135,7 @@ export class RecordSteps extends StatelessOperator {
   #make(batch: Batch): void {
     const { count } = batch;
     const out = this.isLast ? NO_RECORDS : presized(count);
-    const times =
-      this.isLast || batch.timestamps === undefined ? NO_TIMES : new Float64Array(count);
+    const times = this.isLast || batch.timestamps === undefined ? NO_TIMES : newTimestamps(count);
     const left = this.#loop(batch, out, this.#kept, times);
     this.#count(left);
     this.#collector?.flush();

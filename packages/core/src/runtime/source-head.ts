@@ -13,6 +13,7 @@
  */
 import { assert } from "../assert.ts";
 import { Batch } from "../columns/batch.ts";
+import { newTimestamps } from "../columns/new-timestamps.ts";
 import type {
   MalformedRecord,
   ReaderOutput,
@@ -239,7 +240,7 @@ export class SourceHead implements ReaderOutput {
       this.#options.output.emit(batch);
       return;
     }
-    const timestamps = new Float64Array(batch.count);
+    const timestamps = newTimestamps(batch.count);
     const extract = this.#extract;
     const watermarks = this.#watermarks;
     const { uid, subtaskIndex } = this.#options.context;

@@ -7,6 +7,7 @@
  * (after a restore it starts from the restored watermark, which never goes back).
  */
 import type { Batch } from "../columns/batch.ts";
+import { newTimestamps } from "../columns/new-timestamps.ts";
 import { StatelessOperator } from "../operators/operator.ts";
 import type { OperatorContext } from "../operators/operator.ts";
 import { callUser } from "../operators/user-function.ts";
@@ -80,7 +81,7 @@ export class WatermarksOperator extends StatelessOperator {
 
   processBatch(batch: Batch): void {
     this.#context.metrics.countRecordsIn(batch.count);
-    const timestamps = new Float64Array(batch.count);
+    const timestamps = newTimestamps(batch.count);
     const { uid, subtaskIndex } = this.#context;
     callUser({ uid, subtaskIndex, what: "timestamp" }, () => this.#extract(batch, timestamps));
     const stamped = batch.withTimestamps(timestamps);
