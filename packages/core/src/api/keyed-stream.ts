@@ -20,7 +20,7 @@ import type { StateDescriptors } from "../state/descriptors.ts";
 import type { KeyedBackend } from "../state/keyed-backend.ts";
 import { t } from "../types/t.ts";
 import type { StructType, Type } from "../types/type.ts";
-import { aggregatePlan } from "../window/aggregate-plan.ts";
+import { aggregatePlan, fieldsRead } from "../window/aggregate-plan.ts";
 import type { Aggregate, AggregateResult, AggregateSpec } from "../window/aggregate.ts";
 import { reducing } from "../window/record-aggregates.ts";
 import type { WindowAssigner } from "../window/assigner.ts";
@@ -313,7 +313,7 @@ export class KeyedStream<out T, out K> {
         uid,
         kind: options.kind,
         parallelism: options.parallelism,
-        inputs: this.#edges(),
+        inputs: this.#edges(fieldsRead(this.key, plan)),
         key: this.key,
         detail: plan.description,
         states: describePlan(plan),
@@ -336,8 +336,10 @@ export class KeyedStream<out T, out K> {
     });
   }
 
-  #edges(): ReturnType<typeof edgesFrom> {
-    return edgesFrom(this.place, 0, { kind: "hash", key: this.key });
+  /** `fields`: what of the records is read, where that is known. */
+  #edges(fields?: readonly string[]): ReturnType<typeof edgesFrom> {
+    const read = fields === undefined ? {} : { fields };
+    return edgesFrom(this.place, 0, { kind: "hash", key: this.key, ...read });
   }
 }
 

@@ -8,6 +8,8 @@ import type { SideOutputTag } from "../operators/process-function.ts";
 import type { Duration } from "../time/duration.ts";
 import { show } from "../types/codec.ts";
 import type { Type } from "../types/type.ts";
+import { fieldsRead } from "../window/aggregate-plan.ts";
+import type { AggregatePlan } from "../window/aggregate-plan.ts";
 import type { Aggregate, AggregateResult, AggregateSpec } from "../window/aggregate.ts";
 import type { TimeWindow, WindowAssigner } from "../window/assigner.ts";
 import { collect, reducing } from "../window/record-aggregates.ts";
@@ -195,7 +197,7 @@ export class WindowedStream<out T, out K> {
         uid,
         kind: "window",
         parallelism: what.options.parallelism,
-        inputs: edgesFrom(place, 0, { kind: "hash", key }),
+        inputs: edgesFrom(place, 0, { kind: "hash", key, ...this.#read(plan.aggregates) }),
         key,
         needsTimestamps: assigner.time === "event" && assigner.kind !== "global",
         detail: `${assigner.kind} ${plan.aggregates.description}`,
@@ -217,6 +219,15 @@ export class WindowedStream<out T, out K> {
       }),
     );
     return new DataStream<R>({ builder: place.builder, node, recordType: what.options.type });
+  }
+
+  /** What of the records is read, where nothing else than the aggregates gets them. */
+  #read(aggregates: AggregatePlan): { readonly fields?: readonly string[] } {
+    const { key, assigner, trigger, lateTag } = this.#draft;
+    const hasGapOf = assigner.kind === "session" && assigner.gapOf !== undefined;
+    if (trigger !== undefined || lateTag !== undefined || hasGapOf) return {};
+    const fields = fieldsRead(key, aggregates);
+    return fields === undefined ? {} : { fields };
   }
 }
 

@@ -72,6 +72,51 @@ test("whatever may travel comes back exactly, whatever came before on the same e
   );
 });
 
+const own = (record: unknown, name: string): readonly unknown[] =>
+  typeof record === "object" && record !== null && Object.hasOwn(record, name)
+    ? [(record as Readonly<Record<string, unknown>>)[name]]
+    : [];
+
+test("of plain objects only the wanted fields travel, and anything else whole", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(looseRecords, plainRecords, values), { maxLength: 6 }),
+      fc.uniqueArray(fc.oneof(fieldNames, fc.constantFrom("id", "city", "note"))),
+      (frames: readonly (readonly unknown[])[], wanted) => {
+        const encoder = new RecordEncoder("op", wanted);
+        for (const records of frames) {
+          const back = recordsOf(roundTrip(encoder, Batch.ofRecords(records)));
+          assert.equal(back.length, records.length);
+          for (const [index, record] of records.entries()) {
+            if (Object.getPrototypeOf(Object(record)) !== Object.prototype) {
+              assert.deepStrictEqual(back[index], record);
+            }
+            for (const name of wanted) {
+              assert.deepStrictEqual(own(back[index], name), own(record, name));
+            }
+          }
+        }
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+test("fields that are not wanted are not looked at, in records and in columns", () => {
+  const records = [
+    { id: 1, city: "Bern", extra: () => 1 },
+    { id: 2, extra: 3, city: "Basel", more: Symbol("x") },
+  ];
+  const encoder = new RecordEncoder("op", ["city", "id", "none"]);
+  const wanted = [
+    { city: "Bern", id: 1 },
+    { city: "Basel", id: 2 },
+  ];
+  assert.deepStrictEqual(recordsOf(roundTrip(encoder, Batch.ofRecords(records))), wanted);
+  const columnar = roundTrip(new RecordEncoder("op"), Batch.ofRecords([{ id: 1, a: 2 }, { a: 3 }]));
+  assert.deepStrictEqual(recordsOf(roundTrip(encoder, columnar)), [{ id: 1 }, {}]);
+});
+
 test("a batch of columns comes back, without its records being made", () => {
   fc.assert(
     fc.property(plainRecords, (records) => {

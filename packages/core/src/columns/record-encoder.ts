@@ -19,7 +19,7 @@ import { encodeBlock } from "./block-encoder.ts";
 import type { Column } from "./column.ts";
 import { float64Column, PRESENT, StringColumn } from "./column.ts";
 import { FrameDictionary } from "./frame-dictionary.ts";
-import { learnShape, MAX_SHAPE_FIELDS, WHOLE_SHAPE } from "./record-shape.ts";
+import { learnPart, learnShape, MAX_SHAPE_FIELDS, WHOLE_SHAPE } from "./record-shape.ts";
 import type { RecordShape } from "./record-shape.ts";
 import { RecordStage } from "./record-stage.ts";
 
@@ -29,15 +29,23 @@ export const MAX_SHAPE_CHANGES = 64;
 /** See the file header. */
 export class RecordEncoder {
   readonly #operator: string;
+  /** Undefined: all. Given up at the first record that is no plain object. */
+  #fields: readonly string[] | undefined;
   #stage: RecordStage | undefined;
   #shapeChanges = 0;
   /** By field, for batches of columns; and those that the current frame uses. */
   readonly #dictionaries = new Map<string, FrameDictionary>();
   #used: FrameDictionary[] = [];
 
-  /** `operator`: uid of the operator whose output is encoded, for errors. */
-  constructor(operator: string) {
+  /**
+   * `operator`: uid of the operator whose output is encoded, for errors. `fields`: those of plain
+   * objects that are wanted at the other end; undefined: all.
+   */
+  constructor(operator: string, fields?: readonly string[]) {
     this.#operator = operator;
+    // An inherited value would be taken for that of a record without the property.
+    const isReadable = fields?.every((name) => !(name in Object.prototype)) === true;
+    this.#fields = isReadable && fields.length <= MAX_SHAPE_FIELDS ? fields : undefined;
   }
 
   /** Appends the batch as a block; returns where it starts in the writer. */
@@ -70,12 +78,19 @@ export class RecordEncoder {
   #columnsOf(set: ColumnSet, count: number): BlockColumn[] {
     const { names, columns } = set;
     this.#used = [];
-    return columns.map((column, index) => {
+    const encoded: BlockColumn[] = [];
+    for (const [index, column] of columns.entries()) {
       const name = names === undefined ? "" : names[index];
       const role = names === undefined ? "records" : "field";
+      if (role === "field" && this.#fields?.includes(name) === false) continue;
       const isPlainText = column.kind === "string" && column.codes === undefined && count > 0;
-      return { name, role, column: isPlainText ? this.#withCodes(name, column, count) : column };
-    });
+      encoded.push({
+        name,
+        role,
+        column: isPlainText ? this.#withCodes(name, column, count) : column,
+      });
+    }
+    return encoded;
   }
 
   /** Strings that repeat get a dictionary, as those of records do. */
@@ -111,14 +126,23 @@ export class RecordEncoder {
 
   #widen(records: readonly unknown[], count: number): void {
     this.#shapeChanges++;
-    const shape: RecordShape =
-      this.#shapeChanges > MAX_SHAPE_CHANGES
-        ? WHOLE_SHAPE
-        : learnShape(this.#stage?.shape, records, count);
+    const shape = this.#shapeFor(records, count);
     this.#stage = new RecordStage(shape, this.#operator);
     if (!this.#stage.take(records, count)) {
       throw oxbowError("INTERNAL_INVARIANT", "records do not fit the shape learned from them");
     }
+  }
+
+  #shapeFor(records: readonly unknown[], count: number): RecordShape {
+    const known = this.#stage?.shape;
+    if (this.#fields !== undefined) {
+      const part = learnPart(this.#fields, known, records, count);
+      if (part !== undefined) return part;
+      this.#fields = undefined;
+      return learnShape(undefined, records, count);
+    }
+    if (this.#shapeChanges > MAX_SHAPE_CHANGES) return WHOLE_SHAPE;
+    return learnShape(known, records, count);
   }
 
   #named(error: unknown): unknown {

@@ -32,6 +32,8 @@ export interface ShapeField {
 export interface RecordShape {
   /** One field without a meaningful name, which is the record itself. */
   readonly isWhole: boolean;
+  /** The records may have other properties, which are left out. */
+  readonly isPartial: boolean;
   readonly fields: readonly ShapeField[];
 }
 
@@ -46,7 +48,7 @@ export function learnShape(
 ): RecordShape {
   if (known?.isWhole !== true) {
     const fields = learnFields(known?.fields, records, count);
-    if (fields !== undefined) return { isWhole: false, fields };
+    if (fields !== undefined) return { isWhole: false, isPartial: false, fields };
   }
   const before = known?.isWhole === true ? known.fields[0] : undefined;
   let kind: FieldKind = before?.kind ?? "none";
@@ -56,12 +58,35 @@ export function learnShape(
     if (record === null || record === undefined) isOptional = true;
     else kind = joinKinds(kind, kindOf(record));
   }
-  return { isWhole: true, fields: [{ name: "", kind, isOptional }] };
+  return { isWhole: true, isPartial: false, fields: [{ name: "", kind, isOptional }] };
+}
+
+/**
+ * The narrowest shape of the fields `names`, in their order, that fits `known` and the records;
+ * undefined where some record is no plain object.
+ */
+export function learnPart(
+  names: readonly string[],
+  known: RecordShape | undefined,
+  records: readonly unknown[],
+  count: number,
+): RecordShape | undefined {
+  const fields: DraftField[] = names.map((name, index) => ({
+    ...(known?.fields[index] ?? { name, kind: "none", isOptional: false }),
+  }));
+  for (let index = 0; index < count; index++) {
+    const record = records[index];
+    // As the generated loops see it: one with a property "constructor" is none for them.
+    if (!isPlainObject(record) || record.constructor !== Object) return undefined;
+    for (const field of fields) mergeValue(field, record[field.name]);
+  }
+  return { isWhole: false, isPartial: true, fields };
 }
 
 /** A shape in which every record is one value of any kind. */
 export const WHOLE_SHAPE: RecordShape = Object.freeze({
   isWhole: true,
+  isPartial: false,
   fields: Object.freeze([Object.freeze({ name: "", kind: "value", isOptional: true } as const)]),
 });
 

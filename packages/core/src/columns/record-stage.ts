@@ -190,7 +190,7 @@ return (records, count, stages) => {
 ${bindings.join("\n")}
 for (let i = 0; i < count; i++) {
 const r = records[i];
-${shape.isWhole ? "" : keysSource(fields)}
+${shape.isWhole ? "" : keysSource(shape)}
 ${reads.join("\n")}
 }
 ${texts.join("\n")}
@@ -198,8 +198,13 @@ return count;
 };`;
 }
 
-/** Checks that the record is a plain object whose keys are the fields, in order. */
-function keysSource(fields: readonly ShapeField[]): string {
+/**
+ * Checks that the record is a plain object whose keys are the fields, in order; of a partial shape
+ * only that it is a plain object.
+ */
+function keysSource({ fields, isPartial }: RecordShape): string {
+  const isPlain = 'if (typeof r !== "object" || r === null || r.constructor !== Object) return i;';
+  if (isPartial) return isPlain;
   const check = fields.some((field) => field.isOptional)
     ? `let k = 0;
 for (const name in r) {
@@ -210,8 +215,7 @@ for (const name in r) {
     : `let k = 0;
 for (const name in r) if (name !== names[k++]) return i;
 if (k !== ${fields.length}) return i;`;
-  return `if (typeof r !== "object" || r === null || r.constructor !== Object) return i;
-${check}`;
+  return `${isPlain}\n${check}`;
 }
 
 function bindingSource(field: ShapeField, index: number): string {

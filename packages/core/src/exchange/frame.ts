@@ -49,9 +49,12 @@ export class ElementEncoder {
   readonly #records: RecordEncoder;
   readonly #writer = new ByteWriter(1 << 16);
 
-  /** `operator`: uid of the producer, for errors about records that may not travel. */
-  constructor(operator: string) {
-    this.#records = new RecordEncoder(operator);
+  /**
+   * `operator`: uid of the producer, for errors about records that may not travel. `fields`: those
+   * that the consumer reads; undefined: it may be all.
+   */
+  constructor(operator: string, fields?: readonly string[]) {
+    this.#records = new RecordEncoder(operator, fields);
   }
 
   /** The payload; valid until the next call. */

@@ -21,6 +21,8 @@ export interface LocalChannelOptions {
   /** Uid of the producer, for errors about records that may not travel (encoded mode). */
   readonly operator: string;
   readonly isEncoded: boolean;
+  /** Of records: what the consumer reads (encoded mode); undefined: it may be all. */
+  readonly fields?: readonly string[] | undefined;
   /** Rung when an element came after the consumer found nothing. */
   readonly consumerDoorbell: Doorbell;
   /** Rung when there may be room after the producer found none. */
@@ -46,7 +48,9 @@ export class LocalChannel implements InputChannel, OutputChannel {
 
   constructor(options: LocalChannelOptions) {
     this.#name = options.name;
-    this.#encoder = options.isEncoded ? new ElementEncoder(options.operator) : undefined;
+    this.#encoder = options.isEncoded
+      ? new ElementEncoder(options.operator, options.fields)
+      : undefined;
     this.#consumerDoorbell = options.consumerDoorbell;
     this.#producerDoorbell = options.producerDoorbell;
     this.#capacityCount = options.capacityCount ?? LOCAL_CAPACITY_COUNT;

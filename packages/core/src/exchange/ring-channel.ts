@@ -43,6 +43,8 @@ export interface RingOutputOptions {
   readonly memory: SharedArrayBuffer;
   /** Uid of the producer, for errors about records that may not travel. */
   readonly operator: string;
+  /** Of records: what the consumer reads; undefined: it may be all. */
+  readonly fields?: readonly string[] | undefined;
   readonly consumerDoorbell: Doorbell;
   /** Checksums on all pieces. */
   readonly isVerified: boolean;
@@ -69,7 +71,7 @@ export class RingOutput implements OutputChannel {
 
   constructor(options: RingOutputOptions) {
     this.#ring = new RingProducer(options.memory, options.isVerified);
-    this.#encoder = new ElementEncoder(options.operator);
+    this.#encoder = new ElementEncoder(options.operator, options.fields);
     this.#consumerDoorbell = options.consumerDoorbell;
     this.#countBytes = options.countBytes;
   }

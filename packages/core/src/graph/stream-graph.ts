@@ -42,7 +42,12 @@ export type OperatorKind =
 /** How records choose a channel. */
 export type Partitioner =
   | { readonly kind: "forward" | "rebalance" | "rescale" | "broadcast" }
-  | { readonly kind: "hash"; readonly key: KeySpec };
+  | {
+      readonly kind: "hash";
+      readonly key: KeySpec;
+      /** What the consumer reads of the records, the key included; undefined: it may be all. */
+      readonly fields?: readonly string[];
+    };
 
 /**
  * What an edge is declared with. `auto` becomes forward or rebalance when the parallelisms are

@@ -54,6 +54,7 @@ export class ChannelTable {
     return new RingOutput({
       memory: this.#grant(edge, producer, consumer).memory,
       operator: this.#producerUid(edge),
+      fields: fieldsOf(edge),
       consumerDoorbell: doorbells.bell(consumerWorker),
       isVerified: env.verify,
       countBytes: pair.countBytes,
@@ -83,6 +84,7 @@ export class ChannelTable {
         name: edge.name,
         operator: this.#producerUid(edge),
         isEncoded: this.#options.encodesLocalChannels,
+        fields: fieldsOf(edge),
         consumerDoorbell: bell,
         producerDoorbell: bell,
       });
@@ -103,4 +105,9 @@ export class ChannelTable {
   #producerUid(edge: JobEdge): string {
     return this.#options.job.graph.nodes[edge.edge.from].uid;
   }
+}
+
+/** What the consumer reads of the records; undefined: it may be all. */
+function fieldsOf({ partitioner }: JobEdge): readonly string[] | undefined {
+  return partitioner.kind === "hash" ? partitioner.fields : undefined;
 }

@@ -15,6 +15,7 @@
  */
 import { oxbowError } from "../errors.ts";
 import { t } from "../types/t.ts";
+import type { KeySpec } from "../types/key-spec.ts";
 import type { Type } from "../types/type.ts";
 import type {
   AccumulatorChild,
@@ -89,6 +90,20 @@ export function aggregatePlan(
   }
   const given = names.map((name) => ({ name, declared: named[name], stream: 0, recordType }));
   return planOf(uid, given, isSingle);
+}
+
+/**
+ * The fields of records that an operator of this plan reads, its key included; undefined where it
+ * reads records whole or through functions.
+ */
+export function fieldsRead(key: KeySpec, { inputs }: AggregatePlan): readonly string[] | undefined {
+  if (typeof key.by !== "string") return undefined;
+  const fields = new Set([key.by]);
+  for (const { input } of inputs) {
+    if (input.kind !== "field") return undefined;
+    fields.add(input.field);
+  }
+  return [...fields];
 }
 
 /** An aggregate as it is given to an operator. */
