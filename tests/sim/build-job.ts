@@ -18,6 +18,7 @@ import type { JobHooks, Records } from "./job-hooks.ts";
 import { buildBroadcastJoin, buildKeyedBroadcastJoin } from "./job-broadcast.ts";
 import { buildIntervalJoin, buildWindowJoin } from "./job-joins.ts";
 import { buildProcess } from "./job-processes.ts";
+import { buildTable, declaredType } from "./job-tables.ts";
 import { buildWindow } from "./job-windows.ts";
 import { jobUid } from "./scenario.ts";
 import { pacedSource } from "./sim-source.ts";
@@ -160,6 +161,10 @@ class NodeBuilder {
       case "pairs":
       case "pulse":
         return buildProcess({ kind: "keyed", stream: this.#keyed(0) }, { node, hooks });
+      case "topN":
+      case "deduplicate":
+      case "numbered":
+        return buildTable(this.#keyed(0), node, operator);
       case "source":
       case "sink":
         throw new Error("sources and sinks are built elsewhere");
@@ -216,6 +221,7 @@ class NodeBuilder {
         : united.map((record) => record, {
             uid: `${node.uid}-detour-${index}`,
             parallelism: ref.detour,
+            ...declaredType(node),
           });
     switch (ref.partitioner) {
       case "auto":

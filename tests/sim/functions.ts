@@ -90,6 +90,22 @@ export function bucketOf(operator: Of<"buckets">, at: number): number {
   return Math.floor(at / operator.sizeMs) * operator.sizeMs;
 }
 
+/** What Top-N ranks a record by, first things first; undefined: the record has no place. */
+export function ranksOf(
+  form: Of<"topN">["form"],
+  { id, value }: SimRecord,
+): readonly (string | number)[] | undefined {
+  switch (form) {
+    case "field":
+    case "typed":
+      return [value];
+    case "function":
+      return value % 7 === 0 ? undefined : [value % 20];
+    case "several":
+      return [value % 10, id];
+  }
+}
+
 /** One number for several; equal lists give equal numbers. */
 export function digest(parts: readonly (string | number)[]): number {
   let hash = 17;

@@ -7,6 +7,7 @@ import type { Contents } from "./contents.ts";
 import { differences } from "./differences.ts";
 import { judgeLateJoin } from "./judge-late-join.ts";
 import { judgeLateWindow } from "./judge-late-window.ts";
+import { judgeTable } from "./judge-tables.ts";
 import { groups } from "./reference.ts";
 import type { Expected } from "./reference.ts";
 import type { NodeSpec, Scenario, SimRecord, StreamRef } from "./scenario.ts";
@@ -62,9 +63,25 @@ function judgeSink({ scenario, expected, committed, sink }: SinkCase): string[] 
         isRescaled(scenario) ? Infinity : node.parallelism,
         found as SimRecord[],
       );
+    case "numbered":
+      return judgeNumbered({ scenario, expected, committed, sink }, node);
     default:
       return differences(expected.streams.get(`${ref.uid}:${ref.tag}`) ?? [], found);
   }
+}
+
+/** By what comes into the operator whose results are numbered. */
+function judgeNumbered(
+  { scenario, expected, committed, sink }: SinkCase,
+  node: NodeSpec,
+): string[] {
+  const [{ uid }] = node.inputs[0].streams;
+  const { operator } = scenario.nodes.find((other) => other.uid === uid)!;
+  if (operator.kind !== "topN" && operator.kind !== "deduplicate") {
+    return [`the results of ${uid} are numbered`];
+  }
+  const [input = []] = expected.inputs.get(uid) ?? [];
+  return judgeTable(operator, input, committed.get(sink.uid) ?? []);
 }
 
 /** Whether subtasks may go on with other watermarks and ends than those that had their state. */

@@ -25,10 +25,10 @@ export function nodesOfRun(scenario: Scenario, run: number): NodeSpec[] {
       .filter((change) => (change.kind === "added" ? run < change.run : run >= change.run))
       .map(({ uid }) => uid),
   );
-  return scenario.nodes.filter(
-    ({ uid, operator, inputs }) =>
-      !absent.has(uid) && (operator.kind !== "sink" || !absent.has(inputs[0].streams[0].uid)),
-  );
+  return scenario.nodes.filter(({ uid, operator, inputs }) => {
+    if (FOLLOWING.includes(operator.kind) && absent.has(inputs[0].streams[0].uid)) absent.add(uid);
+    return !absent.has(uid);
+  });
 }
 
 /** Draws changes, and gives the inputs of what comes and goes sinks of their own. */
@@ -40,7 +40,7 @@ export function withChanges(scenario: Scenario, random: Random): Scenario {
   const candidates = scenario.nodes.filter(
     ({ uid, operator, inputs }) =>
       !STAYING.includes(operator.kind) &&
-      takersOf(scenario.nodes, uid).every((taker) => taker.operator.kind === "sink") &&
+      takersOf(scenario.nodes, uid).every((taker) => FOLLOWING.includes(taker.operator.kind)) &&
       inputs.every((ref) => ref.streams.every(isKnown) && ref.partitioner !== "broadcast"),
   );
   const changed = candidates.filter(() => oneIn(random, 2));
@@ -52,7 +52,10 @@ export function withChanges(scenario: Scenario, random: Random): Scenario {
   return { ...scenario, nodes: withSinks(scenario.nodes, refs), changes };
 }
 
-/** Sources cannot go, and what has no state need not; what stands on idle sources may never end. */
+/**
+ * Sources cannot go, what has no state need not, and what shows another's results goes with it;
+ * what stands on idle sources may never end.
+ */
 const STAYING: readonly NodeSpec["operator"]["kind"][] = [
   "source",
   "sink",
@@ -62,7 +65,11 @@ const STAYING: readonly NodeSpec["operator"]["kind"][] = [
   "split",
   "merge",
   "retime",
+  "numbered",
 ];
+
+/** What only shows another's results comes and goes with it. */
+const FOLLOWING: readonly NodeSpec["operator"]["kind"][] = ["sink", "numbered"];
 
 function takersOf(nodes: readonly NodeSpec[], uid: string): NodeSpec[] {
   return nodes.filter(({ inputs }) =>

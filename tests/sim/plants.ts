@@ -4,15 +4,18 @@
  * cannot find, it does not test.
  */
 import { IntervalBuffer } from "../../packages/core/src/operators/interval-buffer.ts";
+import { TopNLogic } from "../../packages/core/src/operators/top-n-logic.ts";
 import { SourceCoordinator } from "../../packages/core/src/runtime/source-coordinator.ts";
 import { WorkerHost } from "../../packages/core/src/runtime/worker-host.ts";
 import { CheckpointStore } from "../../packages/core/src/snapshot/checkpoint-store.ts";
 import { BroadcastHandle } from "../../packages/core/src/state/broadcast-state.ts";
 import { Changes } from "../../packages/core/src/state/changes.ts";
 import type { CopySet } from "../../packages/core/src/state/copy-set.ts";
+import { HashMapBackend } from "../../packages/core/src/state/hashmap-backend.ts";
 import { HeapFamily } from "../../packages/core/src/state/heap-family.ts";
 import { replace } from "./plant.ts";
 import type { Plant } from "./plant.ts";
+import type { Scenario } from "./scenario.ts";
 import { SAVEPOINT_PLANTS } from "./savepoint-plants.ts";
 import { Table } from "../../packages/core/src/state/table.ts";
 
@@ -83,6 +86,35 @@ const CHECKPOINT_PLANTS: readonly Plant[] = [
       ),
   },
   {
+    name: "the held lists of a Top-N: a barrier passes before they are in their rows",
+    needs: ({ nodes, ...story }) =>
+      isRestored(story) && nodes.some(({ operator }) => operator.kind === "topN"),
+    install: () =>
+      replace(
+        TopNLogic.prototype,
+        "prepareBarrier",
+        () =>
+          function () {
+            // The lists stay where they are.
+          },
+      ),
+  },
+  {
+    name: "the state of a deduplication: it is not loaded, so that all keys are new",
+    needs: ({ nodes, ...story }) =>
+      isRestored(story) && nodes.some(({ operator }) => operator.kind === "deduplicate"),
+    install: () =>
+      replace(
+        HashMapBackend.prototype,
+        "load",
+        (load) =>
+          function (rows) {
+            const names = Object.keys(this.states);
+            if (!names.includes("seen") && !names.includes("time")) load.call(this, rows);
+          },
+      ),
+  },
+  {
     name: "the copies of broadcast state: a snapshot lacks the entry that was set last",
     needs: ({ nodes, faults }) =>
       faults.deaths.length + faults.throws.length > 0 &&
@@ -131,6 +163,11 @@ const CHECKPOINT_PLANTS: readonly Plant[] = [
 ];
 
 export const PLANTS: readonly Plant[] = [...CHECKPOINT_PLANTS, ...SAVEPOINT_PLANTS];
+
+/** Whether a job goes on from a snapshot at some time. */
+function isRestored({ faults, runs }: Pick<Scenario, "faults" | "runs">): boolean {
+  return faults.deaths.length + faults.throws.length > 0 || runs.length > 1;
+}
 
 /** Leaves out the copy of touched rows, or of removed ones. */
 function plantInCopies(isLeftOut: (isRemoving: boolean) => boolean): () => void {

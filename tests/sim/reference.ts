@@ -1,8 +1,8 @@
 /*
  * The reference interpreter: what a scenario's operators give out, computed over all records at
  * once, one thread, no time, no state, none of the engine's operators. Where the outcome hangs on
- * the order between channels (`running`, `pulse`, `tally`, windows with late records) it gives only
- * the inputs; `judge.ts` says what must hold of the results.
+ * the order between channels (`running`, `pulse`, `tally`, `topN`, windows with late records) it
+ * gives only the inputs; `judge.ts` says what must hold of the results.
  */
 import type { Contents } from "./contents.ts";
 import * as functions from "./functions.ts";
@@ -141,6 +141,9 @@ function outputsOf(node: NodeSpec, inputs: readonly (readonly SimRecord[])[]): O
     case "pulse":
     case "tally":
     case "census":
+    case "topN":
+    case "deduplicate":
+    case "numbered":
     case "sink":
       return { main: undefined };
   }

@@ -64,6 +64,9 @@ const OPERATORS: readonly OperatorSpec["kind"][] = [
 /** Joins in windows and intervals. */
 const JOINS: readonly OperatorSpec["kind"][] = ["windowJoin", "intervalJoin"];
 
+/** Operators whose results are numbered, which shows in which order they came. */
+const TABLES: readonly OperatorSpec["kind"][] = ["topN", "topN", "deduplicate"];
+
 /** Most streams cannot be joined with most others. */
 const JOIN_TRIES = 8;
 
@@ -97,6 +100,7 @@ class GraphMaker {
       if (stream.takersCount === 0 || oneIn(random, 8)) this.#addSink(stream);
     }
     this.#addJoins(operatorsCount);
+    this.#addTables(random.fork("tables"), operatorsCount + JOIN_TRIES);
     return this.#nodes;
   }
 
@@ -110,6 +114,27 @@ class GraphMaker {
       this.#addOperator(pick(random, JOINS), index + n);
     }
     for (const stream of this.#streams.slice(before)) this.#addSink(stream);
+  }
+
+  /** With chance of their own, as joins are. */
+  #addTables(random: Random, index: number): void {
+    this.#random = random;
+    const streamsMax = this.#streams.length + pick(random, [0, 0, 1, 1, 2]);
+    for (let n = 0; n < JOIN_TRIES && this.#streams.length < streamsMax; n++) {
+      const before = this.#streams.length;
+      this.#addOperator(pick(random, TABLES), index + n);
+      for (const stream of this.#streams.slice(before)) this.#addNumbered(stream, index + n);
+    }
+  }
+
+  /** Numbers what is in a stream, and shows it. */
+  #addNumbered(stream: StreamState, index: number): void {
+    const uid = `numbered${index}`;
+    const { ref, regime } = stream;
+    stream.takersCount++;
+    const inputs: InputRef[] = [{ streams: [ref], partitioner: "auto" }];
+    this.#add({ uid, regime, inputs, operator: { kind: "numbered" } });
+    this.#addSink({ ...stream, ref: { uid, tag: "main" } });
   }
 
   #addSource(uid: string): void {
@@ -176,10 +201,15 @@ class GraphMaker {
       hasSourceTimes,
       mayBeIdle,
       stepMs: this.#stepMs,
+      keyKind: this.#keyKind,
     });
     if (operator === undefined) return;
     for (const { states } of inputs) for (const state of states) state.takersCount++;
-    this.#add({ uid, regime, inputs: inputs.map(({ ref }) => ref), operator });
+    const refs = inputs.map(({ ref }) => ref);
+    // A `map` in between declares the type.
+    const isTyped = operator.kind === "topN" && operator.form === "typed";
+    const typed = isTyped ? refs.map((ref) => ({ ...ref, detour: 1 + random.int(3) })) : refs;
+    this.#add({ uid, regime, inputs: typed, operator });
     const outcome = outcomeOf(operator, { regime, isUnique, size });
     const inherited = new Set(inputs.flatMap(({ origins }) => [...origins]));
     const hasOwnIds = ["totals", "buckets", "window"].includes(kind);

@@ -16,6 +16,7 @@ interface DrawFacts extends InputFacts {
   readonly hasSourceTimes: boolean;
   readonly mayBeIdle: boolean;
   readonly stepMs: number;
+  readonly keyKind: "string" | "number";
 }
 
 const TOTALS: readonly TotalsState[] = [
@@ -74,10 +75,33 @@ export function drawOperator(
       return drawIntervalJoin(random, input);
     case "countWindow":
       return { kind, count: 1 + random.int(5), isPurging: oneIn(random, 2) };
+    case "topN":
+      return drawTopN(random, input);
+    case "deduplicate":
+      return drawDeduplicate(random, input);
     case "source":
     case "sink":
+    case "numbered":
       return undefined;
   }
+}
+
+function drawTopN(random: Random, { isUnique, keyKind }: DrawFacts): OperatorSpec | undefined {
+  if (!isUnique) return undefined;
+  return {
+    kind: "topN",
+    n: pick(random, [1, 2, 5, 30]),
+    form: pick(random, ["field", "typed", "function", "several"] as const),
+    order: pick(random, ["descending", "ascending"] as const),
+    keyKind,
+  };
+}
+
+function drawDeduplicate(random: Random, { regime }: DrawFacts): OperatorSpec {
+  const keep = pick(random, ["first", "last"] as const);
+  if (regime === "untimed") return { kind: "deduplicate", keep: "first", time: "processing" };
+  const time = keep === "last" ? "event" : pick(random, ["processing", "event"] as const);
+  return { kind: "deduplicate", keep, time };
 }
 
 function drawWindow(random: Random, input: DrawFacts): OperatorSpec | undefined {
@@ -134,6 +158,9 @@ export function outcomeOf(
     case "pulse":
     case "tally":
     case "census":
+    case "topN":
+    case "deduplicate":
+    case "numbered":
       return { regime: "untimed", isUnique: false, isFinal: true, size };
     case "join":
     case "pairs":

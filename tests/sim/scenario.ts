@@ -128,6 +128,24 @@ export type OperatorSpec =
       readonly isLate: boolean;
     }
   | { readonly kind: "countWindow"; readonly count: number; readonly isPurging: boolean }
+  /** The best records of each key, and which ranks change. */
+  | {
+      readonly kind: "topN";
+      readonly n: number;
+      /** What ranks them; `typed`: a field of records whose type is declared. */
+      readonly form: "field" | "typed" | "function" | "several";
+      readonly order: "descending" | "ascending";
+      /** Of all keys of the job. */
+      readonly keyKind: "string" | "number";
+    }
+  /** Of the records of a key the first one, or the latest. */
+  | {
+      readonly kind: "deduplicate";
+      readonly keep: "first" | "last";
+      readonly time: "processing" | "event";
+    }
+  /** Numbers the results of each key of a `topN` or `deduplicate`, as they come. */
+  | { readonly kind: "numbered" }
   | {
       readonly kind: "sink";
       readonly rollBytes: number | undefined;
