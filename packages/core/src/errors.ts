@@ -232,7 +232,8 @@ export const ERRORS = {
   },
   VALUE_TYPE_MISMATCH: {
     kind: "user",
-    description: "A value is not of its declared type; the message names its path.",
+    description:
+      "A value is not of its declared type; the message names operator, record and path.",
   },
   VALUE_CORRUPTED: {
     kind: "data",

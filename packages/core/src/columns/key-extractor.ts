@@ -12,6 +12,7 @@ import type { KeyCodec, KeyPlace } from "../types/key.ts";
 import type { KeySpec } from "../types/key-spec.ts";
 import type { EnumType, Type, TypeKind } from "../types/type.ts";
 import type { Batch } from "./batch.ts";
+import { FailedRecord } from "./failed-record.ts";
 import { keyReader } from "./key-reader.ts";
 import type { KeyReader } from "./key-reader.ts";
 import type { Column } from "./column.ts";
@@ -41,7 +42,10 @@ export class KeyExtractor {
     return this.#codec;
   }
 
-  /** The keys of all records of the batch; valid until the next call. */
+  /**
+   * The keys of all records of the batch; valid until the next call. A key of bytes, structs or
+   * lists that is not of its type is a `FailedRecord`.
+   */
   extract(batch: Batch): KeyColumn {
     const { count } = batch;
     const column = typeof this.#by === "string" ? batch.column(this.#by) : undefined;
@@ -250,7 +254,11 @@ function fillEncoded(keys: KeyColumn, values: readonly unknown[], context: FillC
   writer.reset();
   offsets[0] = 0;
   for (let index = 0; index < count; index++) {
-    codec.encode(values[index], writer);
+    try {
+      codec.encode(values[index], writer);
+    } catch (error) {
+      throw new FailedRecord(index, error);
+    }
     offsets[index + 1] = writer.position;
     hashes[index] = codec.hashCode(values[index]);
   }

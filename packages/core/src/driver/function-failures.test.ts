@@ -75,7 +75,7 @@ const CASES: readonly [
     2,
   ],
   [
-    /^The aggregate function of "sums" \(subtask 0\) threw/,
+    /^The aggregate function of "sums" \(subtask 0\) threw on record 1 of its input/,
     (env) =>
       readings(env)
         .keyBy("key")
@@ -83,7 +83,7 @@ const CASES: readonly [
         .sink("out", discard()),
   ],
   [
-    /^The reduce function of "last" \(subtask 0\) threw/,
+    /^The reduce function of "last" \(subtask 0\) threw on record 2 of its input/,
     (env) => readings(env).keyBy("key").reduce("last", failing).sink("out", discard()),
   ],
   [

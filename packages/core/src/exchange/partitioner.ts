@@ -95,7 +95,9 @@ export class HashPartitioner {
     const { count } = batch;
     if (this.#channels.length < count) this.#channels = new Uint16Array(count * 2);
     const place = { uid: this.#operator, subtaskIndex: undefined, what: "key" };
-    const keys = callUser(place, () => this.#keys.extract(batch));
+    // Its consumer counts records otherwise than this producer.
+    const records = { batch, seenCount: undefined };
+    const keys = callUser(place, () => this.#keys.extract(batch), records);
     const hashes = keys.hashes();
     const channels = this.#channels;
     const subtasks = this.#subtasks;

@@ -26,6 +26,7 @@ export class AggregateLogic implements KeyedLogic {
   /** For messages. */
   readonly #what: string;
   #rows = new Int32Array(BATCH_COUNT);
+  #recordsSeenCount = 0;
 
   constructor(context: OperatorContext, backend: KeyedBackend, plan: AggregatePlan) {
     this.#context = context;
@@ -47,11 +48,15 @@ export class AggregateLogic implements KeyedLogic {
     this.backend.main.lookup(keys, count, this.#rows, "upsert");
     const results = presized<unknown>(count);
     const { uid, subtaskIndex } = this.#context;
-    callUser({ uid, subtaskIndex, what: this.#what }, () =>
-      this.#aggregates
-        .prepare(batch)
-        .addEach(this.#accumulators, this.#rows, keyValues(keys), results),
+    callUser(
+      { uid, subtaskIndex, what: this.#what },
+      () =>
+        this.#aggregates
+          .prepare(batch)
+          .addEach(this.#accumulators, this.#rows, keyValues(keys), results),
+      { batch, seenCount: this.#recordsSeenCount },
     );
+    this.#recordsSeenCount += count;
     this.#context.output.emit(Batch.ofRecords(results, count, batch.timestamps));
   }
 

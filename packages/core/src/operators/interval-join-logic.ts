@@ -142,7 +142,13 @@ export class IntervalJoinLogic implements KeyedLogic {
   ): void {
     const { keys, index, timestamp } = of;
     const { buffer, fromMs, toMs } = this.#sides[input];
-    if (timestamp + toMs >= this.#watermark) buffer.add(keys, index, of);
+    if (timestamp + toMs >= this.#watermark) {
+      try {
+        buffer.add(keys, index, of);
+      } catch (error) {
+        throw this.#failed({ input, ...of }, error);
+      }
+    }
     const others = this.#sides[1 - input].buffer;
     others.find(keys, index, { from: timestamp + fromMs, to: timestamp + toMs });
     if (others.count === 0) return;
@@ -170,21 +176,25 @@ export class IntervalJoinLogic implements KeyedLogic {
     try {
       this.#join(left.record, right.record, info, this.#emit);
     } catch (error) {
-      const { uid, subtaskIndex } = this.#context;
-      const { recordsSeenCount } = this.#sides[at.input];
-      const own = at.input === 0 ? left : right;
-      throw userFunctionFailed(
-        {
-          uid,
-          subtaskIndex,
-          what: `interval join (${SIDES[at.input]} record)`,
-          recordIndex: recordsSeenCount + at.index,
-          timestamp: own.timestamp,
-          record: own.record,
-        },
-        error,
-      );
+      throw this.#failed({ ...at, ...(at.input === 0 ? left : right) }, error);
     }
+  }
+
+  /** What was thrown over a record that came in. */
+  #failed(
+    of: {
+      readonly input: number;
+      readonly index: number;
+      readonly record: unknown;
+      readonly timestamp: number;
+    },
+    error: unknown,
+  ): Error {
+    const { uid, subtaskIndex } = this.#context;
+    const { input, index, record, timestamp } = of;
+    const what = `interval join (${SIDES[input]} record)`;
+    const recordIndex = this.#sides[input].recordsSeenCount + index;
+    return userFunctionFailed({ uid, subtaskIndex, what, recordIndex, timestamp, record }, error);
   }
 
   advanceWatermark(timestamp: number): void {

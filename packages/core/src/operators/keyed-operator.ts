@@ -79,6 +79,8 @@ export class KeyedOperator implements Operator {
   #logic: KeyedLogic | undefined;
   /** Batches whose keys the backend fetches, in order; meanwhile nothing else is done. */
   readonly #held: { readonly batch: Batch; readonly input: number }[] = [];
+  /** By input. */
+  readonly #recordsSeenCounts: number[];
   #isOpen = false;
   #watermark = NO_WATERMARK;
 
@@ -93,6 +95,7 @@ export class KeyedOperator implements Operator {
     this.#create = create;
     this.#extractors = keys.map((key) => new KeyExtractor(key, context.uid));
     this.#isChecked = keys.map(() => false);
+    this.#recordsSeenCounts = keys.map(() => 0);
     const declared = keys.find((key) => key.type !== undefined)?.type;
     if (declared !== undefined) this.#make(declared);
   }
@@ -132,6 +135,7 @@ export class KeyedOperator implements Operator {
     const { backend } = logic;
     if (!backend.isAlwaysReady && backend.prepare(keys) === "pending") return false;
     logic.processKeyed(batch, keys, input);
+    this.#recordsSeenCounts[input] += batch.count;
     backend.upkeep(UPKEEP_ROWS);
     return true;
   }
@@ -179,8 +183,10 @@ export class KeyedOperator implements Operator {
 
   #extract(batch: Batch, input: number): KeyColumn {
     const { uid, subtaskIndex } = this.#context;
-    return callUser({ uid, subtaskIndex, what: "key" }, () =>
-      this.#extractors[input].extract(batch),
+    return callUser(
+      { uid, subtaskIndex, what: "key" },
+      () => this.#extractors[input].extract(batch),
+      { batch, seenCount: this.#recordsSeenCounts[input] },
     );
   }
 

@@ -101,9 +101,11 @@ export class TopNLogic implements KeyedLogic {
     if (this.#rows.length < count) this.#rows = new Int32Array(count * 2);
     const rows = this.#rows;
     const records = batch.records();
+    let what = "by";
     try {
       // A key whose records have no rank has no row.
       const mode = this.#rank(records, count) ? "upsert" : "find";
+      what = "topN";
       this.backend.main.lookup(keys, count, rows, mode);
       this.#enter(batch, records, keys, rows);
     } catch (error) {
@@ -113,7 +115,7 @@ export class TopNLogic implements KeyedLogic {
         {
           uid,
           subtaskIndex,
-          what: "by",
+          what,
           recordIndex: this.#recordsSeenCount + index,
           timestamp: timestampAt(batch, index),
           record: records[index],

@@ -1,9 +1,11 @@
 /**
- * user-function: what happens when a function of the user throws, and how loops over user functions
- * are generated.
+ * user-function: what happens when a function of the user throws, or a value is not what it was
+ * declared to be, and how loops over user functions are generated.
  */
 import { errorCode, oxbowError } from "../errors.ts";
+import type { ErrorDetails, OxbowError } from "../errors.ts";
 import type { Batch } from "../columns/batch.ts";
+import { FailedRecord } from "../columns/failed-record.ts";
 
 /** Characters of a record that an error message shows. */
 const PREVIEW_LENGTH_MAX = 200;
@@ -17,7 +19,7 @@ export interface UserCall {
   readonly what: string;
   /**
    * Position of the record in the operator's input since the attempt began, from 0; undefined
-   * outside of a record. People are told of it as a number from 1.
+   * outside of a record, and where it is not counted. People are told of it as a number from 1.
    */
   readonly recordIndex: number | undefined;
   /** Event time of the record or timer, ms; undefined for none. */
@@ -29,50 +31,90 @@ export interface UserCall {
  * The error of a failed user function: names operator and record, keeps the cause with its stack.
  */
 export function userFunctionFailed(call: UserCall, cause: unknown): Error {
-  // An error of the engine (a state access refused, a sum overflown) names its place itself.
-  if (errorCode(cause) !== undefined) return cause as Error;
+  const code = errorCode(cause);
+  // Other errors of the engine (a state access refused, a sum overflown) name their place.
+  if (code !== undefined && !isNameless(cause as OxbowError)) return cause as Error;
+  const { subtask, where, ending, details } = placeOf(call);
+  if (code !== undefined) {
+    const { message, details: own } = cause as OxbowError;
+    const text = `Operator "${call.uid}"${subtask}, in ${call.what}${where}: ${message}${ending}`;
+    return oxbowError(code, text, { ...own, ...details }, cause);
+  }
   const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
-  const at =
-    call.timestamp === undefined || Number.isNaN(call.timestamp)
-      ? ""
-      : ` at ${time(call.timestamp)}`;
-  const recordNumber = call.recordIndex === undefined ? undefined : call.recordIndex + 1;
-  const where =
-    recordNumber === undefined
-      ? ""
-      : ` on record ${recordNumber} of its input (counted from 1)${at}`;
-  const preview = recordNumber === undefined ? undefined : previewOf(call.record);
-  const subtask = call.subtaskIndex === undefined ? "" : ` (subtask ${call.subtaskIndex})`;
   return oxbowError(
     "USER_FUNCTION_FAILED",
-    `The ${call.what} function of "${call.uid}"${subtask} threw${where}: ${reason}` +
-      (preview === undefined ? "" : ` The record: ${preview}`),
-    {
-      uid: call.uid,
-      subtask: call.subtaskIndex,
-      recordNumber,
-      timestamp: call.timestamp,
-      record: preview,
-    },
+    `The ${call.what} function of "${call.uid}"${subtask} threw${where}: ${reason}${ending}`,
+    details,
     cause,
   );
 }
 
+/** Whether a value was refused by a codec, which knows of no operator. */
+function isNameless({ code, details }: OxbowError): boolean {
+  const isRefusal = code === "VALUE_TYPE_MISMATCH" || code === "RECORD_NOT_TRANSFERABLE";
+  return isRefusal && details["uid"] === undefined && details["operator"] === undefined;
+}
+
+/** A call in the words of messages, and as their details. */
+function placeOf(call: UserCall): {
+  readonly subtask: string;
+  readonly where: string;
+  readonly ending: string;
+  readonly details: ErrorDetails;
+} {
+  const { uid, subtaskIndex, timestamp } = call;
+  const at = timestamp === undefined || Number.isNaN(timestamp) ? "" : ` at ${time(timestamp)}`;
+  const recordNumber = call.recordIndex === undefined ? undefined : call.recordIndex + 1;
+  const isOfRecord = recordNumber !== undefined || call.record !== undefined;
+  const record = isOfRecord ? previewOf(call.record) : undefined;
+  const which =
+    recordNumber === undefined
+      ? "a record"
+      : `record ${recordNumber} of its input (counted from 1)`;
+  return {
+    subtask: subtaskIndex === undefined ? "" : ` (subtask ${subtaskIndex})`,
+    where: isOfRecord ? ` on ${which}${at}` : "",
+    ending: record === undefined ? "" : ` The record: ${record}`,
+    details: { uid, subtask: subtaskIndex, recordNumber, timestamp, record },
+  };
+}
+
+/** Records that are worked on together. */
+export interface CalledBatch {
+  readonly batch: Batch;
+  /** Records of its input that came before, since the attempt began; undefined: not counted. */
+  readonly seenCount: number | undefined;
+}
+
 /**
  * Calls what runs user functions for many records at once: what they throw is told with the
- * operator, without a record.
+ * operator, and with the record where a `FailedRecord` says it, of `records`.
  */
 export function callUser<R>(
-  place: Pick<UserCall, "uid" | "subtaskIndex" | "what">,
+  { uid, subtaskIndex, what }: Pick<UserCall, "uid" | "subtaskIndex" | "what">,
   call: () => R,
+  records?: CalledBatch,
 ): R {
   try {
     return call();
   } catch (error) {
-    const { uid, subtaskIndex, what } = place;
-    const noRecord = { recordIndex: undefined, timestamp: undefined, record: undefined };
-    throw userFunctionFailed({ uid, subtaskIndex, what, ...noRecord }, error);
+    const isOfRecord = error instanceof FailedRecord;
+    const at = isOfRecord ? recordAt(error.index, records) : NO_RECORD;
+    const cause: unknown = isOfRecord ? error.cause : error;
+    throw userFunctionFailed({ uid, subtaskIndex, what, ...at }, cause);
   }
+}
+
+type CalledRecord = Pick<UserCall, "recordIndex" | "timestamp" | "record">;
+
+const NO_RECORD: CalledRecord = { recordIndex: undefined, timestamp: undefined, record: undefined };
+
+function recordAt(index: number, of: CalledBatch | undefined): CalledRecord {
+  if (of === undefined) return NO_RECORD;
+  const { batch, seenCount } = of;
+  const timestamp = timestampAt(batch, index);
+  const recordIndex = seenCount === undefined ? undefined : seenCount + index;
+  return { recordIndex, timestamp, record: batch.records()[index] };
 }
 
 function time(timestamp: number): string {

@@ -35,6 +35,8 @@ export class WindowLogic implements KeyedLogic {
   readonly #operator: WindowOperator;
   /** For messages about functions of aggregates, triggers, gaps and results. */
   readonly #place: Pick<UserCall, "uid" | "subtaskIndex" | "what">;
+  /** By input. */
+  readonly #recordsSeenCounts = [0, 0];
 
   constructor(context: OperatorContext, backend: KeyedBackend, options: WindowLogicOptions) {
     this.backend = backend;
@@ -62,7 +64,11 @@ export class WindowLogic implements KeyedLogic {
   }
 
   processKeyed(batch: Batch, keys: KeyColumn, input: number): void {
-    callUser(this.#place, () => this.#operator.processBatch(batch, keys, input));
+    callUser(this.#place, () => this.#operator.processBatch(batch, keys, input), {
+      batch,
+      seenCount: this.#recordsSeenCounts[input],
+    });
+    this.#recordsSeenCounts[input] += batch.count;
     this.#flush();
   }
 

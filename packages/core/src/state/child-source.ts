@@ -61,7 +61,11 @@ function read(table, row) {
 function write(table, row, value, now) {
   ${source.locate("table", "row")}
   ${source.touch("table", "row")}
-  ${storeValue(layout, VALUE_COLUMN, type, "value")}
+  try {
+    ${storeValue(layout, VALUE_COLUMN, type, "value")}
+  } catch (error) {
+    throw runtime.refusalOf(error, value);
+  }
   ${ttl === undefined ? "" : source.store(used, "now")}
 }
 function isExpired(table, row, now) {

@@ -61,8 +61,13 @@ test("a value that is not of the type is refused with its field, and leaves no r
   refused(() => n.set(1.5), /1\.5/);
   refused(() => n.set(undefined as unknown as number), /undefined/);
   refused(() => stats.set(null as unknown as { count: number; label: string }), /null/);
-  refused(() => stats.set({ count: 1, label: 7 as unknown as string }), /7/);
+  refused(() => stats.set({ count: 1, label: 7 as unknown as string }), /field label .* number 7/);
+  refused(() => stats.set({ count: 1.5, label: "x" }), /field count .* number 1\.5/);
   assert.equal(backend.main.rowsCount, 0);
+  stats.set({ count: 1, label: "x" });
+  refused(() => (stats.fields.label = 7 as unknown as string), /field label .* number 7/);
+  refused(() => (stats.fields.count = 1.5), /field count .* number 1\.5/);
+  assert.deepEqual(stats.get(), { count: 1, label: "x", at: undefined });
 });
 
 test("what get returns is frozen while verifying and never written back", () => {

@@ -95,3 +95,14 @@ test("aliases that clash are refused", () => {
   };
   assert.throws(() => backendOf(lists), /state "a" has the alias "b", which is a declared state/);
 });
+
+test("an element that is not of its type is told with operator and state", () => {
+  const backend = backendOf({ seen: operatorListState(t.struct({ count: t.int32 })) });
+  backend.handles["seen"].add({ count: 1.5 });
+  assert.throws(() => backend.snapshot(), {
+    code: "VALUE_TYPE_MISMATCH",
+    message:
+      'Operator "op", in its state "seen": A value\'s field count is declared as int32, but is ' +
+      "the number 1.5.",
+  });
+});

@@ -9,6 +9,7 @@
  */
 import { assert } from "../assert.ts";
 import { oxbowError } from "../errors.ts";
+import type { OxbowError } from "../errors.ts";
 import { codecOf, decodeValue, encodeValue } from "../types/codec.ts";
 import { schemaOf, typeOfSchema } from "../types/schema.ts";
 import { t } from "../types/t.ts";
@@ -203,7 +204,20 @@ export class OperatorStateBackend<out S extends AnyOperatorStates = AnyOperatorS
     const list = this.#lists.get(name);
     assert(list !== undefined, "every declared list has a handle");
     const codec = codecOf(type);
-    return list.values.map((value) => encodeValue(codec, value));
+    return list.values.map((value) => {
+      try {
+        return encodeValue(codec, value);
+      } catch (error) {
+        throw this.#refused(name, error as OxbowError);
+      }
+    });
+  }
+
+  /** Lists are looked at when they are stored: what was put in is told with its state. */
+  #refused(name: string, error: OxbowError): Error {
+    const { code, message, details } = error;
+    const text = `Operator "${this.#uid}", in its state "${name}": ${message}`;
+    return oxbowError(code, text, { ...details, uid: this.#uid, state: name }, error);
   }
 
   /**

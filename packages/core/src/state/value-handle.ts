@@ -161,7 +161,7 @@ function set(value) {
     ${storeValue(layout, name, type, "value")}
   } catch (error) {
     current.release();
-    throw error;
+    throw runtime.refusalOf(error, value);
   }
   ${isSpread(type) ? source.setPresent(name, true) : ""}
   ${type.kind === "optional" ? "if (value === undefined) current.release();" : ""}
@@ -215,10 +215,14 @@ function fieldsSource(spec: ValueHandleSpec, { row, uncache }: HandleParts): str
   },
   set ${property}(value) {
     let row = current.currentRow;
-    ${spec.ttl === undefined ? fast(column) : ""}
-    row = begin();
-    ${row}
-    ${storeColumn(layout, column, "value")}
+    try {
+      ${spec.ttl === undefined ? fast(column) : ""}
+      row = begin();
+      ${row}
+      ${storeColumn(layout, column, "value")}
+    } catch (error) {
+      throw runtime.refusalOf(error, value, ${property});
+    }
   }`;
   });
   return `function begin() {

@@ -71,6 +71,11 @@ export interface ValueRuntime {
   refuse(column: number, value: unknown): never;
   /** The same for a whole value. */
   refuseValue(value: unknown): never;
+  /**
+   * What to throw where storing a value, or with `field` that field of it, has thrown `error`: a
+   * column knows of no field, but people do.
+   */
+  refusalOf(error: unknown, value: unknown, field?: string): unknown;
 }
 
 const REFUSED = new ByteWriter(64);
@@ -96,7 +101,21 @@ export function valueRuntime(layout: RowLayout, type: Type<unknown>): ValueRunti
       codecOf(type).encode(value, REFUSED);
       throw new Error("unreachable");
     },
+    refusalOf(error, value, field) {
+      try {
+        REFUSED.reset();
+        if (field === undefined) codecOf(type).encode(value, REFUSED);
+        else codecOf(fieldOnly(type, field)).encode({ [field]: value }, REFUSED);
+      } catch (refusal) {
+        return refusal;
+      }
+      return error;
+    },
   };
+}
+
+function fieldOnly(type: Type<unknown>, field: string): Type<unknown> {
+  return t.struct({ [field]: (type as StructType<unknown>).fields[field] });
 }
 
 /** Expression: the column's logical value; undefined where it is nullable and absent. */

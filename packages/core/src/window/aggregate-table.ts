@@ -7,6 +7,7 @@
  */
 import { assert } from "../assert.ts";
 import type { Batch } from "../columns/batch.ts";
+import { FailedRecord } from "../columns/failed-record.ts";
 import type { ColumnLayout, ColumnSpec, RowLayout } from "../state/layout.ts";
 import { sourceTag } from "../state/row-source.ts";
 import type { Table } from "../state/table.ts";
@@ -33,7 +34,10 @@ export interface AccumulatorTable {
   readonly stores: readonly ChildStore[];
 }
 
-/** The records of one batch, ready to be folded in. Valid until the next `prepare`. */
+/**
+ * The records of one batch, ready to be folded in. Valid until the next `prepare`. What is thrown
+ * over a record is a `FailedRecord`.
+ */
 export interface PreparedBatch {
   /** Folds in record `indexes[k]` at row `rows[k]`, for k in [from, to). */
   add(to: AccumulatorTable, rows: Int32Array, indexes: Int32Array, range: IndexRange): void;
@@ -64,6 +68,10 @@ type AddLoop = (batch: LoopInput, to: AccumulatorTable, at: LoopRows) => void;
 
 type EachLoop = (batch: LoopInput, to: AccumulatorTable, at: EachRows) => void;
 
+function failed(index: number, cause: unknown): FailedRecord {
+  return new FailedRecord(index, cause);
+}
+
 interface EachRows {
   readonly count: number;
   readonly rows: Int32Array;
@@ -86,7 +94,7 @@ interface LoopRows {
 
 /** Forms of batches that one operator keeps loops for; beyond that all are made again. */
 const MAX_LOOPS = 64;
-const MAX_COMPILED_ACCESS = 3;
+const BINDINGS_COUNT = 5;
 
 type RowFunctions = Pick<TableAggregates, "merge" | "result" | "record" | "reset">;
 
@@ -191,9 +199,10 @@ export class TableAggregates {
     const { b, fn } = planBindings(this.plan);
     const initial = this.plan.columns.map((column) => column.initial);
     const text = `${sourceTag(`${this.plan.uid}: ${what}`)}\n${source}`;
-    const make = new Function("b", "fn", "x", "initial", text) as (...args: unknown[]) => unknown;
-    assert(make.length > MAX_COMPILED_ACCESS, "generated code takes its four bindings");
-    return make(b, fn, this.#accessors, initial);
+    const names = ["b", "fn", "x", "initial", "failed"];
+    const make = new Function(...names, text) as (...args: unknown[]) => unknown;
+    assert(make.length === BINDINGS_COUNT, "generated code takes its five bindings");
+    return make(b, fn, this.#accessors, initial, failed);
   }
 
   #refs(columns: readonly ColumnLayout[], names: RowNames): AccumulatorRef {
@@ -229,11 +238,16 @@ function loopSource(plan: AggregatePlan, layout: RowLayout, body: string): strin
     const table = to.table, records = batch.records, rows = at.rows, indexes = at.indexes;
     const end = at.to;
     ${inputs} ${stores} ${LOOP_TOUCH}
-    for (let k = at.from; k < end; k++) {
-      const i = indexes[k], row = rows[k];
-      ${rowSource(layout, "", "hoisted")}
-      const record = records[i];
-      ${body}
+    let k = at.from;
+    try {
+      for (; k < end; k++) {
+        const i = indexes[k], row = rows[k];
+        ${rowSource(layout, "", "hoisted")}
+        const record = records[i];
+        ${body}
+      }
+    } catch (error) {
+      throw failed(indexes[k], error);
     }
   };`;
 }
@@ -251,12 +265,17 @@ function eachLoopSource(
     const table = to.table, records = batch.records;
     const { count, rows, keys, results } = at;
     ${inputs} ${stores} ${LOOP_TOUCH}
-    for (let i = 0; i < count; i++) {
-      const row = rows[i];
-      ${rowSource(layout, "", "hoisted")}
-      const record = records[i];
-      ${text.body}
-      results[i] = ${text.result};
+    let i = 0;
+    try {
+      for (; i < count; i++) {
+        const row = rows[i];
+        ${rowSource(layout, "", "hoisted")}
+        const record = records[i];
+        ${text.body}
+        results[i] = ${text.result};
+      }
+    } catch (error) {
+      throw failed(i, error);
     }
   };`;
 }

@@ -45,7 +45,10 @@ export interface WindowOperator {
    * Derives what is not in tables; `watermark` is the one of the snapshot, `NO_WATERMARK` without.
    */
   restored(watermark: number): void;
-  /** Takes records of one of the operator's inputs; for event time every one has a timestamp. */
+  /**
+   * Takes records of one of the operator's inputs; for event time every one has a timestamp. What
+   * an aggregate throws over a record is a `FailedRecord`.
+   */
   processBatch(batch: Batch, keys: KeyColumn, input: number): void;
   /** Event time moves; one that is not higher than the current is ignored. */
   advanceWatermark(watermark: number): void;
