@@ -18,6 +18,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { readArguments, readCount, refuseArguments } from "../scripts/arguments.ts";
+import { CONTESTANTS, resultLine } from "./nexmark/result-lines.ts";
+import type { Contestant, Result } from "./nexmark/result-lines.ts";
 import { QUERIES } from "./nexmark/queries.ts";
 import { finalRows, QUERIES as COMPARED, referenceRows } from "./nexmark/reference.ts";
 import type { QueryName } from "./nexmark/reference.ts";
@@ -25,9 +27,6 @@ import { resultRows } from "./nexmark/result-rows.ts";
 import type { NexmarkFigures, NexmarkRun } from "./nexmark/run-one.ts";
 import { flinkPeer, runFlink } from "./peers/flink.ts";
 import type { FlinkQuery } from "./peers/flink.ts";
-
-const CONTESTANTS = ["oxbow", "loop", "flink"] as const;
-type Contestant = (typeof CONTESTANTS)[number];
 
 interface Options {
   readonly queries: readonly string[];
@@ -41,23 +40,8 @@ interface Options {
   readonly runs: number;
 }
 
-/** Medians of one contestant over one query. */
-interface Result {
-  readonly query: string;
-  readonly contestant: Contestant;
-  readonly events: number;
-  readonly wallMs: number;
-  readonly cpuMs: number;
-  /** CPU of making the events. */
-  readonly generatorCpuMs: number;
-  readonly peakRssMb: number;
-}
-
 /** Events on which results are compared before anything is measured. */
 const COMPARED_EVENTS = 200_000;
-
-/** What is left without making the events and is a smaller part of the whole is noise. */
-const LEAST_PART = 0.1;
 
 const USAGE = `Usage: npm run bench -- nexmark [options]
 
@@ -83,7 +67,7 @@ async function main(): Promise<void> {
     const contestants = await rightOnes(query, options);
     const found = measure(query, contestants, options);
     results.push(...found);
-    for (const result of found) process.stdout.write(`${line(result, found)}\n`);
+    for (const result of found) process.stdout.write(`${resultLine(result, found)}\n`);
   }
   const machine = { cpus: os.cpus().length, model: os.cpus()[0]?.model, node: process.version };
   const text = JSON.stringify({ machine, options, results }, undefined, 2);
@@ -243,32 +227,4 @@ function runGenerator(contestant: Contestant, options: Options): NexmarkFigures 
 function median<F extends { readonly cpuMs: number }>(figures: readonly F[]): F {
   const sorted = figures.toSorted((a, b) => a.cpuMs - b.cpuMs);
   return sorted[(sorted.length - 1) >> 1];
-}
-
-function line(own: Result, all: readonly Result[]): string {
-  const parts = [
-    own.query.padEnd(5),
-    own.contestant.padEnd(7),
-    `${(own.events / own.wallMs / 1000).toFixed(2)} M/s`.padStart(11),
-    `${(own.events / own.cpuMs / 1000).toFixed(2)} M/s/core`.padStart(16),
-    `${own.peakRssMb.toFixed(0)} MB`.padStart(8),
-  ];
-  const ratios =
-    own.contestant === "oxbow" ? all.filter(({ contestant }) => contestant !== "oxbow") : [];
-  for (const other of ratios) parts.push(`  ${ratio(own, other)}`);
-  return parts.join("");
-}
-
-/** How many times as fast, by CPU: all, and without making the events. */
-function ratio(own: Result, other: Result): string {
-  const all = `${(other.cpuMs / own.cpuMs).toFixed(2)} with generator`;
-  const [ours, theirs] = [aloneMs(own), aloneMs(other)];
-  const alone = ours === undefined || theirs === undefined ? "–" : (theirs / ours).toFixed(2);
-  return `${alone} × ${other.contestant} (${all})`;
-}
-
-/** CPU time without making the events; undefined where that is too little to be told. */
-function aloneMs({ cpuMs, generatorCpuMs }: Result): number | undefined {
-  const ms = cpuMs - generatorCpuMs;
-  return ms < cpuMs * LEAST_PART ? undefined : ms;
 }
