@@ -14,10 +14,10 @@ import type { Table } from "./table.ts";
 /** Values up to this size are copied by a loop; the native copy costs more. */
 const LOOP_BYTES = 48;
 const NAMESPACE_BYTES = 16;
-/** Rows that are looked at before they are copied; they stay in the first-level cache meanwhile. */
-const AHEAD_ROWS = 64;
-/** Words of a cache line. */
-const LINE_WORDS = 16;
+/** Rows that are copied in two passes; they stay in the first-level cache meanwhile. */
+const GROUP_ROWS = 64;
+/** 8-byte words of a cache line. */
+const LINE_LONGS = 8;
 const NO_OFFSETS: readonly number[] = [];
 
 /** What a record of a kind consists of, for one layout. */
@@ -100,8 +100,6 @@ export class RecordBuffer {
   readonly i64: BigInt64Array;
   count = 0;
   heapStart: number;
-  /** Means nothing: rows that are only looked at must lead somewhere, or it is optimised away. */
-  seen = 0;
 
   constructor(shape: RecordShape, buffer: ArrayBuffer) {
     this.shape = shape;
@@ -146,8 +144,9 @@ export class RecordBuffer {
 
   /**
    * Copies rows of a plain shape, as many as there is room for; returns how many. Rows that changed
-   * mostly lie far apart, each a cache miss or two: looking at some of them before they are copied
-   * lets these misses overlap.
+   * mostly lie far apart, each a cache miss or two, and one after the other would wait for each. So
+   * the first word of each cache line of a group of rows is copied first, which lets the misses
+   * overlap, and then the rest.
    */
   appendRows(table: Table, rows: Int32Array, { from, to }: RowRange): number {
     const { i64 } = this;
@@ -158,35 +157,28 @@ export class RecordBuffer {
     const end = Math.min(to, from + Math.floor((this.heapStart >>> 3) / longs) - this.count);
     assert(from < end, "there is room for a row at least");
     let at = this.count * longs;
-    for (let group = from; group < end; group += AHEAD_ROWS) {
-      const groupEnd = Math.min(end, group + AHEAD_ROWS);
-      this.#lookAt(table, rows, group, groupEnd);
+    for (let group = from; group < end; group += GROUP_ROWS) {
+      const groupEnd = Math.min(end, group + GROUP_ROWS);
+      let first = at;
       for (let k = group; k < groupEnd; k++) {
         const row = rows[k];
         const page = pages[row >>> pageShift].i64;
         const base = (row & mask) * longs;
-        for (let long = 0; long < longs; long++) i64[at + long] = page[base + long];
+        for (let long = 0; long < longs; long += LINE_LONGS) i64[first + long] = page[base + long];
+        // Rows do not begin with a cache line: it may lie in one more.
+        i64[first + longs - 1] = page[base + longs - 1];
+        first += longs;
+      }
+      for (let k = group; k < groupEnd; k++) {
+        const row = rows[k];
+        const page = pages[row >>> pageShift].i64;
+        const base = (row & mask) * longs;
+        for (let long = 1; long < longs - 1; long++) i64[at + long] = page[base + long];
         at += longs;
       }
     }
     this.count += end - from;
     return end - from;
-  }
-
-  #lookAt(table: Table, rows: Int32Array, from: number, to: number): void {
-    const words = this.shape.recordBytes >>> 2;
-    const { pages } = table;
-    const { pageShift } = table.layout;
-    const mask = (1 << pageShift) - 1;
-    let seen = 0;
-    for (let k = from; k < to; k++) {
-      const row = rows[k];
-      const page = pages[row >>> pageShift].i32;
-      const base = (row & mask) * words;
-      for (let word = 0; word < words; word += LINE_WORDS) seen |= page[base + word];
-      seen |= page[base + words - 1];
-    }
-    this.seen = seen;
   }
 
   /** Appends the namespace of a pane: kind `dropped`. */
