@@ -107,12 +107,15 @@ function readKinds(stored: StoredState, declared: StateDescription): StoredKind 
 }
 
 function otherAggregate(stored: StoredState, declared: StateDescription): Incompatible {
+  const [was, is] = [stored, declared].map((of) => of.aggregate ?? "no aggregate");
   return {
     kind: "incompatible",
     path: "",
-    stored: stored.aggregate ?? "no part of an aggregate",
-    declared: declared.aggregate ?? "no part of an aggregate",
-    reason: "accumulators of different aggregates mean different things: name the output anew",
+    stored: was,
+    declared: is,
+    reason:
+      `it is part of ${was} there and of ${is} now, and accumulators of different aggregates mean ` +
+      "different things",
   };
 }
 

@@ -122,7 +122,7 @@ function only(record: object, names: readonly string[]): object {
 }
 
 const FORMS: readonly [string, (spec: Spec, pick: readonly string[]) => Program][] = [
-  ["a running aggregate", running],
+  ["running aggregates", running],
   ["the aggregates of windows", paned],
 ];
 
@@ -147,7 +147,8 @@ const AGGREGATES = FORMS.flatMap(([what, of]): Upgrade[] => [
       "What one keeps means something else to the other. Give the output another name.",
       /operator "totals"/,
       /state "x\.sum"/,
-      /accumulators of different aggregates mean different things: name the output anew/,
+      /it is part of sum there and of avg now, and accumulators of different aggregates/,
+      /Give the output another name, so that it begins anew/,
     ),
   },
 ]);
