@@ -2,6 +2,7 @@
  * Intruders: second processes that try to take a run over while its process lives. They must be
  * refused, and must not disturb it.
  */
+import { namedSnapshot } from "../../packages/core/src/driver/restore-options.ts";
 import { errorCode } from "../../packages/core/src/errors.ts";
 import { openRun } from "../../packages/core/src/snapshot/run-directory.ts";
 import type { SimProcess, SimWorld } from "../../packages/core/src/testing/sim-env.ts";
@@ -22,10 +23,11 @@ export interface IntruderParts {
 export function intrude(parts: IntruderParts): SimProcess {
   const { world, checkpointDirectory, jobName, command, isHeld, violation } = parts;
   const intruder = world.startProcess();
-  const { jobId, restore } = command;
-  const restoreFrom = restore && {
-    path: restore.path,
-    claimMode: restore.claimMode ?? "NO_CLAIM",
+  const { jobId } = command;
+  const named = namedSnapshot(command.restore);
+  const restoreFrom = named && {
+    path: named.path,
+    claimMode: named.claimMode ?? "NO_CLAIM",
     discardingSinks: [],
   };
   openRun(intruder.env, { checkpointDirectory, jobName, jobId, restoreFrom }).then(

@@ -107,15 +107,16 @@ export class NextRun {
             missed,
             targets: [target],
           };
+    const path = this.#pathOf(origin, beginning);
     const restore: RestoreOptions = {
-      path: this.#pathOf(origin, beginning),
+      path,
       claimMode: beginning.claimMode,
       // Later programs have fewer states.
       allowNonRestoredState: true,
       // Where it is plain what to do the engine decides.
       ...(isContinuation && isCommitting ? {} : { sinks: isCommitting ? "commit" : "discard" }),
     };
-    const jobId = this.#jobIdOf(beginning, restore.path, index);
+    const jobId = this.#jobIdOf(beginning, path, index);
     this.#note(origin, beginning, isCommitting);
     return { command: { jobId, restore }, history, target, origin };
   }

@@ -20,7 +20,23 @@ test("flags make the options of the restore, and go before the configuration", (
     ),
     { path: "/new", claimMode: "CLAIM", allowNonRestoredState: ["sums"], sinks: "discard" },
   );
+  const { "execution.state-recovery.claim-mode": _, ...rest } = configuration;
+  assert.deepEqual(restoreOptions({ fromSavepoint: "/new" }, rest), { path: "/new" });
+  const claiming = { "execution.state-recovery.claim-mode": "CLAIM" };
+  assert.deepEqual(restoreOptions({ fromSavepoint: "/new" }, claiming), {
+    path: "/new",
+    claimMode: "CLAIM",
+  });
+  assert.equal(restoreOptions({}, claiming), undefined);
   assert.equal(restoreOptions({}, {}), undefined);
+});
+
+test("what may be left behind of its own state is said to a run without a snapshot", () => {
+  const configuration = { "execution.state-recovery.ignore-unclaimed-state": "true" };
+  assert.deepEqual(restoreOptions({}, configuration), { allowNonRestoredState: true });
+  assert.deepEqual(restoreOptions({ allowNonRestoredState: ["sums"] }, configuration), {
+    allowNonRestoredState: ["sums"],
+  });
 });
 
 test("flags about a snapshot that is not named are refused", () => {

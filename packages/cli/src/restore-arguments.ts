@@ -1,7 +1,7 @@
 /* What the command line says about a snapshot to begin from, as options of a run. */
 import { InvalidArgumentError } from "commander";
 import type { RunOptions } from "oxbow";
-import { LEGACY_REFUSAL, restoreConfig } from "oxbow/internal";
+import { LEGACY_REFUSAL, restoreByConfig, restoreConfig } from "oxbow/internal";
 import { UsageError } from "./usage-error.ts";
 
 type RestoreOptions = NonNullable<RunOptions["restore"]>;
@@ -11,7 +11,7 @@ type SinkRestore = Extract<RestoreOptions["sinks"], string>;
 /** The options of `oxbow run` that are about the snapshot. */
 export interface RestoreArguments {
   readonly fromSavepoint?: string;
-  /** True where the flag has no value. */
+  /** True where the flag has no value. Also without a snapshot: of what the run goes on from. */
   readonly allowNonRestoredState?: boolean | readonly string[];
   readonly claimMode?: ClaimMode;
   readonly restoreSinks?: NonNullable<RestoreOptions["sinks"]>;
@@ -27,20 +27,21 @@ export function restoreOptions(
 ): RestoreOptions | undefined {
   const { fromSavepoint, allowNonRestoredState, claimMode, restoreSinks } = given;
   const merged = {
-    ...restoreConfig(configuration).restore,
-    ...(fromSavepoint === undefined ? {} : { path: fromSavepoint }),
+    ...restoreByConfig({
+      ...restoreConfig(configuration).restore,
+      ...(fromSavepoint === undefined ? {} : { path: fromSavepoint }),
+    }),
     ...(allowNonRestoredState === undefined ? {} : { allowNonRestoredState }),
     ...(claimMode === undefined ? {} : { claimMode }),
     ...(restoreSinks === undefined ? {} : { sinks: restoreSinks }),
   };
-  const { path } = merged;
-  if (path !== undefined) return { ...merged, path };
+  if (merged.path !== undefined) return merged;
   const [needless] = [
-    ...(allowNonRestoredState === undefined ? [] : ["--allow-non-restored-state"]),
     ...(claimMode === undefined ? [] : ["--claim-mode"]),
     ...(restoreSinks === undefined ? [] : ["--restore-sinks"]),
   ];
-  if (needless === undefined) return undefined;
+  // What a run may leave behind of its own state is said without a snapshot.
+  if (needless === undefined) return Object.keys(merged).length === 0 ? undefined : merged;
   throw new UsageError(`${needless} says how to restore a snapshot; name one with -s <path>`);
 }
 

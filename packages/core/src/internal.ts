@@ -50,5 +50,5 @@ export type {
 } from "./driver/run-control.ts";
 export { describeRun, listRuns } from "./driver/run-listing.ts";
 export type { CheckpointOnDisk, ListRunsOptions, RunListing } from "./driver/run-listing.ts";
-export { LEGACY_REFUSAL, restoreConfig } from "./driver/restore-config.ts";
+export { LEGACY_REFUSAL, restoreByConfig, restoreConfig } from "./driver/restore-config.ts";
 export type { RestoreConfig } from "./driver/restore-config.ts";

@@ -36,7 +36,8 @@ import {
   wentOn,
 } from "../snapshot/snapshot-origin.ts";
 import type { BuiltJob } from "./build-job.ts";
-import type { RestoreOptions } from "./restore-options.ts";
+import { namedSnapshot } from "./restore-options.ts";
+import type { NamedSnapshot, RestoreOptions } from "./restore-options.ts";
 import { decideSinks } from "./restore-sinks.ts";
 
 /** What a run is begun with. */
@@ -49,7 +50,7 @@ export interface RunBeginning {
   readonly jobId: string | undefined;
   readonly newRun: boolean | undefined;
   readonly restorePrevious: boolean | undefined;
-  /** The path is absolute. */
+  /** The path, if there is one, is absolute. */
   readonly restore: RestoreOptions | undefined;
   readonly onEvent: (event: JobEvent) => void;
 }
@@ -61,7 +62,8 @@ export type BegunRun =
 
 /** See the file header. */
 export async function beginRun(beginning: RunBeginning): Promise<BegunRun> {
-  const { env, built, directory, jobId, newRun, restore } = beginning;
+  const { env, built, directory, jobId, newRun } = beginning;
+  const named = namedSnapshot(beginning.restore);
   const jobName = built.job.graph.jobName;
   let begun: ChosenSnapshot | undefined;
   const opening = await openRun(env, {
@@ -69,9 +71,9 @@ export async function beginRun(beginning: RunBeginning): Promise<BegunRun> {
     jobName,
     jobId,
     newRun,
-    restoreFrom: restore && originOf(restore, []),
+    restoreFrom: named && originOf(named, []),
     beforeBegin: async () => {
-      if (restore !== undefined) begun = await chooseSnapshot(beginning, restore, undefined);
+      if (named !== undefined) begun = await chooseSnapshot(beginning, named, undefined);
     },
   });
   if (opening.kind === "ended") {
@@ -116,7 +118,7 @@ interface ChosenSnapshot {
 
 async function chooseSnapshot(
   { env, built, onEvent }: RunBeginning,
-  restore: RestoreOptions,
+  restore: NamedSnapshot,
   ownJobId: string | undefined,
 ): Promise<ChosenSnapshot> {
   const found = await findSnapshot(env.files, restore.path);
@@ -145,7 +147,7 @@ function warning(onEvent: RunBeginning["onEvent"]): (error: unknown) => void {
   };
 }
 
-function originOf(restore: RestoreOptions, discardingSinks: readonly string[]): RestoreOrigin {
+function originOf(restore: NamedSnapshot, discardingSinks: readonly string[]): RestoreOrigin {
   const { path, claimMode = "NO_CLAIM" } = restore;
   return { path, claimMode, discardingSinks };
 }

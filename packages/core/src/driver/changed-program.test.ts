@@ -2,8 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { StreamEnvironment } from "../api/environment.ts";
+import { emits } from "../api/stream-base.ts";
 import { collect } from "../connectors/collect.ts";
+import { discard } from "../connectors/for-each.ts";
 import { generator } from "../connectors/generator.ts";
+import { errorCode } from "../errors.ts";
 import { listState, mapState, valueState } from "../state/descriptors.ts";
 import type { StateDescriptor } from "../state/descriptors.ts";
 import { t } from "../types/t.ts";
@@ -69,6 +72,74 @@ for (const [what, change, message] of RESTORED) {
     await bench.world.scheduler.runUntil(again.cancel());
   });
 }
+
+for (const [what, allowed] of [
+  ["all", true],
+  ["an operator's", ["more"]],
+  ["a state's", ["more", "sums/last"]],
+] as const) {
+  test(`a run goes on without state that its program has no more: ${what}`, async () => {
+    const bench = new JobBench();
+    const out = collect<number>();
+    const build =
+      (isLess: boolean) =>
+      (env: StreamEnvironment): void => {
+        const whole = { count: valueState(t.int32, { default: 0 }), last: valueState(t.int32) };
+        const { last, ...less } = whole;
+        const state = isLess && what === "a state's" ? less : { ...less, last };
+        const numbers = env
+          .checkpoint({ interval: 100 })
+          .source("numbers", paced(1, 100))
+          .keyBy(() => "all", t.string);
+        numbers
+          .process(
+            "sums",
+            {
+              state: state as typeof whole,
+              process(n, { state: handles, emit }) {
+                handles.count.set(handles.count.get() + 1);
+                if ("last" in state) handles.last.set(n);
+                emit(handles.count.get());
+              },
+            },
+            emits<number>(),
+          )
+          .sink("out", out);
+        if (isLess) return;
+        numbers.aggregate("more", { n: count() }).sink("x", discard());
+      };
+    const runsTo = (records: number): Promise<void> =>
+      bench.until(() => out.records().length > records);
+    await bench.running(build(false), KEPT);
+    await runsTo(100);
+    bench.restart();
+    const restore = { allowNonRestoredState: allowed };
+    const error = await bench.refused(build(true), KEPT);
+    assert.equal(errorCode(error), "RESTORE_MISMATCH");
+    await bench.running(build(true), { ...KEPT, restore });
+    await runsTo(200);
+    bench.restart();
+    // From here on the run's own checkpoints do not have it.
+    const handle = await bench.running(build(true), KEPT);
+    await runsTo(300);
+    await bench.world.scheduler.runUntil(handle.cancel());
+    assert.deepEqual(
+      out.records(),
+      out.records().map((_, index) => index + 1),
+    );
+  });
+}
+
+test("who owns a snapshot, and its sinks, cannot be said where none is named", async () => {
+  for (const restore of [{ claimMode: "CLAIM" }, { sinks: "discard" }] as const) {
+    const error = await new JobBench().refused(
+      (env) => env.source("numbers", paced(1, 100)).sink("out", discard()),
+      { ...KEPT, restore },
+    );
+    assert.equal(errorCode(error), "INVALID_ARGUMENT");
+    assert.match(error.message, new RegExp(`^restore: ${Object.keys(restore)[0]} says how`));
+  }
+});
 
 test("an operator that is new in the program starts empty, the others go on", async () => {
   const bench = new JobBench();

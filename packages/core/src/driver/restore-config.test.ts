@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { restoreConfig } from "./restore-config.ts";
+import { restoreConfig, withRestoreConfig } from "./restore-config.ts";
+import type { RunOptions } from "./run-job.ts";
 
 test("Flink's keys for restoring and savepoints are read, others are left alone", () => {
   assert.deepEqual(
@@ -23,6 +24,19 @@ test("Flink's keys for restoring and savepoints are read, others are left alone"
     },
   );
   assert.deepEqual(restoreConfig({}), { restore: {} });
+});
+
+test("without a path the keys say what may be left behind, and not who owns the snapshot", () => {
+  const configuration = {
+    "execution.state-recovery.claim-mode": "CLAIM",
+    "execution.state-recovery.ignore-unclaimed-state": "true",
+  };
+  const restoreOf = (options: RunOptions): RunOptions["restore"] =>
+    withRestoreConfig(options).restore;
+  assert.deepEqual(restoreOf({ configuration }), { allowNonRestoredState: true });
+  // What is given as an option goes before them.
+  const restore = { allowNonRestoredState: ["sums"] };
+  assert.deepEqual(restoreOf({ configuration, restore }), restore);
 });
 
 test("the older names mean the same", () => {

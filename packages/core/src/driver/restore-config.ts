@@ -98,13 +98,21 @@ export function withRestoreConfig<
   },
 >(options: Options): Options {
   const { restore, savepointDirectory } = restoreConfig(options.configuration ?? {});
-  const { path } = restore;
   return {
     ...(savepointDirectory === undefined ? {} : { savepointDirectory }),
-    // How to restore says nothing as long as there is nothing to restore.
-    ...(path === undefined ? {} : { restore: { ...restore, path } }),
+    restore: restoreByConfig(restore),
     ...options,
   };
+}
+
+/** Who owns a snapshot says nothing as long as none is named; what may be left behind does. */
+export function restoreByConfig({
+  path,
+  claimMode,
+  ...rest
+}: RestoreConfig["restore"]): RestoreOptions {
+  if (path === undefined) return rest;
+  return { ...rest, path, ...(claimMode === undefined ? {} : { claimMode }) };
 }
 
 function readKey(key: string, text: string): RestoreConfig | undefined {

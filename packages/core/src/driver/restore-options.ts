@@ -9,10 +9,13 @@ export type SinkRestore = "commit" | "discard";
 /** Who owns the snapshot that a run begins from (Flink's RecoveryClaimMode). */
 export type ClaimMode = "NO_CLAIM" | "CLAIM";
 
-/** Begin a run from a snapshot. */
+/**
+ * Begin a run from a snapshot; or, without `path` and with nothing but `allowNonRestoredState`, how
+ * a run goes on from what it has itself.
+ */
 export interface RestoreOptions {
   /** A savepoint's or checkpoint's directory, or the `_metadata` file in it. */
-  readonly path: string;
+  readonly path?: string;
   /** Default `NO_CLAIM`: the snapshot stays the user's. */
   readonly claimMode?: ClaimMode;
   /**
@@ -22,6 +25,14 @@ export interface RestoreOptions {
   readonly allowNonRestoredState?: boolean | readonly string[];
   /** Per uid of an exactly-once sink, or for all; where it is needed is in the semantics. */
   readonly sinks?: SinkRestore | Readonly<Record<string, SinkRestore>>;
+}
+
+/** Options that name a snapshot. */
+export type NamedSnapshot = RestoreOptions & { readonly path: string };
+
+/** Undefined where they name none. */
+export function namedSnapshot(restore: RestoreOptions | undefined): NamedSnapshot | undefined {
+  return restore?.path === undefined ? undefined : { ...restore, path: restore.path };
 }
 
 /** How to take a savepoint. */

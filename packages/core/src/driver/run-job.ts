@@ -12,6 +12,7 @@
 import { defaultCheckpointInterval } from "./default-settings.ts";
 import { beginRun } from "./begin-run.ts";
 import type { BegunRun } from "./begin-run.ts";
+import { namedSnapshot } from "./restore-options.ts";
 import type {
   RestoreOptions,
   SavepointOptions,
@@ -78,7 +79,7 @@ export interface RunOptions {
   readonly newRun?: boolean;
   /** Go back behind an unreadable newest checkpoint, although outputs may repeat. */
   readonly restorePrevious?: boolean;
-  /** Begin the run from a snapshot. */
+  /** Begin the run from a snapshot, or say what of its own state a run may leave behind. */
   readonly restore?: RestoreOptions;
   /**
    * Where savepoints go that name no place (also the key `execution.checkpointing.savepoint-dir`).
@@ -348,8 +349,17 @@ function overOf(over: Extract<BegunRun, { kind: "over" }>): JobStart {
   return { kind: "over", runDirectory: directory, status, stoppedWith };
 }
 
+/** INVALID_ARGUMENT for options that are about a snapshot where none is named. */
 function withAbsolutePath(env: Env, restore: RestoreOptions): RestoreOptions {
-  return { ...restore, path: absolute(env, restore.path) };
+  const named = namedSnapshot(restore);
+  if (named !== undefined) return { ...named, path: absolute(env, named.path) };
+  const needless = (["claimMode", "sinks"] as const).find((name) => restore[name] !== undefined);
+  if (needless === undefined) return restore;
+  throw oxbowError(
+    "INVALID_ARGUMENT",
+    `restore: ${needless} says how to begin from a snapshot, and none is named: give its path.`,
+    { option: needless },
+  );
 }
 
 function absolute(env: Env, path: string): string {

@@ -114,8 +114,8 @@ function otherAggregate(stored: StoredState, declared: StateDescription): Incomp
     stored: was,
     declared: is,
     reason:
-      `it is part of ${was} there and of ${is} now, and accumulators of different aggregates mean ` +
-      "different things",
+      `it is part of ${was} there and of ${is} now, and accumulators of different aggregates ` +
+      "mean different things",
   };
 }
 

@@ -71,8 +71,8 @@ export function changedState(of: {
       `The operator "${node.uid}" has the state "${name}" (${stateText(match.stored)}) in ` +
       `${place}, which is ${stateText(match.declared)} now: ${reasonOf(outcome)}.`,
     remedy: isOfAggregate(match)
-      ? "Give the output another name, so that it begins anew; or compute it as it was; or begin a " +
-        "new run."
+      ? "Give the output another name, so that it begins anew; or compute it as it was; or begin " +
+        "a new run."
       : "Declare it as it was; or give the changed one a version and a migrate function; or give " +
         "it another name beside the old one; or begin a new run.",
   };
