@@ -31,7 +31,11 @@ export function upgraded(
   });
   if (!isReshaped) return names;
   return shuffled(
-    names.map((node) => ({ ...node, inputs: node.inputs.map((ref) => detoured(ref, random)) })),
+    names.map((node) => {
+      // Records of a key would overtake each other on the way round.
+      if (node.operator.kind === "numbered") return node;
+      return { ...node, inputs: node.inputs.map((ref) => detoured(ref, random)) };
+    }),
     random,
   );
 }
