@@ -178,7 +178,15 @@ const CASES: Readonly<Record<string, () => Row[]>> = {
 };
 
 /** Studies that are programs of their own, with options of their own. */
-const STUDIES = ["nexmark", "latency", "state", "pauses", "savepoint", "restore"] as const;
+const STUDIES = [
+  "nexmark",
+  "latency",
+  "state",
+  "pauses",
+  "savepoint",
+  "restore",
+  "backpressure",
+] as const;
 
 const USAGE = `Usage: npm run bench [-- case …] [-- --runs N] [-- --json FILE]
        npm run bench -- ${STUDIES.join("|")} [options]
