@@ -8,7 +8,6 @@ import { type DecodedArray, parquetRead } from "hyparquet";
 import {
   assert,
   Batch,
-  BATCH_COUNT,
   type Column,
   type ReaderContext,
   type ReaderOutput,
@@ -53,12 +52,12 @@ export class RowGroupCursor implements SplitCursor<ParquetSplit> {
     );
   }
 
-  poll(output: ReaderOutput): "more" | "idle" | "finished" {
+  poll(output: ReaderOutput, countMax: number): "more" | "idle" | "finished" {
     const group = this.#columns;
     if (group === undefined) return "idle";
     const { id, rowsCount } = this.#split;
     const from = this.#position;
-    const to = Math.min(from + BATCH_COUNT, rowsCount);
+    const to = Math.min(from + countMax, rowsCount);
     if (from < to) {
       const columns = group.columns.map((column) => sliceColumn(column, from, to));
       output.emit(id, Batch.ofColumns({ names: group.names, columns }, to - from));

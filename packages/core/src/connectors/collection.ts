@@ -4,7 +4,7 @@
  *
  * Semantics: docs/connectors.md.
  */
-import { BATCH_COUNT, Batch } from "../columns/batch.ts";
+import { Batch } from "../columns/batch.ts";
 import { oxbowError } from "../errors.ts";
 import type { Type } from "../types/type.ts";
 import { CursorReader, type SplitCursor } from "./cursor-reader.ts";
@@ -94,9 +94,9 @@ class CollectionCursor implements SplitCursor<CollectionSplit> {
     }
   }
 
-  poll(output: ReaderOutput): "more" | "finished" {
+  poll(output: ReaderOutput, countMax: number): "more" | "finished" {
     const { id, end } = this.#split;
-    const stop = Math.min(this.#position + BATCH_COUNT, end);
+    const stop = Math.min(this.#position + countMax, end);
     if (stop === this.#position) return "finished";
     output.emit(id, Batch.ofRecords(this.#records.slice(this.#position, stop)));
     this.#position = stop;

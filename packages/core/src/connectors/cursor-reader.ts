@@ -14,10 +14,10 @@ import type { ReaderContext, ReaderOutput, SourceReader, Split } from "./source.
 /** Reads one split. Methods are called on one thread and return without waiting. */
 export interface SplitCursor<S extends Split> {
   /**
-   * Emits at most about one batch. `more`: call again at once. `idle`: nothing now, the cursor
-   * calls `ReaderContext.wake` later. `finished`: everything was emitted.
+   * Emits at most about `countMax` records (≥ 1). `more`: call again at once. `idle`: nothing now,
+   * the cursor calls `ReaderContext.wake` later. `finished`: everything was emitted.
    */
-  poll(output: ReaderOutput): "more" | "idle" | "finished";
+  poll(output: ReaderOutput, countMax: number): "more" | "idle" | "finished";
   /** The split with the position after the last emitted record. */
   position(): S;
   close(): Promise<void>;
@@ -73,7 +73,7 @@ export class CursorReader<S extends Split> implements SourceReader<S> {
     this.#context.wake();
   }
 
-  poll(output: ReaderOutput): "more" | "idle" | "ended" {
+  poll(output: ReaderOutput, countMax: number): "more" | "idle" | "ended" {
     const count = this.#entries.length;
     if (count === 0) return this.#askForSplit();
     let openCount = 0;
@@ -83,7 +83,7 @@ export class CursorReader<S extends Split> implements SourceReader<S> {
       if (entry.isPaused) continue;
       openCount++;
       entry.cursor ??= this.#options.openCursor(entry.split);
-      const result = entry.cursor.poll(output);
+      const result = entry.cursor.poll(output, countMax);
       if (result === "idle") continue;
       if (result === "finished") this.#finish(index, output);
       else if (this.#options.openLimit > 1) this.#next = (index + 1) % count;

@@ -12,7 +12,7 @@
  *     what it missed while held up is made good at full speed, but no more than `MAX_CREDIT_MS` of
  *     it.
  */
-import { BATCH_COUNT, Batch, type ColumnSet } from "../columns/batch.ts";
+import { Batch, type ColumnSet } from "../columns/batch.ts";
 import { presized } from "../columns/presized.ts";
 import { oxbowError } from "../errors.ts";
 import { callUser } from "../operators/user-function.ts";
@@ -129,12 +129,12 @@ class GeneratorCursor implements SplitCursor<GeneratorSplit> {
       this.#pace = new Pace(context, ratePerSecond / split.splitsCount);
   }
 
-  poll(output: ReaderOutput): "more" | "idle" | "finished" {
+  poll(output: ReaderOutput, countMax: number): "more" | "idle" | "finished" {
     const { split, count } = this.#options;
     const first = this.#position;
     if (first >= count) return "finished";
     const blockRest = BLOCK_COUNT - (first % BLOCK_COUNT);
-    const wanted = Math.min(blockRest, BATCH_COUNT, count - first);
+    const wanted = Math.min(blockRest, countMax, count - first);
     const allowed = Math.min(wanted, this.#pace?.credit() ?? wanted);
     if (allowed === 0) return "idle";
     this.#pace?.spend(allowed);

@@ -61,10 +61,10 @@ class PacedReader<S extends Split> implements SourceReader<S>, ReaderOutput {
     this.#reader.noMoreSplits();
   }
 
-  poll(output: ReaderOutput): "more" | "idle" | "ended" {
+  poll(output: ReaderOutput, countMax: number): "more" | "idle" | "ended" {
     if (this.#pace.credit() === 0) return "idle";
     this.#output = output;
-    return this.#reader.poll(this);
+    return this.#reader.poll(this, countMax);
   }
 
   emit(splitId: string, batch: Batch): void {

@@ -41,6 +41,8 @@ export interface ConformanceCheck {
 
 /** Polls of a paused split that must give nothing. */
 const PAUSE_TURNS = 20;
+/** What a poll is asked for where the job is slow. */
+const FEW_COUNT = 3;
 
 /** The checks of a bounded source. */
 export function sourceChecks(setup: SourceSetup): readonly ConformanceCheck[] {
@@ -66,6 +68,10 @@ export function sourceChecks(setup: SourceSetup): readonly ConformanceCheck[] {
     {
       title: `${name}: splits that are given back are read again from where they were`,
       run: () => checkReturn(setup),
+    },
+    {
+      title: `${name}: asked for few records, a poll gives about as many`,
+      run: () => checkFew(setup),
     },
     {
       title: `${name}: closing in the middle ends all work`,
@@ -163,6 +169,19 @@ async function checkReturn(setup: SourceSetup): Promise<void> {
   await harness.returnSplits(0, splits);
   await harness.run();
   assertSame(recordsOf(harness), setup.expected, "read with splits given back");
+  await harness.close();
+}
+
+async function checkFew(setup: SourceSetup): Promise<void> {
+  const countMax = FEW_COUNT;
+  const harness = new SourceHarness({ ...(await setup.make()), parallelism: 1, countMax });
+  await harness.run();
+  assertSame(recordsOf(harness), setup.expected, "read in small parts");
+  const { polledMost } = harness;
+  assert(
+    polledMost < countMax * 2,
+    () => `a poll that was asked for ${countMax} records gave ${polledMost}`,
+  );
   await harness.close();
 }
 

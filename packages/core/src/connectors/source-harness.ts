@@ -7,6 +7,7 @@
  * delivered between polls. A snapshot goes through JSON, since that is all that is promised for it.
  */
 import { assert } from "../assert.ts";
+import { BATCH_COUNT } from "../columns/batch.ts";
 import type { Batch } from "../columns/batch.ts";
 import type { Env } from "../env/env.ts";
 import type { MalformedRecord, Source, SourceReader, Split, SplitEnumerator } from "./source.ts";
@@ -25,6 +26,8 @@ export interface SourceHarnessOptions {
   /** Readers; default 1. */
   readonly parallelism?: number;
   readonly restored?: SourceSnapshot;
+  /** What each poll is asked for at most; default `BATCH_COUNT`. */
+  readonly countMax?: number;
   /**
    * Lets the environment do its next piece of work when all readers are idle; false: there is none.
    * Default: waits until somebody wakes the harness.
@@ -48,6 +51,9 @@ export class SourceHarness {
   /** Batches as they came. */
   readonly batches: Batch[] = [];
   malformedCount = 0;
+  /** Most records that one poll has given. */
+  polledMost = 0;
+  #polledCount = 0;
   readonly #options: SourceHarnessOptions;
   readonly #enumerator: SplitEnumerator<Split>;
   readonly #readers: SourceReader[] = [];
@@ -113,13 +119,18 @@ export class SourceHarness {
       const index = (this.#next + count) % this.#readers.length;
       if (this.#ended[index] || !this.#awakeReaders[index]) continue;
       this.#awakeReaders[index] = false;
-      const result = this.#reader(index).poll({
-        emit: (splitId, batch) => this.#emit(splitId, batch),
-        finishSplit: (splitId) => {
-          assert(this.#active.delete(splitId), `split ${splitId} was finished twice`);
+      this.#polledCount = 0;
+      const result = this.#reader(index).poll(
+        {
+          emit: (splitId, batch) => this.#emit(splitId, batch),
+          finishSplit: (splitId) => {
+            assert(this.#active.delete(splitId), `split ${splitId} was finished twice`);
+          },
+          emitMalformed: (record) => this.malformed.push(record),
         },
-        emitMalformed: (record) => this.malformed.push(record),
-      });
+        this.#options.countMax ?? BATCH_COUNT,
+      );
+      this.polledMost = Math.max(this.polledMost, this.#polledCount);
       if (result === "ended") this.#ended[index] = true;
       if (result === "idle") continue;
       progressed = true;
@@ -203,6 +214,7 @@ export class SourceHarness {
   }
 
   #emit(splitId: string, batch: Batch): void {
+    this.#polledCount += batch.count;
     assert(this.#active.has(splitId), `a batch of split ${splitId} came, which nobody has`);
     assert(batch.count > 0, "an empty batch was emitted");
     this.batches.push(batch);

@@ -110,11 +110,12 @@ export interface SourceReader<S extends Split = Split> {
   addSplits(splits: readonly S[]): void;
   noMoreSplits(): void;
   /**
-   * Emits at most about one batch (`BATCH_COUNT` records) into `output`. `more`: call again at
-   * once. `idle`: nothing now; the reader calls `context.wake()` later. `ended`: no split left and
-   * none will come.
+   * Emits at most about `countMax` records into `output`: as many as the job can use up soon, from
+   * 1 to `BATCH_COUNT`. A barrier waits for all that one poll gives. `more`: call again at once.
+   * `idle`: nothing now; the reader calls `context.wake()` later. `ended`: no split left and none
+   * will come.
    */
-  poll(output: ReaderOutput): "more" | "idle" | "ended";
+  poll(output: ReaderOutput, countMax: number): "more" | "idle" | "ended";
   /**
    * The splits that are not finished, each with the position after its last emitted record. Called
    * between two polls.

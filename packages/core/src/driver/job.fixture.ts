@@ -2,6 +2,7 @@
 import type { StreamEnvironment } from "../api/environment.ts";
 import { job } from "../api/job.ts";
 import { generator } from "../connectors/generator.ts";
+import type { Clock, Env } from "../env/env.ts";
 import type { JobEvent } from "../runtime/job-event.ts";
 import type { JobEnd } from "../runtime/job-master.ts";
 import { SimWorld } from "../testing/sim-env.ts";
@@ -89,6 +90,27 @@ export class JobBench {
 
   count(kind: JobEvent["kind"]): number {
     return this.events.filter((event) => event.kind === kind).length;
+  }
+}
+
+/** A clock that what a job does moves on, beside the simulator. */
+export class WorkClock {
+  /** What it was moved on by, ms. */
+  passedMs = 0;
+
+  pass(ms: number): void {
+    this.passedMs += ms;
+  }
+
+  /** The environment with this clock. */
+  envOf(env: Env): Env {
+    const clock: Clock = {
+      now: () => env.clock.now() + Math.floor(this.passedMs),
+      monotonicMs: () => env.clock.monotonicMs() + this.passedMs,
+      schedule: (delayMs, callback) => env.clock.schedule(delayMs, callback),
+      soon: (callback) => env.clock.soon(callback),
+    };
+    return { ...env, clock };
   }
 }
 

@@ -8,9 +8,8 @@ import { BATCH_COUNT } from "../columns/batch.ts";
 import { forEach } from "../connectors/for-each.ts";
 import { generator } from "../connectors/generator.ts";
 import type { Source } from "../connectors/source.ts";
-import type { Clock, Env } from "../env/env.ts";
 import { t } from "../types/t.ts";
-import { JobBench } from "./job.fixture.ts";
+import { JobBench, WorkClock } from "./job.fixture.ts";
 
 const COUNT = 40 * BATCH_COUNT;
 
@@ -18,7 +17,7 @@ const COUNT = 40 * BATCH_COUNT;
 class CountedJob {
   /** Ms of the worker's clock that making a batch takes. */
   readonly #batchMs: number;
-  #monotonicMs = 0;
+  readonly #clock = new WorkClock();
   #made = 0;
   #seen = 0;
   #most = 0;
@@ -44,7 +43,7 @@ class CountedJob {
             forEach(() => void this.#seen++),
           );
       },
-      { env: this.#envOf(bench.process.env) },
+      { env: this.#clock.envOf(bench.process.env) },
     );
     assert.equal(this.#seen, sourcesCount * COUNT);
     return this.#most;
@@ -54,22 +53,12 @@ class CountedJob {
     return generator({
       count: COUNT,
       make: (index) => {
-        if (index % BATCH_COUNT === 0) this.#monotonicMs += this.#batchMs;
+        if (index % BATCH_COUNT === 0) this.#clock.pass(this.#batchMs);
         this.#made += 1;
         this.#most = Math.max(this.#most, this.#made - this.#seen);
         return index;
       },
     });
-  }
-
-  #envOf(env: Env): Env {
-    const clock: Clock = {
-      now: () => env.clock.now(),
-      schedule: (delayMs, callback) => env.clock.schedule(delayMs, callback),
-      soon: (callback) => env.clock.soon(callback),
-      monotonicMs: () => env.clock.monotonicMs() + this.#monotonicMs,
-    };
-    return { ...env, clock };
   }
 }
 

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { Batch, BATCH_COUNT } from "../columns/batch.ts";
+import { NO_LIMIT } from "./channel.ts";
 import type { Doorbell, InputChannel, OutputChannel } from "./channel.ts";
 import type { Element } from "./element.ts";
 import {
@@ -47,6 +48,10 @@ export function plain(element: Element | undefined): unknown {
   };
 }
 
+function recordsIn(elements: readonly Element[]): number {
+  return elements.reduce((sum, each) => sum + (each.kind === "data" ? each.batch.count : 0), 0);
+}
+
 function recordsElement(count: number, size: number): Element {
   const records = Array.from({ length: count }, (_, id) => ({ id, text: "x".repeat(size) + id }));
   return dataElement(
@@ -85,6 +90,12 @@ const steps = fc.array(
     { weight: 1, arbitrary: fc.constant({ kind: "hasElement" as const }) },
     { weight: 2, arbitrary: fc.constant({ kind: "hasRoom" as const }) },
     { weight: 1, arbitrary: fc.constant({ kind: "drain" as const }) },
+    {
+      weight: 1,
+      arbitrary: fc
+        .oneof(fc.integer({ min: 1, max: 200 }), fc.constant(NO_LIMIT))
+        .map((count) => ({ kind: "limit" as const, count })),
+    },
   ),
   { maxLength: 100 },
 );
@@ -125,6 +136,7 @@ export function channelConformance(name: string, make: () => ChannelUnderTest): 
         const { output, input, consumerDoorbell, producerDoorbell } = channel;
         const model: Element[] = [];
         let isConsumerAsleep = false;
+        let limitCount = NO_LIMIT;
         /** Rings that the producer had heard when it was refused last. */
         let heardRings: number | undefined;
         const refused = (isRefused: boolean): void => {
@@ -155,8 +167,15 @@ export function channelConformance(name: string, make: () => ChannelUnderTest): 
               // Only looks: whether the consumer is woken later is as it was before.
               if (!isBehind(channel)) assert.equal(input.hasElement(), model.length > 0);
               break;
-            case "hasRoom":
-              refused(!output.hasRoom());
+            case "hasRoom": {
+              const hasRoom = output.hasRoom();
+              if (hasRoom) assert.ok(recordsIn(model) < limitCount, "the limit does not hold");
+              refused(!hasRoom);
+              break;
+            }
+            case "limit":
+              limitCount = step.count;
+              input.limit(limitCount);
               break;
             case "drain":
               refused(!output.drain());
@@ -196,6 +215,50 @@ export function channelConformance(name: string, make: () => ChannelUnderTest): 
     }
     assert.ok(producerDoorbell.count > rungBefore);
     assert.ok(output.hasRoom());
+  });
+
+  test(`${name}: has room while fewer records are queued than its limit, as it is now`, () => {
+    const { output, input, producerDoorbell } = make();
+    const fill = (): number => {
+      let pushed = 0;
+      for (; output.hasRoom(); pushed++) output.push(dataElement(Batch.ofRecords([pushed])));
+      return pushed;
+    };
+    input.limit(3);
+    assert.equal(fill(), 3);
+    const rungBefore = producerDoorbell.count;
+    input.poll();
+    assert.ok(producerDoorbell.count > rungBefore, "the producer was not woken for one record");
+    assert.equal(fill(), 1);
+    const rungBeforeMore = producerDoorbell.count;
+    input.limit(5);
+    assert.ok(producerDoorbell.count > rungBeforeMore, "the producer was not woken for the limit");
+    assert.equal(fill(), 2);
+    input.limit(1);
+    for (let left = 5; left > 0; left--) {
+      assert.ok(!output.hasRoom(), `there is room behind ${left} records`);
+      input.poll();
+    }
+    // However slow the consumer is, it is not left without work.
+    assert.equal(fill(), 1);
+    output.push(watermarkElement(1));
+    input.poll();
+    assert.ok(output.hasRoom(), "what is no record counts");
+  });
+
+  test(`${name}: batches are to be a part of the limit, a record or more`, () => {
+    const { output, input } = make();
+    const atLimit = (count: number): number => {
+      input.limit(count);
+      return output.batchCountMax();
+    };
+    assert.equal(output.batchCountMax(), BATCH_COUNT);
+    assert.deepEqual([1, 4, 400].map(atLimit), [1, 1, 100]);
+    assert.deepEqual([BATCH_COUNT * 4, BATCH_COUNT * 40, NO_LIMIT].map(atLimit), [
+      BATCH_COUNT,
+      BATCH_COUNT,
+      BATCH_COUNT,
+    ]);
   });
 
   /** The producer's driver would drain now; elements may wait outside the shared memory. */

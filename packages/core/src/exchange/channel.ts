@@ -5,7 +5,9 @@
  *
  * Flow control: the producer's task asks `hasRoom` on all its outputs before it takes an input
  * batch; then it pushes whatever that batch gives. So `push` never refuses, and a channel may
- * overrun by one batch's amplification.
+ * overrun by one batch's amplification. There is room while the channel's memory has some and fewer
+ * records are queued than the consumer has allowed (`limit`); batches get smaller with that limit,
+ * since a batch is the least that can be queued.
  *
  * What is queued stays whole elements in order on both ends, so that capturing and injecting it
  * (unaligned checkpoints) needs no other form than frames.
@@ -16,7 +18,22 @@
  *     doorbell; after `hasRoom` or `drain` said false, the producer's is rung when that may have
  *     changed. Doorbells may also ring for nothing.
  */
+import { BATCH_COUNT } from "../columns/batch.ts";
 import type { Element, ElementKind } from "./element.ts";
+
+/** The limit of a channel whose memory alone bounds what is queued. */
+export const NO_LIMIT = 0x7fff_ffff;
+
+/**
+ * Batches that the limit of a channel is cut into: few enough for the consumer not to stand still
+ * between two, many enough for what overruns the limit, a batch or two, to be a part of it.
+ */
+const LIMIT_BATCHES_COUNT = 4;
+
+/** Records that a batch should have at most in a channel with this limit. */
+export function batchCountWithin(limitCount: number): number {
+  return Math.min(BATCH_COUNT, Math.ceil(limitCount / LIMIT_BATCHES_COUNT));
+}
 
 /** Wakes whoever drives one end of a channel. Rung from the other end, possibly another thread. */
 export interface Doorbell {
@@ -32,6 +49,8 @@ export interface OutputChannel {
    * Appends. Never refuses; a batch must not be changed afterwards. Not after `end-of-partition`.
    */
   push(element: Element): void;
+  /** Records that a batch should have at most now, from 1 to `BATCH_COUNT`. */
+  batchCountMax(): number;
   /**
    * Moves what overran the channel's memory on towards the consumer; true when nothing is left. A
    * task must not finish before all its outputs are drained. `hasRoom` and `push` do the same by
@@ -53,4 +72,9 @@ export interface InputChannel {
   peekKind(): ElementKind | undefined;
   /** Takes the next element; undefined when none is there. */
   poll(): Element | undefined;
+  /**
+   * From now on the producer has no room while so many records are queued, from 1 to `NO_LIMIT`,
+   * which every channel begins with. What is queued already stays.
+   */
+  limit(recordsCount: number): void;
 }

@@ -5,6 +5,7 @@
  */
 import { assert } from "../assert.ts";
 import { BATCH_COUNT } from "../columns/batch.ts";
+import { batchCountWithin, NO_LIMIT } from "./channel.ts";
 import type { Doorbell, InputChannel, OutputChannel } from "./channel.ts";
 import type { Element, ElementKind } from "./element.ts";
 import { decodeElement, ElementEncoder } from "./frame.ts";
@@ -42,6 +43,7 @@ export class LocalChannel implements InputChannel, OutputChannel {
   #queue: Element[] = [];
   #head = 0;
   #recordsCount = 0;
+  #limitCount = NO_LIMIT;
   #isConsumerWaiting = true;
   #isProducerWaiting = false;
   #hasEnded = false;
@@ -101,16 +103,29 @@ export class LocalChannel implements InputChannel, OutputChannel {
       this.#head = 0;
     }
     if (element.kind === "data") this.#recordsCount -= element.batch.count;
-    if (this.#isProducerWaiting && this.#hasRoom()) {
-      this.#isProducerWaiting = false;
-      this.#producerDoorbell.ring();
-    }
+    this.#ringProducer();
     return element;
+  }
+
+  limit(recordsCount: number): void {
+    assert(recordsCount >= 1, "a channel has room for a record");
+    this.#limitCount = recordsCount;
+    this.#ringProducer();
+  }
+
+  batchCountMax(): number {
+    return batchCountWithin(this.#limitCount);
+  }
+
+  #ringProducer(): void {
+    if (!this.#isProducerWaiting || !this.#hasRoom()) return;
+    this.#isProducerWaiting = false;
+    this.#producerDoorbell.ring();
   }
 
   #hasRoom(): boolean {
     return (
-      this.#recordsCount < this.#capacityCount &&
+      this.#recordsCount < Math.min(this.#capacityCount, this.#limitCount) &&
       this.#queue.length - this.#head < LOCAL_CAPACITY_ELEMENTS
     );
   }

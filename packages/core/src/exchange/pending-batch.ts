@@ -4,6 +4,8 @@
  * nothing grows record by record.
  *
  * I1. It holds either records or columns, never both, and timestamps for all rows or for none.
+ * I2. What leaves has fewer than twice as many records as the channel has asked for
+ *     (`OutputChannel.batchCountMax`) since the last left.
  */
 import { BATCH_COUNT, Batch } from "../columns/batch.ts";
 import { concatBatches, isConcatenable } from "../columns/concat.ts";
@@ -21,14 +23,17 @@ export class PendingBatch {
   #timestamps: Float64Array | undefined;
   #parts: Batch[] = [];
   #partsCount = 0;
+  /** What the channel asked for when something was added last. */
+  #countMax = BATCH_COUNT;
 
   constructor(channel: OutputChannel) {
     this.#channel = channel;
   }
 
-  /** A whole batch. A big one goes as it is. */
+  /** A whole batch. One of about the right size goes as it is. */
   addAll(batch: Batch): void {
-    if (batch.count * 2 >= BATCH_COUNT) {
+    const countMax = this.#channel.batchCountMax();
+    if (batch.count * 2 >= countMax && batch.count < countMax * 2) {
       this.flush();
       this.#channel.push(dataElement(batch));
     } else this.addRange(batch, 0, batch.count);
@@ -36,6 +41,26 @@ export class PendingBatch {
 
   /** Rows [start, end). */
   addRange(batch: Batch, start: number, end: number): void {
+    const countMax = this.#channel.batchCountMax();
+    this.#countMax = countMax;
+    for (let from = start; from < end; from += countMax) {
+      this.#addRange(batch, from, Math.min(from + countMax, end));
+    }
+  }
+
+  /** The given rows, ascending. */
+  addRows(batch: Batch, rows: Int32Array): void {
+    const countMax = this.#channel.batchCountMax();
+    this.#countMax = countMax;
+    if (rows.length <= countMax) this.#addRows(batch, rows);
+    else {
+      for (let from = 0; from < rows.length; from += countMax) {
+        this.#addRows(batch, rows.subarray(from, from + countMax));
+      }
+    }
+  }
+
+  #addRange(batch: Batch, start: number, end: number): void {
     if (batch.columns !== undefined) {
       if (start === 0 && end === batch.count) this.#addPart(batch);
       else {
@@ -51,8 +76,7 @@ export class PendingBatch {
     this.#addSelection(batch.records().slice(start, end));
   }
 
-  /** The given rows, ascending. */
-  addRows(batch: Batch, rows: Int32Array): void {
+  #addRows(batch: Batch, rows: Int32Array): void {
     if (batch.columns !== undefined) {
       this.#addPart(batch.select(rows, rows.length));
       return;
@@ -94,13 +118,13 @@ export class PendingBatch {
     }
     this.#parts.push(batch);
     this.#partsCount += batch.count;
-    if (this.#partsCount >= BATCH_COUNT) this.flush();
+    if (this.#partsCount >= this.#countMax) this.flush();
   }
 
   #addSelection(records: readonly unknown[]): void {
     this.#selections.push(records);
     this.#recordsCount += records.length;
-    if (this.#recordsCount >= BATCH_COUNT) this.flush();
+    if (this.#recordsCount >= this.#countMax) this.flush();
   }
 
   /** Sends what does not go with records of this kind; how many records there are then. */

@@ -182,6 +182,39 @@ test("rebalance spreads every batch evenly", () => {
   assert.ok(Math.max(...counts) - Math.min(...counts) <= 6, counts.join());
 });
 
+test("batches are of the size that their channel asks for, whatever is emitted", () => {
+  const shapes = [
+    { partitioning: byKey, of: (count: number) => recordsOf(count) },
+    { partitioning: byKey, of: (count: number) => columnar(recordsOf(count)) },
+    { partitioning: { kind: "rebalance" } as const, of: (count: number) => recordsOf(count) },
+    { partitioning: { kind: "broadcast" } as const, of: (count: number) => recordsOf(count) },
+  ];
+  for (const { partitioning, of } of shapes) {
+    const { writer, channels } = setUp(partitioning, 2);
+    channels[0].limit(40);
+    assert.ok(writer.hasRoom());
+    assert.equal(writer.batchCountMax, 10);
+    for (const count of [3, 3, 3, 3, 25, BATCH_COUNT]) writer.emit(of(count));
+    const [few, many] = channels.map((channel) => takeAll(channel).map(countOf));
+    assert.ok(few.length > 10 && few.every((count) => count >= 5 && count < 20), few.join());
+    writer.flush();
+    const left = channels.flatMap((channel) => takeAll(channel).map(countOf));
+    const counts = [...few, ...many, ...left];
+    const sent = counts.reduce((a, b) => a + b);
+    assert.equal(sent, (BATCH_COUNT + 37) * (partitioning.kind === "broadcast" ? 2 : 1));
+    assert.ok(many.length <= 2, `the other channel's batches are ${many.join()}`);
+  }
+});
+
+function recordsOf(count: number): Batch {
+  return Batch.ofRecords(Array.from({ length: count }, (_, id) => ({ id, k: `k${id}` })));
+}
+
+function countOf(element: Element): number {
+  assert.equal(element.kind, "data");
+  return element.kind === "data" ? element.batch.count : 0;
+}
+
 test("a writer has room only if all its channels have", () => {
   const { writer, channels } = setUp(byKey, 2);
   assert.ok(writer.hasRoom());

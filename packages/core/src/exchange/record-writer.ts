@@ -5,10 +5,12 @@
  * I1. Per channel, order is kept; control elements go to all channels and never overtake or fall
  *     behind a record.
  * I2. `emit` and `emitControl` never refuse; `hasRoom` is asked before an input batch is taken.
- * I3. What is gathered leaves when it is `BATCH_COUNT` records, before a control element, and at
- *     `flush`, which the task calls before it goes idle, and the chain from time to time.
+ * I3. What is gathered leaves when it is as many records as the channel asks for, before a control
+ *     element, and at `flush`, which the task calls before it goes idle, and the chain from time to
+ *     time.
  */
 import { assert } from "../assert.ts";
+import { BATCH_COUNT } from "../columns/batch.ts";
 import type { Batch } from "../columns/batch.ts";
 import type { OutputChannel } from "./channel.ts";
 import type { ControlElement } from "./element.ts";
@@ -36,6 +38,7 @@ export class RecordWriter {
   readonly #counts: Int32Array;
   #order = new Int32Array(0);
   #turn: number;
+  #batchCountMax = BATCH_COUNT;
 
   constructor(options: RecordWriterOptions) {
     const { channels, partitioning } = options;
@@ -61,11 +64,21 @@ export class RecordWriter {
     return this.#channels.length;
   }
 
+  /** Records that a batch should have at most in any channel, as of the last `hasRoom`. */
+  get batchCountMax(): number {
+    return this.#batchCountMax;
+  }
+
   /** Whether another input batch may be taken, as far as this edge is concerned. */
   hasRoom(): boolean {
     let room = true;
+    let countMax = BATCH_COUNT;
     // All are asked, so that each arms its doorbell and drains.
-    for (const channel of this.#channels) if (!channel.hasRoom()) room = false;
+    for (const channel of this.#channels) {
+      if (!channel.hasRoom()) room = false;
+      countMax = Math.min(countMax, channel.batchCountMax());
+    }
+    this.#batchCountMax = countMax;
     return room;
   }
 

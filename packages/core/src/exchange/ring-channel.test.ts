@@ -4,6 +4,7 @@ import { isMainThread, Worker, workerData } from "node:worker_threads";
 import { Batch } from "../columns/batch.ts";
 import { channelConformance, CountingDoorbell, plain } from "./channel-conformance.fixture.ts";
 import type { ChannelUnderTest } from "./channel-conformance.fixture.ts";
+import { NO_LIMIT } from "./channel.ts";
 import { doorbellMemory, SharedDoorbell } from "./doorbell.ts";
 import type { Element } from "./element.ts";
 import { dataElement, END_OF_PARTITION, watermarkElement } from "./element.ts";
@@ -66,6 +67,7 @@ function produce(order: Order): void {
       const seen = own.count();
       if (condition()) return;
       own.block(seen, 10_000);
+      if (own.count() === seen) throw new Error("the producer was never woken");
     }
   };
   for (const element of elementsOf(order.seed)) {
@@ -90,6 +92,8 @@ if (isMainThread) {
       const input = new RingInput({ memory: order.memory, name: "a -> b", producerDoorbell });
       let taken = 0;
       for (const expected of elementsOf(seed)) {
+        // Mostly less than what is queued, so that the producer waits for the limit, too.
+        if (taken % 16 === 0) input.limit(taken % 48 === 0 ? NO_LIMIT : 1 + (taken % 200));
         let element: Element | undefined;
         for (;;) {
           const seen = own.count();

@@ -3,13 +3,15 @@
  * (`ring.ts`). Elements are encoded by the producer and decoded by the consumer (`frame.ts`).
  *
  * What does not fit into the ring waits in the producer's memory, in order, and moves on when there
- * is space: the ring bounds what is in flight, the task's asking for room bounds the overrun.
+ * is space: the ring and the consumer's limit bound what is in flight, the task's asking for room
+ * bounds the overrun. Both ends count records: the consumer those that it took, in shared memory.
  *
  * I1. While anything waits outside, nothing is put into the ring past it, and there is no room.
  */
 import { assert } from "../assert.ts";
 import { align8 } from "../columns/block.ts";
 import { plainBytes } from "../columns/column.ts";
+import { batchCountWithin, NO_LIMIT } from "./channel.ts";
 import type { Doorbell, InputChannel, OutputChannel } from "./channel.ts";
 import type { Element, ElementKind } from "./element.ts";
 import { decodeElement, ELEMENT_NUMBERS, ElementEncoder, elementKindOf } from "./frame.ts";
@@ -67,6 +69,8 @@ export class RingOutput implements OutputChannel {
   readonly #countBytes: ((sizeBytes: number) => void) | undefined;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
+  /** Records ever pushed, modulo 2^32. */
+  #pushedRecordsCount = 0;
   #hasEnded = false;
 
   constructor(options: RingOutputOptions) {
@@ -84,7 +88,15 @@ export class RingOutput implements OutputChannel {
   }
 
   #hasRoomNow(): boolean {
-    return this.#move() && this.#ring.usedBytes() * 2 <= this.#ring.sizeBytes;
+    return (
+      this.#move() && this.#ring.usedBytes() * 2 <= this.#ring.sizeBytes && this.#isWithinLimit()
+    );
+  }
+
+  #isWithinLimit(): boolean {
+    const limitCount = this.#ring.limit();
+    if (limitCount === 0) return true;
+    return (this.#pushedRecordsCount - this.#ring.takenRecordsCount()) >>> 0 < limitCount;
   }
 
   push(element: Element): void {
@@ -94,6 +106,9 @@ export class RingOutput implements OutputChannel {
     const payload = this.#encoder.encode(element);
     assert(payload.length <= MAX_ELEMENT_SIZE_BYTES, "an element is larger than 1 GiB");
     this.#countBytes?.(payload.length);
+    if (element.kind === "data") {
+      this.#pushedRecordsCount = (this.#pushedRecordsCount + element.batch.count) >>> 0;
+    }
     const next: Waiting = { kind, payload, sent: 0 };
     if (!this.#move() || !this.#put(next)) {
       // The encoder's buffer is used again by the next push.
@@ -103,6 +118,10 @@ export class RingOutput implements OutputChannel {
       this.#move();
     }
     this.#ringConsumer();
+  }
+
+  batchCountMax(): number {
+    return batchCountWithin(this.#ring.limit() || NO_LIMIT);
   }
 
   drain(): boolean {
@@ -226,7 +245,16 @@ export class RingInput implements InputChannel {
     if (kind === undefined) return undefined;
     const payload = this.#takeAll();
     this.#countBytes?.(payload.length);
-    return decodeElement(kind, payload, this.#name);
+    const element = decodeElement(kind, payload, this.#name);
+    if (element.kind === "data") this.#ring.countRecords(element.batch.count);
+    this.#ringProducer();
+    return element;
+  }
+
+  limit(recordsCount: number): void {
+    assert(recordsCount >= 1, "a channel has room for a record");
+    this.#ring.setLimit(recordsCount);
+    this.#ringProducer();
   }
 
   /** Takes pieces until the last one of an element is next; its kind. */
@@ -255,12 +283,12 @@ export class RingInput implements InputChannel {
     }
     this.#parts = [];
     this.#ring.take(payload, at);
-    this.#ringProducer();
     return payload;
   }
 
   #ringProducer(): void {
-    // Half a ring is room for any piece, and what `hasRoom` asks for.
+    // Half a ring is room for any piece, and what `hasRoom` asks for of memory. For the limit it
+    // looks itself: with one, there is not much to look at.
     if (this.#ring.isHalfEmpty() && this.#ring.takeProducerWait()) this.#producerDoorbell.ring();
   }
 }

@@ -15,6 +15,8 @@ const TAKEN = 0;
 const PUT = 1;
 const PRODUCER_WAITS = 2;
 const CONSUMER_WAITS = 3;
+const LIMIT = 4;
+const TAKEN_RECORDS = 5;
 
 const CONTROL_SIZE = 64;
 const PIECE_HEADER_SIZE = 16;
@@ -113,6 +115,16 @@ export class RingProducer {
     this.#sequence = (this.#sequence + 1) >>> 0;
   }
 
+  /** Records that the consumer allows to be queued; 0 as long as it has said nothing. */
+  limit(): number {
+    return Atomics.load(this.#view.control, LIMIT);
+  }
+
+  /** Records ever taken, modulo 2^32. */
+  takenRecordsCount(): number {
+    return Atomics.load(this.#view.control, TAKEN_RECORDS) >>> 0;
+  }
+
   /** Says that room is waited for; look once more afterwards. */
   wait(): void {
     Atomics.store(this.#view.control, PRODUCER_WAITS, 1);
@@ -136,6 +148,7 @@ export class RingConsumer {
   readonly #view: RingView;
   readonly #channel: string;
   #taken: number;
+  #takenRecordsCount = 0;
   #sequence = 0;
   /** First payload byte of the piece that `peek` found. */
   #payloadAt = 0;
@@ -207,6 +220,17 @@ export class RingConsumer {
 
   #fail(reason: string): never {
     throw frameError(this.#channel, reason);
+  }
+
+  /** See `InputChannel.limit`. */
+  setLimit(recordsCount: number): void {
+    Atomics.store(this.#view.control, LIMIT, recordsCount);
+  }
+
+  /** So many records more were taken. */
+  countRecords(count: number): void {
+    this.#takenRecordsCount = (this.#takenRecordsCount + count) | 0;
+    Atomics.store(this.#view.control, TAKEN_RECORDS, this.#takenRecordsCount);
   }
 
   /** Says that a piece is waited for; look once more afterwards. */

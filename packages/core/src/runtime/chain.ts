@@ -10,8 +10,9 @@
  *     goes through them by index emits into operators that have not had their turn yet.
  * I2. While `hasWork`, no batch, barrier or later time is given to the chain.
  * I3. A watermark leaves through the writers after its last firing, in all operators.
- * I4. Half-built batches leave after as many records have come in as fill one for each channel. A
- *     rare stream would else stay behind, and what a join has for it to meet go past it.
+ * I4. Half-built batches leave after as many records have come in as fill one for each channel, of
+ *     the size that channels ask for now. A rare stream would else stay behind, and what a join has
+ *     for it to meet go past it.
  */
 import { assert } from "../assert.ts";
 import { oxbowError } from "../errors.ts";
@@ -112,8 +113,11 @@ export class Chain {
   readonly members: readonly ChainMember[];
   readonly writers: readonly RecordWriter[];
   readonly #fireBudget: number;
-  /** Records that come in between two flushes at most, and those that have come since the last. */
-  readonly #gatheredMax: number;
+  /** Channels of the widest writer. */
+  readonly #width: number;
+  /** Records that a batch should have at most in any channel, as of the last `isReady`. */
+  #batchCountMax = BATCH_COUNT;
+  /** Records that have come in since the last flush. */
   #gatheredCount = 0;
   #work: Work | undefined;
   #watermark = NO_WATERMARK;
@@ -128,7 +132,7 @@ export class Chain {
     this.members = members;
     this.writers = writers;
     this.#fireBudget = fireBudget;
-    this.#gatheredMax = BATCH_COUNT * Math.max(1, ...writers.map(({ width }) => width));
+    this.#width = Math.max(1, ...writers.map(({ width }) => width));
   }
 
   /** The last watermark that passed the whole chain. */
@@ -145,7 +149,12 @@ export class Chain {
    * one.
    */
   isReady(): boolean {
-    for (const writer of this.writers) if (!writer.hasRoom()) return false;
+    let countMax = BATCH_COUNT;
+    for (const writer of this.writers) {
+      if (!writer.hasRoom()) return false;
+      countMax = Math.min(countMax, writer.batchCountMax);
+    }
+    this.#batchCountMax = countMax;
     for (const { operator } of this.members)
       if (operator !== undefined && !operator.isReady()) return false;
     return true;
@@ -178,7 +187,7 @@ export class Chain {
   /** So many records have gone through the chain. */
   noteInput(count: number): void {
     this.#gatheredCount += count;
-    if (this.#gatheredCount >= this.#gatheredMax) this.flush();
+    if (this.#gatheredCount >= this.#batchCountMax * this.#width) this.flush();
   }
 
   /** Event time of the whole chain reaches `timestamp`; the firings are work. */

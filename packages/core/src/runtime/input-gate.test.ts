@@ -12,6 +12,7 @@ import {
 import type { Element } from "../exchange/element.ts";
 import { LocalChannel } from "../exchange/local-channel.ts";
 import { SimWorld } from "../testing/sim-env.ts";
+import { DEBLOAT_TARGET_MS } from "./debloater.ts";
 import { InputGate } from "./input-gate.ts";
 import type { GateEvent } from "./input-gate.ts";
 import { barrierOf, data } from "./task.fixture.ts";
@@ -39,7 +40,12 @@ function gateBench(inputs: readonly number[], isExactlyOnce = true): GateBench {
       producerDoorbell: bell,
     }),
   }));
-  const gate = new InputGate({ channels, isExactlyOnce, clock });
+  const gate = new InputGate({
+    channels,
+    isExactlyOnce,
+    clock,
+    debloatTargetMs: DEBLOAT_TARGET_MS,
+  });
   return {
     gate,
     world,

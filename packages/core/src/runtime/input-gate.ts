@@ -3,8 +3,8 @@
  * event time and checkpoints right.
  *
  * Owns: fairness between channels, alignment of barriers (`docs/semantics/checkpoints.md`), the
- * minimum of the watermarks and the status over the channels, the end of inputs. Does not own: what
- * the task does with an event.
+ * minimum of the watermarks and the status over the channels, the end of inputs, how much may be
+ * queued (`debloater.ts`). Does not own: what the task does with an event.
  *
  * I1. Exactly-once: from a channel that has delivered the barrier of the current checkpoint nothing
  *     more is taken until all channels have delivered it or it was aborted.
@@ -24,6 +24,7 @@ import {
   WATERMARK_CHANGED,
   WatermarkCombiner,
 } from "../time/watermark-combiner.ts";
+import { Debloater } from "./debloater.ts";
 
 /** What the gate hands to the task. */
 export type GateEvent =
@@ -45,6 +46,8 @@ export interface InputGateOptions {
   readonly channels: readonly GateChannel[];
   readonly isExactlyOnce: boolean;
   readonly clock: Clock;
+  /** See `DEBLOAT_TARGET_MS`. */
+  readonly debloatTargetMs: number;
 }
 
 interface Alignment {
@@ -64,6 +67,7 @@ export class InputGate {
   readonly #isExactlyOnce: boolean;
   readonly #clock: Clock;
   readonly #combiner: WatermarkCombiner;
+  readonly #debloater: Debloater;
   /** 1: delivered the barrier of the current alignment (exactly-once). */
   readonly #isBlocked: Uint8Array;
   readonly #hasEnded: Uint8Array;
@@ -73,7 +77,7 @@ export class InputGate {
   readonly #alignments = new Map<CheckpointId, Alignment>();
   readonly #aborted = new Set<CheckpointId>();
   #lastId: CheckpointId = 0;
-  #next = 0;
+  #nextIndex = 0;
 
   constructor(options: InputGateOptions) {
     assert(options.channels.length > 0, "a gate has channels");
@@ -81,6 +85,10 @@ export class InputGate {
     this.#isExactlyOnce = options.isExactlyOnce;
     this.#clock = options.clock;
     this.#combiner = new WatermarkCombiner(options.channels.length);
+    this.#debloater = new Debloater(
+      options.channels.map(({ channel }) => channel),
+      options.debloatTargetMs,
+    );
     this.#isBlocked = new Uint8Array(options.channels.length);
     this.#hasEnded = new Uint8Array(options.channels.length);
     for (const { input } of options.channels) {
@@ -117,15 +125,24 @@ export class InputGate {
 
   /** The next event, or undefined if no channel that may be read has anything. */
   poll(): GateEvent | undefined {
+    const nowMs = this.#clock.monotonicMs();
+    this.#debloater.beforeLook(nowMs);
+    const event = this.#next();
+    if (event === undefined) this.#debloater.foundNothing(nowMs);
+    else if (event.kind === "batch") this.#debloater.countRecords(event.batch.count);
+    return event;
+  }
+
+  #next(): GateEvent | undefined {
     const count = this.#channels.length;
     for (let tried = 0; tried < count;) {
-      const index = this.#next;
+      const index = this.#nextIndex;
       if (this.#isBlocked[index] === 0) {
         const taken = this.#channels[index].channel.poll();
         if (taken !== undefined) {
           const event = this.#take(index, taken);
           if (event !== undefined) {
-            this.#next = index + 1 === count ? 0 : index + 1;
+            this.#nextIndex = index + 1 === count ? 0 : index + 1;
             return event;
           }
           // What was taken may have released a channel that was looked at before.
@@ -133,10 +150,10 @@ export class InputGate {
           continue;
         }
       }
-      this.#next = index + 1 === count ? 0 : index + 1;
+      this.#nextIndex = index + 1 === count ? 0 : index + 1;
       tried += 1;
     }
-    this.#next = 0;
+    this.#nextIndex = 0;
     return undefined;
   }
 

@@ -9,6 +9,7 @@ import type { Env, Random } from "../env/env.ts";
 import type { JobGraph } from "../graph/job-graph.ts";
 import { inlineSegmentWriter } from "../snapshot/segment-writer-client.ts";
 import { CHUNK_POOL_BYTES_MAX, ChunkPool } from "../state/row-chunk.ts";
+import { DEBLOAT_TARGET_MS } from "./debloater.ts";
 import { localDoorbells } from "./doorbells.ts";
 import type { MasterMessage, WorkerMessage } from "./messages.ts";
 import type { WorkerConnection, WorkerLauncher } from "./worker-connection.ts";
@@ -45,6 +46,7 @@ export function localLauncher(options: LocalLauncherOptions): WorkerLauncher {
         createDoorbells: () => localDoorbells((index) => hosts[index]?.wake()),
         chaos: options.chaos,
         encodesLocalChannels: options.encodesLocalChannels,
+        debloatTargetMs: debloatTargetMs(options.chaos),
       });
       hosts[workerIndex] = host;
       return connectionTo(host, options.env, toMaster);
@@ -55,6 +57,11 @@ export function localLauncher(options: LocalLauncherOptions): WorkerLauncher {
 /** With chaos, snapshots may have little room, down to one chunk. */
 function poolBytes(chaos: Random | undefined): number {
   return chaos === undefined ? CHUNK_POOL_BYTES_MAX : 2 ** chaos.fork("chunks").int(24);
+}
+
+/** With chaos, so short that channels of records that cost nothing keep to it too. */
+function debloatTargetMs(chaos: Random | undefined): number {
+  return DEBLOAT_TARGET_MS / (chaos === undefined ? 1 : 2 ** chaos.fork("debloating").int(20));
 }
 
 function connectionTo(

@@ -2,9 +2,9 @@
  * SourceHead: the head of a source chain. It polls the reader, stamps records with event time, and
  * makes the watermark of the subtask.
  *
- * Owns: the reader, the timestamps, the watermarks of the splits, the splits' part of snapshots,
- * watermark alignment of the reader. Does not own: assignment of splits (`source-coordinator.ts`),
- * barriers.
+ * Owns: the reader, how much it is asked for at once, the timestamps, the watermarks of the splits,
+ * the splits' part of snapshots, watermark alignment of the reader. Does not own: assignment of
+ * splits (`source-coordinator.ts`), barriers.
  *
  * I1. A split's watermark generator state is stored with the split, so it moves where the split
  *     moves.
@@ -29,7 +29,9 @@ import type { TimestampExtractor } from "../time/timestamp-extractor.ts";
 import { MAX_WATERMARK, NO_WATERMARK } from "../time/timestamp.ts";
 import type { WatermarkStrategy } from "../time/watermark-strategy.ts";
 import { callUser } from "../operators/user-function.ts";
+import { batchCountWithin } from "../exchange/channel.ts";
 import type { ChainOutput } from "./chain.ts";
+import { Debloater } from "./debloater.ts";
 
 /**
  * Batches between two watermarks of a busy source: few enough for windows to fire early, many
@@ -59,6 +61,8 @@ export interface SourceHeadOptions {
   readonly output: ChainOutput;
   readonly malformedOutput: ChainOutput | undefined;
   readonly requests: SourceRequests;
+  /** See `DEBLOAT_TARGET_MS`. */
+  readonly debloatTargetMs: number;
 }
 
 /** See the file header. */
@@ -68,6 +72,9 @@ export class SourceHead implements ReaderOutput {
   readonly #reader: SourceReader;
   readonly #watermarks: SourceWatermarks | undefined;
   readonly #extract: TimestampExtractor | undefined;
+  readonly #debloater: Debloater;
+  /** Records that the reader is asked for at most: few where the chain or its outputs are slow. */
+  #wantedMax = 1;
   readonly #restoredGenerators = new Map<string, unknown>();
   #batchesSinceWatermark = 0;
   #emittedCount = 0;
@@ -81,6 +88,8 @@ export class SourceHead implements ReaderOutput {
     const { context, source, strategy, requests } = options;
     this.#options = options;
     this.#clock = context.env.clock;
+    const limit = (count: number): void => void (this.#wantedMax = batchCountWithin(count));
+    this.#debloater = new Debloater([{ limit }], options.debloatTargetMs);
     const now = this.#clock.monotonicMs();
     this.#watermarks = strategy === undefined ? undefined : new SourceWatermarks(strategy, now);
     this.#extract =
@@ -145,13 +154,14 @@ export class SourceHead implements ReaderOutput {
     this.#watermarks?.setBlocked(isBlocked, this.#clock.monotonicMs());
   }
 
-  /** Emits at most about one batch. */
+  /** Emits at most about one batch, and no more than is used up in a part of the target time. */
   poll(): "more" | "idle" | "ended" {
     assert(!this.#hasEnded, "a reader that has ended is not polled");
-    if (this.#watermarks?.isAboveLimit === true && this.#reader.pauseOrResumeSplits === undefined) {
-      return "idle";
-    }
-    const result = this.#reader.poll(this);
+    this.#debloater.beforeLook(this.#clock.monotonicMs());
+    const isHeldBack =
+      this.#watermarks?.isAboveLimit === true && this.#reader.pauseOrResumeSplits === undefined;
+    const result = isHeldBack ? "idle" : this.#reader.poll(this, this.#wantedMax);
+    if (result === "idle") this.#debloater.foundNothing(this.#clock.monotonicMs());
     if (result === "ended") this.end();
     return result;
   }
@@ -236,6 +246,7 @@ export class SourceHead implements ReaderOutput {
   emit(splitId: string, batch: Batch): void {
     if (batch.count === 0) return;
     this.#emittedCount += batch.count;
+    this.#debloater.countRecords(batch.count);
     if (this.#extract === undefined || this.#watermarks === undefined) {
       this.#options.output.emit(batch);
       return;

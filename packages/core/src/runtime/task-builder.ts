@@ -56,6 +56,7 @@ export interface TaskBuilderOptions {
   readonly writer: SegmentWriterClient | undefined;
   readonly chunkPool: ChunkPool;
   readonly encodesLocalChannels: boolean;
+  readonly debloatTargetMs: number;
   readonly send: (message: WorkerMessage) => void;
   readonly wake: () => void;
   readonly fail: (subtask: SubtaskId, error: unknown) => void;
@@ -255,7 +256,12 @@ class SubtaskBuilder {
           input: edge.edge.input,
         }));
     });
-    return new InputGate({ channels, isExactlyOnce: deploy.isExactlyOnce, clock: env.clock });
+    return new InputGate({
+      channels,
+      isExactlyOnce: deploy.isExactlyOnce,
+      clock: env.clock,
+      debloatTargetMs: this.#options.debloatTargetMs,
+    });
   }
 
   #context(node: GraphNode): OperatorContext {
@@ -300,6 +306,7 @@ class SubtaskBuilder {
         reportWatermark: (watermark) =>
           send({ kind: "reader-watermark", attempt: deploy.attempt, ...this.#id, watermark }),
       },
+      debloatTargetMs: this.#options.debloatTargetMs,
     });
     this.#members.push({
       uid: node.uid,

@@ -13,6 +13,7 @@ import type { Barrier } from "../state/barrier.ts";
 import { SimWorld } from "../testing/sim-env.ts";
 import { operatorId } from "../types/operator-id.ts";
 import { Chain, ChainOutput } from "./chain.ts";
+import { DEBLOAT_TARGET_MS } from "./debloater.ts";
 import { InputGate } from "./input-gate.ts";
 import { Task } from "./task.ts";
 import type { StepResult } from "./subtask-metrics.ts";
@@ -166,6 +167,7 @@ export class TaskBench {
           channels: this.inputs.map((each) => ({ channel: each, input: 0 })),
           isExactlyOnce,
           clock: this.env.clock,
+          debloatTargetMs: DEBLOAT_TARGET_MS,
         }),
         watermarks: "takeWatermark" in head ? (head as WatermarksOperator) : undefined,
       },

@@ -17,6 +17,7 @@ import type { JobGraph } from "../graph/job-graph.ts";
 import type { SegmentWriterClient } from "../snapshot/segment-writer-client.ts";
 import { buildTasks } from "./task-builder.ts";
 import { ChunkPool } from "../state/row-chunk.ts";
+import { DEBLOAT_TARGET_MS } from "./debloater.ts";
 import type { DoorbellPanel } from "./doorbells.ts";
 import type { HostedTask } from "./task-builder.ts";
 import type { DeployMessage, MasterMessage, SubtaskId, WorkerMessage } from "./messages.ts";
@@ -46,6 +47,8 @@ export interface WorkerHostOptions {
   readonly chaos: Random | undefined;
   /** Every channel between tasks of this worker encodes what it carries; for tests. */
   readonly encodesLocalChannels: boolean;
+  /** See `DEBLOAT_TARGET_MS`, which it is if not given. */
+  readonly debloatTargetMs?: number;
 }
 
 /** See the file header. */
@@ -140,6 +143,7 @@ export class WorkerHost {
       chunkPool: writer?.pool ?? new ChunkPool(),
       writer,
       encodesLocalChannels: this.#options.encodesLocalChannels,
+      debloatTargetMs: this.#options.debloatTargetMs ?? DEBLOAT_TARGET_MS,
       send: (answer) => this.#send(answer),
       wake: () => this.wake(),
       fail: (subtask, error) => this.#fail(subtask, error),

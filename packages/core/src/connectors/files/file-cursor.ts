@@ -9,7 +9,7 @@
  * I2. Malformed records are reported with their line. A range in the middle of a file learns the
  *     number of its first line only when it needs it, by counting; nothing is emitted meanwhile.
  */
-import { BATCH_COUNT, type Batch } from "../../columns/batch.ts";
+import type { Batch } from "../../columns/batch.ts";
 import { oxbowError } from "../../errors.ts";
 import type { SplitCursor } from "../cursor-reader.ts";
 import { ByteWindow } from "../formats/byte-window.ts";
@@ -67,11 +67,11 @@ export class FileCursor implements SplitCursor<FileSplit> {
     }
   }
 
-  poll(output: ReaderOutput): "more" | "idle" | "finished" {
+  poll(output: ReaderOutput, countMax: number): "more" | "idle" | "finished" {
     if (!this.#release(output)) return "idle";
     if (!this.#isReady()) return this.#isAtEnd() ? "finished" : "idle";
     for (;;) {
-      const batch = this.#decoder.decode(this.#window, BATCH_COUNT);
+      const batch = this.#decoder.decode(this.#window, countMax);
       this.#held = batch;
       if (!this.#release(output)) return "idle";
       if (this.#isAtEnd()) return "finished";
