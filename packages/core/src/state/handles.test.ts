@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { KeyColumn } from "../columns/key-column.ts";
 import { t } from "../types/t.ts";
 import {
   aggregatingState,
@@ -214,3 +215,27 @@ function bound<S extends StateDescriptors>(backend: HashMapBackend<S>) {
     setCurrentKey: (key: unknown): void => backend.setCurrentKey(key),
   };
 }
+
+test("keys of a batch that is longer than any before are found", () => {
+  for (const rowsCount of [0, 1]) {
+    const backend = backendOf({ n: valueState(t.int32) });
+    const keys = new KeyColumn("string");
+    const fill = (count: number): void => {
+      keys.reset(count);
+      keys.strings = Array.from({ length: count }, (_, index) => `key ${index}`);
+    };
+    if (rowsCount > 0) {
+      backend.setCurrentKey("key 1500");
+      backend.states.n.set(7);
+    }
+    for (const count of [3, 2000]) {
+      fill(count);
+      backend.prepare(keys);
+      for (let index = 0; index < count; index++) {
+        backend.setCurrent(keys, index);
+        const expected = rowsCount > 0 && index === 1500 ? 7 : undefined;
+        assert.equal(backend.states.n.get(), expected, `key ${index} of ${count}`);
+      }
+    }
+  }
+});

@@ -50,7 +50,7 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
   #keys: KeyColumn;
   #keyIndex = 0;
   #hasKey = false;
-  readonly #prepared = new Int32Array(BATCH_COUNT);
+  #prepared = new Int32Array(BATCH_COUNT);
   #preparedKeys: KeyColumn | undefined;
   #preparedRemovals = -1;
   /** How rows are read that are being loaded. */
@@ -107,7 +107,7 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
   }
 
   prepare(keys: KeyColumn): "ready" | "pending" {
-    if (keys.count > this.#prepared.length) return "ready";
+    if (keys.count > this.#prepared.length) this.#prepared = new Int32Array(keys.count * 2);
     const { main } = this;
     main.code.findAll(main, keys, keys.count, this.#prepared);
     this.#preparedKeys = keys;
