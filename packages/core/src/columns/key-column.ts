@@ -22,6 +22,8 @@ export class KeyColumn {
   readonly numberHash: NumberHash;
   /** Keys in the column. */
   count = 0;
+  /** Grows with each filling: what was found for the keys is valid for one value of it. */
+  fillingsCount = 0;
   /** Form `number`: the keys; NaN is canonical. */
   numbers = new Float64Array(0);
   /** Form `string`: codes into `dictionary`, where the batch had a dictionary; else undefined. */
@@ -71,6 +73,7 @@ export class KeyColumn {
   /** Begins a new filling of `count` keys; makes room in the buffers of its form. */
   reset(count: number): void {
     this.count = count;
+    this.fillingsCount += 1;
     this.#hashed = false;
     this.codes = undefined;
     this.dictionary = [];

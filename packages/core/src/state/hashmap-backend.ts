@@ -52,7 +52,9 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
   #hasKey = false;
   #prepared = new Int32Array(BATCH_COUNT);
   #preparedKeys: KeyColumn | undefined;
+  #preparedFilling = -1;
   #preparedRemovals = -1;
+  #preparedRowsCount = -1;
   /** How rows are read that are being loaded. */
   #loadPlan: LoadPlan | undefined;
   #isConverting = false;
@@ -111,7 +113,9 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
     const { main } = this;
     main.code.findAll(main, keys, keys.count, this.#prepared);
     this.#preparedKeys = keys;
+    this.#preparedFilling = keys.fillingsCount;
     this.#preparedRemovals = main.removalsCount;
+    this.#preparedRowsCount = main.rowsCount;
     return "ready";
   }
 
@@ -122,16 +126,20 @@ export class HashMapBackend<S extends StateDescriptors> implements KeyedBackend<
     this.#hasKey = true;
     if (this.#options.verify === true) this.#verifyKeyGroup(keys, index);
     const { main } = this;
-    // A prepared row is taken only if nothing was removed since and it has the key: columns are
-    // reused.
-    if (keys === this.#preparedKeys && main.removalsCount === this.#preparedRemovals) {
-      const row = this.#prepared[index];
-      if (row !== 0 && main.code.matches(main, row, keys, index)) {
-        this.currentRow = row;
-        return;
-      }
-    }
-    this.currentRow = main.code.find(main, keys, index, 0);
+    this.currentRow = this.#isPrepared(keys, index)
+      ? this.#prepared[index]
+      : main.code.find(main, keys, index, 0);
+  }
+
+  /**
+   * Whether what was found for the batch still holds: the column has the same keys, no row was
+   * removed, and none was added where the key had none.
+   */
+  #isPrepared(keys: KeyColumn, index: number): boolean {
+    if (keys !== this.#preparedKeys || keys.fillingsCount !== this.#preparedFilling) return false;
+    const { removalsCount, rowsCount } = this.main;
+    if (removalsCount !== this.#preparedRemovals) return false;
+    return this.#prepared[index] !== 0 || rowsCount === this.#preparedRowsCount;
   }
 
   /** A key that another subtask owns was sent to the wrong place: its state would be lost. */

@@ -118,15 +118,43 @@ test("a prepared batch gives the right row although rows came and went since", (
   backend.setCurrent(keys, 0);
   const first = backend.currentRow;
   main.remove(first);
-  keys.numbers[3] = 9;
   backend.setCurrent(keys, 3);
   assert.equal(backend.ensureRow(), first, "the slot is used again, by another key");
   backend.setCurrent(keys, 2);
   assert.equal(backend.currentRow, 0);
-  // The column is filled again without being prepared.
-  keys.numbers[1] = 9;
+});
+
+test("a key that a batch had no row for has the one that was made since", () => {
+  const backend = backendOf("op");
+  backend.columns([{ name: "count", type: t.int64 }]);
+  const keys = new KeyColumn("number", "integer");
+  keys.reset(3);
+  keys.numbers.set([1, 2, 1]);
+  backend.prepare(keys);
+  backend.setCurrent(keys, 0);
+  const made = backend.ensureRow();
   backend.setCurrent(keys, 1);
-  assert.equal(backend.currentRow, first);
+  assert.equal(backend.currentRow, 0);
+  backend.setCurrent(keys, 2);
+  assert.equal(backend.currentRow, made);
+});
+
+test("rows that were prepared do not count for other keys in the same column", () => {
+  const backend = backendOf("op");
+  backend.columns([{ name: "count", type: t.int64 }]);
+  const keys = new KeyColumn("number", "integer");
+  keys.reset(2);
+  keys.numbers.set([1, 2]);
+  backend.main.lookup(keys, 2, new Int32Array(2), "upsert");
+  backend.prepare(keys);
+  backend.setCurrent(keys, 1);
+  const second = backend.currentRow;
+  keys.reset(2);
+  keys.numbers.set([2, 3]);
+  backend.setCurrent(keys, 0);
+  assert.equal(backend.currentRow, second);
+  backend.setCurrent(keys, 1);
+  assert.equal(backend.currentRow, 0);
 });
 
 test("fields lie at their natural alignment without overlap, whatever the columns", () => {
