@@ -15,12 +15,8 @@ export interface KeySource {
   readonly load: (index: string) => string;
   /** Statements that declare `hash`. */
   readonly hash: string;
-  /** Expression: the row whose key words begin at `at` has this key. */
-  readonly equals: (at: string) => string;
-  /**
-   * Keys in the arena: the same, for a reference and size word that were read from the row before.
-   */
-  readonly equalsAt?: (ref: string, sizeWord: string) => string;
+  /** Expression: a row's key is this one. `word` is the expression of one of its words. */
+  readonly equals: (word: (number: number) => string) => string;
   /** Statements that write the key; `at` in the page, `word` in the row. */
   readonly write: (at: string, word: number) => string;
   /** Different keys always have different hashes. */
@@ -57,7 +53,7 @@ export const KEY_FIELD_SOURCES: Readonly<Record<KeyKind, KeySource>> = {
     prelude: "",
     load: (index) => `const key = keys.numbers[${index}] | 0;`,
     hash: `let hash = key;${MIX}`,
-    equals: (at) => `page[${at}] === key`,
+    equals: (word) => `${word(0)} === key`,
     write: (at) => `page[${at}] = key;`,
     isHashExact: true,
     hasDictionary: false,
@@ -67,7 +63,7 @@ export const KEY_FIELD_SOURCES: Readonly<Record<KeyKind, KeySource>> = {
     prelude: WORDS_SCRATCH,
     load: FLOAT_LOAD,
     hash: WORDS_HASH,
-    equals: (at) => `page[${at}] === low && page[${at} + 1] === high`,
+    equals: (word) => `${word(0)} === low && ${word(1)} === high`,
     write: (at) => `page[${at}] = low; page[${at} + 1] = high;`,
     isHashExact: false,
     hasDictionary: false,
@@ -77,7 +73,7 @@ export const KEY_FIELD_SOURCES: Readonly<Record<KeyKind, KeySource>> = {
     prelude: WORDS_SCRATCH,
     load: (index) => `BIGS[0] = keys.bigints[${index}]; const low = WORDS[0], high = WORDS[1];`,
     hash: WORDS_HASH,
-    equals: (at) => `page[${at}] === low && page[${at} + 1] === high`,
+    equals: (word) => `${word(0)} === low && ${word(1)} === high`,
     write: (at) => `page[${at}] = low; page[${at} + 1] = high;`,
     isHashExact: false,
     hasDictionary: false,
@@ -96,8 +92,8 @@ export const KEY_FIELD_SOURCES: Readonly<Record<KeyKind, KeySource>> = {
   hash = Math.imul(hash ^ (hash >>> 15), 0x9e3779b1) ^ d;
   hash = Math.imul(hash ^ (hash >>> 15), 0x9e3779b1) ^ e;
   hash = Math.imul(hash ^ (hash >>> 15), 0x9e3779b1) ^ f;${MIX}`,
-    equals: (at) =>
-      ["a", "b", "c", "d", "e", "f"].map((p, i) => `page[${at} + ${i}] === ${p}`).join(" && "),
+    equals: (word) =>
+      ["a", "b", "c", "d", "e", "f"].map((p, i) => `${word(i)} === ${p}`).join(" && "),
     write: (at) =>
       ["a", "b", "c", "d", "e", "f"].map((p, i) => `page[${at} + ${i}] = ${p};`).join(" "),
     isHashExact: false,
@@ -126,8 +122,7 @@ function sameText(table, ref, sizeWord, text) {
     hash = Math.imul(hash ^ text.charCodeAt(i), 0x9e3779b1);
     hash ^= hash >>> 15;
   }${MIX}`,
-    equals: (at) => `sameText(table, page[${at}], page[${at} + 1], text)`,
-    equalsAt: (ref, sizeWord) => `sameText(table, ${ref}, ${sizeWord}, text)`,
+    equals: (word) => `sameText(table, ${word(0)}, ${word(1)}, text)`,
     write: (_at, word) => `table.writeText(row, ${word}, text);`,
     isHashExact: false,
     hasDictionary: true,
@@ -149,8 +144,7 @@ function sameBytes(table, ref, sizeWord, bytes, start, end) {
     hash = Math.imul(hash ^ bytes[i], 0x9e3779b1);
     hash ^= hash >>> 15;
   }${MIX}`,
-    equals: (at) => `sameBytes(table, page[${at}], page[${at} + 1], bytes, start, end)`,
-    equalsAt: (ref, sizeWord) => `sameBytes(table, ${ref}, ${sizeWord}, bytes, start, end)`,
+    equals: (word) => `sameBytes(table, ${word(0)}, ${word(1)}, bytes, start, end)`,
     write: (_at, word) => `const ref = table.setVar(row, ${word}, (end - start) * 2);
   ${ARENA_BYTES}
   for (let i = start; i < end; i++) slab[at + i - start] = bytes[i];`,

@@ -43,12 +43,15 @@ function tableSource(layout: RowLayout, uid: string): string {
     `const page = table.pages[row >>> ${layout.pageShift}].i32;` +
     ` const base = (row & ${rowMask}) * ${words};`;
   const isExact = key.isHashExact && !isChild;
+  const isSame = key.equals((number) => `page[base + ${keyWord + number}]`);
   const tokenTest = isChild ? "page[base + 2] === token && " : "";
-  const batches = batchSource({ key, isExact, locate, keyWord });
+  const batches = isChild
+    ? "const findAll = undefined, upsertAll = undefined;"
+    : batchSource({ key, isExact, locate, keyWord });
   return `${sourceTag(`${uid}/${layout.table}`)}
 ${key.prelude}
 function isKey(table, row, token, ${params}) {
-  ${isExact ? "return true;" : `${locate} return ${tokenTest}${key.equals(`base + ${keyWord}`)};`}
+  ${isExact ? "return true;" : `${locate} return ${tokenTest}${isSame};`}
 }
 function hashKey(token, ${params}) {
   ${key.hash}
@@ -85,13 +88,13 @@ function find(table, keys, index, token) {
 function matches(table, row, keys, index) {
   ${locate}
   ${key.load("index")}
-  return ${key.equals(`base + ${keyWord}`)};
+  return ${isSame};
 }
 function upsert(table, keys, index, token, parentRow) {
   ${key.load("index")}
   return upsertHashed(table, hashKey(token, ${params}), token, parentRow, ${params});
 }
-${isChild ? "const findAll = undefined, upsertAll = undefined;" : batches}
+${batches}
 return { find, upsert, matches, findAll, upsertAll };
 `;
 }
@@ -112,24 +115,30 @@ interface BatchParts {
 }
 
 /**
- * Batches: first candidates of all keys, so that the misses of the index overlap, then the rows.
+ * Batches: first candidates of all keys, then the first words of the candidates' keys, so that the
+ * misses of the index and then those of the rows overlap; only then are keys compared.
  */
 function batchSource({ key, isExact, locate, keyWord }: BatchParts): string {
   const { params } = key;
-  const { equalsAt } = key;
-  const isSame =
-    equalsAt === undefined
-      ? `isKey(table, row, 0, ${params})`
-      : equalsAt("hashes[count + index]", "hashes[2 * count + index]");
+  const isFound = isExact
+    ? "row !== 0"
+    : `row !== 0 && ${key.equals((number) => `words[${1 + number} * count + index]`)}`;
   const loop = (onMiss: string): string => `
-  const hashes = table.scratchWords(count * 3);
-  candidates(table, keys, count, rows, hashes);
-  ${equalsAt === undefined ? "" : "references(table, count, rows, hashes);"}
+  const words = table.scratchWords(count * 3);
+  hashAll(keys, count, words);
+  candidates(table, count, rows, words);
+  ${isExact ? "" : "keyWords(table, count, rows, words);"}
+  let missing = 0;
   for (let index = 0; index < count; index++) {
     const row = rows[index];
-    ${isExact ? "if (row !== 0) continue;" : ""}
+    ${isExact ? "" : key.load("index")}
+    if (${isFound}) continue;
+    words[count + missing] = index;
+    missing += 1;
+  }
+  for (let at = 0; at < missing; at++) {
+    const index = words[count + at];
     ${key.load("index")}
-    ${isExact ? "" : `if (row !== 0 && ${isSame}) continue;`}
     rows[index] = ${onMiss}, ${params});
   }`;
   const coded = (isUpsert: boolean): string =>
@@ -140,45 +149,76 @@ function batchSource({ key, isExact, locate, keyWord }: BatchParts): string {
   }`
       : "";
   return `
-function candidates(table, keys, count, rows, hashes) {
-  const index = table.index;
-  const { directory, shift } = index;
-  for (let at = 0; at < count; at++) {
-    ${key.load("at")}
-    hashes[at] = hashKey(0, ${params});
+function hashAll(keys, count, words) {
+  for (let index = 0; index < count; index++) {
+    ${key.load("index")}
+    words[index] = hashKey(0, ${params});
   }
-  for (let at = 0; at < count; at++) {
-    const hash = hashes[at];
-    const segment = directory[hash >>> shift];
-    const mask = segment.length - 4;
+}
+${candidatesSource()}
+${isExact ? "" : keyWordsSource(locate, keyWord)}
+${key.hasDictionary ? dictionarySource(params) : ""}
+function findAll(table, keys, count, rows) {
+  ${coded(false)}
+  ${loop("findHashed(table, words[index], 0")}
+}
+function upsertAll(table, keys, count, rows) {
+  ${coded(true)}
+  ${loop("upsertHashed(table, words[index], 0, 0")}
+}`;
+}
+
+/**
+ * Rows whose hashes are those in `words`, 0 for none. Most are in their home slots. These are
+ * looked into first, without a branch on what is there: the processor would often guess it wrong,
+ * and a wrong guess where a miss decides keeps later misses waiting. The others come afterwards;
+ * their indexes lie behind the hashes.
+ */
+function candidatesSource(): string {
+  const segmentOf = `const segment = directory[hash >>> shift], mask = segment.length - 4;`;
+  const homes = (segment: string): string => `
+  for (let index = 0; index < count; index++) {
+    const hash = words[index];
+    ${segment}
+    const slot = (hash << 1) & mask;
+    const difference = segment[slot] ^ hash;
+    const row = segment[slot + 1] & ~((difference | (0 - difference)) >> 31);
+    rows[index] = row;
+    words[count + others] = index;
+    others += (row - 1) >>> 31;
+  }`;
+  return `
+function candidates(table, count, rows, words) {
+  const { directory, shift } = table.index;
+  let others = 0;
+  if (directory[0] === directory[directory.length - 1]) {
+    const segment = directory[0], mask = segment.length - 4;
+    ${homes("")}
+  } else {
+    ${homes(segmentOf)}
+  }
+  for (let at = 0; at < others; at++) {
+    const index = words[count + at];
+    const hash = words[index];
+    ${segmentOf}
     let slot = (hash << 1) & mask;
     let row = segment[slot + 1];
     while (row !== 0 && segment[slot] !== hash) {
       slot = (slot + 2) & mask;
       row = segment[slot + 1];
     }
-    rows[at] = row;
+    rows[index] = row;
   }
-}
-${equalsAt === undefined ? "" : referencesSource(locate, keyWord)}
-${key.hasDictionary ? dictionarySource(params) : ""}
-function findAll(table, keys, count, rows) {
-  ${coded(false)}
-  ${loop("findHashed(table, hashes[index], 0")}
-}
-function upsertAll(table, keys, count, rows) {
-  ${coded(true)}
-  ${loop("upsertHashed(table, hashes[index], 0, 0")}
 }`;
 }
 
-/** Where the keys of the candidates lie, so that these misses overlap too. */
-function referencesSource(locate: string, keyWord: number): string {
+/** The first two words of the candidates' keys, behind the hashes. Row 0 may be looked at. */
+function keyWordsSource(locate: string, keyWord: number): string {
   return `
-function references(table, count, rows, words) {
+function keyWords(table, count, rows, words) {
+  if (table.pages.length === 0) return;
   for (let index = 0; index < count; index++) {
     const row = rows[index];
-    if (row === 0) continue;
     ${locate}
     words[count + index] = page[base + ${keyWord}];
     words[2 * count + index] = page[base + ${keyWord + 1}];
