@@ -11,8 +11,8 @@
  * I1. A slot's position comes from the hash's low bits, its segment from the high bits.
  * I2. Between a hash's home slot and its slot no slot is empty (removal shifts back; no
  *     tombstones).
- * I3. A segment is at most `LOAD_MAX` full; one that cannot split further (equal hashes) doubles
- *     instead.
+ * I3. A segment is at most three quarters full, a flat one of up to `SPARSE_SLOTS` half; one that
+ *     cannot split further (equal hashes) doubles instead.
  */
 import { assert } from "../assert.ts";
 
@@ -23,6 +23,11 @@ export const FLAT_SLOTS = 65536;
 /** Deepest directory: 2^22 entries cover 10^10 rows. */
 const DEPTH_MAX = 22;
 const SLOTS_MIN = 8;
+/**
+ * Flat segments up to here are half full at most: a batch is looked up fastest where rows are in
+ * their home slots. Larger ones would lose more by misses than they gain.
+ */
+const SPARSE_SLOTS = 32768;
 
 /** See the file header. */
 export class RowIndex {
@@ -46,13 +51,18 @@ export class RowIndex {
   /** Adds a row under a hash. The caller knows that the row is not there. */
   insert(hash: number, row: number): void {
     let segment = this.directory[hash >>> this.shift];
-    const count = segment[segment.length - 2];
-    // 3/4 of (length - 2) / 2 slots.
-    if (count * 8 >= (segment.length - 2) * 3) {
+    if (this.#isFull(segment)) {
       this.#makeRoom(segment, hash);
       segment = this.directory[hash >>> this.shift];
     }
     place(segment, hash, row);
+  }
+
+  #isFull(segment: Int32Array): boolean {
+    // A slot is two words.
+    const slots = (segment.length - 2) >> 1;
+    const quarters = this.#isFlat && slots <= SPARSE_SLOTS ? 2 : 3;
+    return segment[segment.length - 2] * 4 >= slots * quarters;
   }
 
   /** Removes the entry of a row. It must be there. */
@@ -97,7 +107,7 @@ export class RowIndex {
       else this.#leaveFlat(segment);
       if (this.#isFlat) return;
       const mine = this.directory[hash >>> this.shift];
-      if (mine[mine.length - 2] * 8 < (mine.length - 2) * 3) return;
+      if (!this.#isFull(mine)) return;
       segment = mine;
     }
     if (segment[segment.length - 1] >= DEPTH_MAX || !spreads(segment)) this.#grow(segment, hash);
@@ -145,7 +155,7 @@ export class RowIndex {
     }
     // All in one half: that half is as full as before.
     const half = this.directory[hash >>> this.shift];
-    if (half[half.length - 2] * 8 >= (half.length - 2) * 3) this.#makeRoom(half, hash);
+    if (this.#isFull(half)) this.#makeRoom(half, hash);
   }
 
   #doubleDirectory(): void {
