@@ -16,16 +16,19 @@ const PARAMETERS = SEED === undefined ? {} : { seed: Number(SEED) };
 const KEYS = 20_000;
 const STATES = { n: valueState(t.int32), x: valueState(t.float64), big: valueState(t.bigint64) };
 
-function backendOf() {
-  return new HashMapBackend({
+function backendOptions() {
+  return {
     uid: "op",
     keyType: t.int32,
     maxParallelism: 8,
     keyGroupStart: 0,
     keyGroupEnd: 8,
-    states: STATES,
     clockNow: () => 0,
-  });
+  };
+}
+
+function backendOf() {
+  return new HashMapBackend({ ...backendOptions(), states: STATES });
 }
 type Backend = ReturnType<typeof backendOf>;
 type Contents = Map<number, string>;
@@ -55,7 +58,7 @@ function contents(backend: Backend): Contents {
   return all;
 }
 
-function freeze(backend: Backend, id: number, base?: number): BackendSnapshot {
+function freeze(backend: Pick<Backend, "freeze">, id: number, base?: number): BackendSnapshot {
   return backend.freeze({ id, kind: "checkpoint", timestamp: 0, base });
 }
 
@@ -137,4 +140,29 @@ test("rows that came or changed and went are not in a delta, in whichever interv
   put(backend, model, 0, 3);
   const second = copied(freeze(backend, 5, 4), Infinity, () => undefined);
   assert.deepEqual(sorted(restored([base, rows, second])), sorted(model));
+});
+
+test("rows are copied whole, however wide they are", () => {
+  for (const width of [1, 5, 12, 60, 61, 62, 63, 200]) {
+    const names = Array.from({ length: width }, (_, field) => `f${field}`);
+    const type = t.struct(Object.fromEntries(names.map((name) => [name, t.float64])));
+    const states = { wide: valueState(type) };
+    const make = () => new HashMapBackend({ ...backendOptions(), states });
+    const backend = make();
+    const valueOf = (key: number): Record<string, number> =>
+      Object.fromEntries(names.map((name, field) => [name, key + field / 256]));
+    for (let key = 1; key <= 300; key++) {
+      backend.setCurrentKey(key);
+      backend.states.wide.set(valueOf(key));
+    }
+    const rows = copied(freeze(backend, 1), 100, () => undefined);
+    const other = make();
+    for (const part of rows) other.load(part);
+    let count = 0;
+    other.forEachKey((key) => {
+      count += 1;
+      assert.deepEqual(other.states.wide.get(), valueOf(key as number), `width ${width}`);
+    });
+    assert.equal(count, 300);
+  }
 });

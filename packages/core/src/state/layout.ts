@@ -266,6 +266,12 @@ export function parentBytes(layout: RowLayout): number {
   return layout.parent === undefined ? 0 : layout.parent.keyEnd;
 }
 
+/** Whether a record of a row, see `row-chunk.ts`, is the row as it lies and nothing else. */
+export function isPlain(layout: RowLayout): boolean {
+  const { varOffsets, parent, hasNamespace } = layout;
+  return varOffsets.length === 0 && parent === undefined && !hasNamespace;
+}
+
 /** Whether keys of the kind lie in the arena. */
 export function isVarKey(kind: KeyKind): boolean {
   return kind === "string" || kind === "bytes";

@@ -7,17 +7,13 @@
  */
 import { assert } from "../assert.ts";
 import { offsetOf, slabOf } from "./arena.ts";
-import { isVarKey, parentBytes, type RowLayout } from "./layout.ts";
+import { isPlain, isVarKey, parentBytes, type RowLayout } from "./layout.ts";
 import type { ChunkKind, RowChunk } from "./row-chunk.ts";
 import type { Table } from "./table.ts";
 
 /** Values up to this size are copied by a loop; the native copy costs more. */
 const LOOP_BYTES = 48;
 const NAMESPACE_BYTES = 16;
-/** Rows that are copied in two passes; they stay in the first-level cache meanwhile. */
-const GROUP_ROWS = 64;
-/** 8-byte words of a cache line. */
-const LINE_LONGS = 8;
 const NO_OFFSETS: readonly number[] = [];
 
 /** What a record of a kind consists of, for one layout. */
@@ -50,7 +46,7 @@ export function recordShape(layout: RowLayout, layoutIndex: number, kind: ChunkK
     parentVars: parent === undefined || parentSize === 0 ? NO_OFFSETS : keyVars(parent),
     hasNamespace: layout.hasNamespace,
     recordBytes: ownBytes + parentSize + (layout.hasNamespace ? NAMESPACE_BYTES : 0),
-    isPlain: kind === "puts" && ownVars.length === 0 && parentSize === 0 && !layout.hasNamespace,
+    isPlain: kind === "puts" && isPlain(layout),
   };
 }
 
@@ -142,41 +138,14 @@ export class RecordBuffer {
     this.count += 1;
   }
 
-  /**
-   * Copies rows of a plain shape, as many as there is room for; returns how many. Rows that changed
-   * mostly lie far apart, each a cache miss or two, and one after the other would wait for each. So
-   * the first word of each cache line of a group of rows is copied first, which lets the misses
-   * overlap, and then the rest.
-   */
+  /** Copies rows of a plain shape, as many as there is room for; returns how many. */
   appendRows(table: Table, rows: Int32Array, { from, to }: RowRange): number {
-    const { i64 } = this;
     const longs = this.shape.recordBytes >>> 3;
-    const { pages } = table;
-    const { pageShift } = table.layout;
-    const mask = (1 << pageShift) - 1;
     const end = Math.min(to, from + Math.floor((this.heapStart >>> 3) / longs) - this.count);
     assert(from < end, "there is room for a row at least");
-    let at = this.count * longs;
-    for (let group = from; group < end; group += GROUP_ROWS) {
-      const groupEnd = Math.min(end, group + GROUP_ROWS);
-      let first = at;
-      for (let k = group; k < groupEnd; k++) {
-        const row = rows[k];
-        const page = pages[row >>> pageShift].i64;
-        const base = (row & mask) * longs;
-        for (let long = 0; long < longs; long += LINE_LONGS) i64[first + long] = page[base + long];
-        // Rows do not begin with a cache line: it may lie in one more.
-        i64[first + longs - 1] = page[base + longs - 1];
-        first += longs;
-      }
-      for (let k = group; k < groupEnd; k++) {
-        const row = rows[k];
-        const page = pages[row >>> pageShift].i64;
-        const base = (row & mask) * longs;
-        for (let long = 1; long < longs - 1; long++) i64[at + long] = page[base + long];
-        at += longs;
-      }
-    }
+    const { copyRows } = table.code;
+    assert(copyRows !== undefined, "rows of a plain shape have a function that copies them");
+    copyRows(table, { rows, from, end }, this.i64, this.count * longs);
     this.count += end - from;
     return end - from;
   }

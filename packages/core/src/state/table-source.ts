@@ -8,7 +8,8 @@
  */
 import type { KeyColumn } from "../columns/key-column.ts";
 import { KEY_FIELD_SOURCES, type KeySource } from "./key-source.ts";
-import type { RowLayout } from "./layout.ts";
+import { isPlain, type RowLayout } from "./layout.ts";
+import { copySource, type CopyRows } from "./row-copy-source.ts";
 import { sourceTag } from "./row-source.ts";
 import type { Table } from "./table.ts";
 
@@ -24,6 +25,8 @@ export interface TableCode {
   findAll(table: Table, keys: KeyColumn, count: number, rows: Int32Array): void;
   /** The same; makes missing rows. */
   upsertAll(table: Table, keys: KeyColumn, count: number, rows: Int32Array): void;
+  /** Copies rows to `at` and behind it; undefined where a record is more than the row. */
+  readonly copyRows: CopyRows | undefined;
 }
 
 /** Compiles the functions of a layout. */
@@ -95,7 +98,8 @@ function upsert(table, keys, index, token, parentRow) {
   return upsertHashed(table, hashKey(token, ${params}), token, parentRow, ${params});
 }
 ${batches}
-return { find, upsert, matches, findAll, upsertAll };
+${isPlain(layout) ? copySource(layout) : "const copyRows = undefined;"}
+return { find, upsert, matches, findAll, upsertAll, copyRows };
 `;
 }
 
