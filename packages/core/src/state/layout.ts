@@ -190,7 +190,8 @@ export function rowLayout(spec: TableSpec): RowLayout {
   });
 }
 
-const KEY_BYTES: Record<KeyKind, number> = {
+/** What of a key lies in its row; of those in the arena, where and how long they are. */
+export const KEY_BYTES: Readonly<Record<KeyKind, number>> = {
   int32: 4,
   f64: 8,
   i64: 8,

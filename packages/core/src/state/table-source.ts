@@ -8,7 +8,7 @@
  */
 import type { KeyColumn } from "../columns/key-column.ts";
 import { KEY_FIELD_SOURCES, type KeySource } from "./key-source.ts";
-import { isPlain, type RowLayout } from "./layout.ts";
+import { isPlain, KEY_BYTES, type RowLayout } from "./layout.ts";
 import { copySource, type CopyRows } from "./row-copy-source.ts";
 import { sourceTag } from "./row-source.ts";
 import type { Table } from "./table.ts";
@@ -50,7 +50,7 @@ function tableSource(layout: RowLayout, uid: string): string {
   const tokenTest = isChild ? "page[base + 2] === token && " : "";
   const batches = isChild
     ? "const findAll = undefined, upsertAll = undefined;"
-    : batchSource({ key, isExact, locate, keyWord });
+    : batchSource({ key, isExact, locate, keyWord, wordsCount: KEY_BYTES[layout.keyKind] / 4 });
   return `${sourceTag(`${uid}/${layout.table}`)}
 ${key.prelude}
 function isKey(table, row, token, ${params}) {
@@ -116,19 +116,22 @@ interface BatchParts {
   /** Declares `page` and `base` of `row`. */
   readonly locate: string;
   readonly keyWord: number;
+  /** Of a key, from `keyWord` on. */
+  readonly wordsCount: number;
 }
 
 /**
- * Batches: first candidates of all keys, then the first words of the candidates' keys, so that the
- * misses of the index and then those of the rows overlap; only then are keys compared.
+ * Batches: first candidates of all keys, then the words of the candidates' keys, so that the misses
+ * of the index and then those of the rows overlap; only then are keys compared.
  */
-function batchSource({ key, isExact, locate, keyWord }: BatchParts): string {
+function batchSource(parts: BatchParts): string {
+  const { key, isExact, wordsCount } = parts;
   const { params } = key;
   const isFound = isExact
     ? "row !== 0"
     : `row !== 0 && ${key.equals((number) => `words[${1 + number} * count + index]`)}`;
   const loop = (onMiss: string): string => `
-  const words = table.scratchWords(count * 3);
+  const words = table.scratchWords(count * ${1 + wordsCount});
   hashAll(keys, count, words);
   candidates(table, count, rows, words);
   ${isExact ? "" : "keyWords(table, count, rows, words);"}
@@ -160,7 +163,7 @@ function hashAll(keys, count, words) {
   }
 }
 ${candidatesSource()}
-${isExact ? "" : keyWordsSource(locate, keyWord)}
+${isExact ? "" : keyWordsSource(parts)}
 ${key.hasDictionary ? dictionarySource(params) : ""}
 function findAll(table, keys, count, rows) {
   ${coded(false)}
@@ -216,16 +219,19 @@ function candidates(table, count, rows, words) {
 }`;
 }
 
-/** The first two words of the candidates' keys, behind the hashes. Row 0 may be looked at. */
-function keyWordsSource(locate: string, keyWord: number): string {
+/** The words of the candidates' keys, behind the hashes. Row 0 may be looked at. */
+function keyWordsSource({ locate, keyWord, wordsCount }: BatchParts): string {
+  const copies = Array.from(
+    { length: wordsCount },
+    (_, word) => `words[${1 + word} * count + index] = page[base + ${keyWord + word}];`,
+  );
   return `
 function keyWords(table, count, rows, words) {
   if (table.pages.length === 0) return;
   for (let index = 0; index < count; index++) {
     const row = rows[index];
     ${locate}
-    words[count + index] = page[base + ${keyWord}];
-    words[2 * count + index] = page[base + ${keyWord + 1}];
+    ${copies.join(" ")}
   }
 }`;
 }
