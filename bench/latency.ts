@@ -22,7 +22,7 @@ Measures latency at 25, 50 and 75 % of the highest rate, two workers, one exchan
 `;
 
 const WARMUP_MS = 4_000;
-const MAX_RATE_RECORDS = 12_000_000;
+const MAX_RATE_RECORDS = 40_000_000;
 
 await main();
 
