@@ -33,6 +33,7 @@ async function main(): Promise<void> {
   const seconds = readCount(USAGE, "--seconds", values.seconds, 1);
   const fastest = await measure({ records: MAX_RATE_RECORDS });
   const highest = fastest.recordsPerSecond;
+  if (!(highest > 0)) throw new Error("The fastest run was over before its warm-up.");
   process.stdout.write(`highest rate  ${(highest / 1e6).toFixed(2)} M/s\n`);
   const results: Record<string, unknown> = { highest };
   for (const part of [0.25, 0.5, 0.75]) {

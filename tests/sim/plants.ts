@@ -15,7 +15,7 @@ import { HashMapBackend } from "../../packages/core/src/state/hashmap-backend.ts
 import { HeapFamily } from "../../packages/core/src/state/heap-family.ts";
 import { replace } from "./plant.ts";
 import type { Plant } from "./plant.ts";
-import type { Scenario } from "./scenario.ts";
+import type { OperatorSpec, Scenario } from "./scenario.ts";
 import { SAVEPOINT_PLANTS } from "./savepoint-plants.ts";
 import { Table } from "../../packages/core/src/state/table.ts";
 
@@ -56,8 +56,7 @@ const CHECKPOINT_PLANTS: readonly Plant[] = [
   },
   {
     name: "the dropped pane while frozen: its rows are gone before a snapshot has copied them",
-    needs: ({ nodes, slicesPutOffRate }) =>
-      slicesPutOffRate > 0 && nodes.some(({ operator }) => operator.kind === "window"),
+    needs: (scenario) => scenario.slicesPutOffRate > 0 && hasOperator(scenario, "window"),
     install: () =>
       replace(
         HeapFamily.prototype,
@@ -74,7 +73,7 @@ const CHECKPOINT_PLANTS: readonly Plant[] = [
   },
   {
     name: "the state of an interval join: records go although others may still meet them",
-    needs: ({ nodes }) => nodes.some(({ operator }) => operator.kind === "intervalJoin"),
+    needs: (scenario) => hasOperator(scenario, "intervalJoin"),
     install: () =>
       replace(
         IntervalBuffer.prototype,
@@ -87,8 +86,7 @@ const CHECKPOINT_PLANTS: readonly Plant[] = [
   },
   {
     name: "the held lists of a Top-N: a barrier passes before they are in their rows",
-    needs: ({ nodes, ...story }) =>
-      isRestored(story) && nodes.some(({ operator }) => operator.kind === "topN"),
+    needs: (scenario) => isRestored(scenario) && hasOperator(scenario, "topN"),
     install: () =>
       replace(
         TopNLogic.prototype,
@@ -101,8 +99,7 @@ const CHECKPOINT_PLANTS: readonly Plant[] = [
   },
   {
     name: "the state of a deduplication: it is not loaded, so that all keys are new",
-    needs: ({ nodes, ...story }) =>
-      isRestored(story) && nodes.some(({ operator }) => operator.kind === "deduplicate"),
+    needs: (scenario) => isRestored(scenario) && hasOperator(scenario, "deduplicate"),
     install: () =>
       replace(
         HashMapBackend.prototype,
@@ -164,8 +161,12 @@ const CHECKPOINT_PLANTS: readonly Plant[] = [
 
 export const PLANTS: readonly Plant[] = [...CHECKPOINT_PLANTS, ...SAVEPOINT_PLANTS];
 
+function hasOperator({ nodes }: Scenario, kind: OperatorSpec["kind"]): boolean {
+  return nodes.some(({ operator }) => operator.kind === kind);
+}
+
 /** Whether a job goes on from a snapshot at some time. */
-function isRestored({ faults, runs }: Pick<Scenario, "faults" | "runs">): boolean {
+function isRestored({ faults, runs }: Scenario): boolean {
   return faults.deaths.length + faults.throws.length > 0 || runs.length > 1;
 }
 

@@ -4,7 +4,8 @@
  * frame.
  *
  * I1. Every value listed in `docs/semantics/records.md` survives exactly; anything else is
- *     RECORD_NOT_TRANSFERABLE with the operator and the path of the field.
+ *     RECORD_NOT_TRANSFERABLE with the operator and the path of the field. Fields that are not
+ *     wanted are not looked at.
  * I2. A frame is encoded whole or not at all.
  */
 import { OxbowError, oxbowError } from "../errors.ts";

@@ -6,7 +6,8 @@
  * I1. Shapes only widen: int32 → float64 → value, no value yet → anything, present → sometimes
  *     missing, fields → whole. So an encoder changes its shape a bounded number of times.
  * I2. A record fits field shapes only if its keys are a subsequence of the fields: the order of
- *     properties survives.
+ *     properties survives. A partial shape has the fields that are wanted, in the order in which
+ *     they were asked for; what else a record has does not matter.
  */
 
 /** Kind of a field; `none`: no value seen yet. */

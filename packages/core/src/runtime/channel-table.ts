@@ -6,6 +6,7 @@ import { assert } from "../assert.ts";
 import type { Env } from "../env/env.ts";
 import type { InputChannel, OutputChannel } from "../exchange/channel.ts";
 import { LocalChannel } from "../exchange/local-channel.ts";
+import type { LocalChannelOptions } from "../exchange/local-channel.ts";
 import { RingInput, RingOutput } from "../exchange/ring-channel.ts";
 import type { JobEdge, JobGraph } from "../graph/job-graph.ts";
 import type { DoorbellPanel } from "./doorbells.ts";
@@ -53,8 +54,7 @@ export class ChannelTable {
     if (consumerWorker === deploy.workerIndex) return this.#local(edge, producer, consumer);
     return new RingOutput({
       memory: this.#grant(edge, producer, consumer).memory,
-      operator: this.#producerUid(edge),
-      fields: fieldsOf(edge),
+      ...this.#encoding(edge),
       consumerDoorbell: doorbells.bell(consumerWorker),
       isVerified: env.verify,
       countBytes: pair.countBytes,
@@ -82,9 +82,8 @@ export class ChannelTable {
       const bell = { ring: this.#options.wake };
       channel = new LocalChannel({
         name: edge.name,
-        operator: this.#producerUid(edge),
         isEncoded: this.#options.encodesLocalChannels,
-        fields: fieldsOf(edge),
+        ...this.#encoding(edge),
         consumerDoorbell: bell,
         producerDoorbell: bell,
       });
@@ -102,12 +101,12 @@ export class ChannelTable {
     return grant;
   }
 
-  #producerUid(edge: JobEdge): string {
-    return this.#options.job.graph.nodes[edge.edge.from].uid;
+  /** How records are encoded, wherever they are. */
+  #encoding(edge: JobEdge): Pick<LocalChannelOptions, "operator" | "fields"> {
+    const { partitioner } = edge;
+    return {
+      operator: this.#options.job.graph.nodes[edge.edge.from].uid,
+      fields: partitioner.kind === "hash" ? partitioner.fields : undefined,
+    };
   }
-}
-
-/** What the consumer reads of the records; undefined: it may be all. */
-function fieldsOf({ partitioner }: JobEdge): readonly string[] | undefined {
-  return partitioner.kind === "hash" ? partitioner.fields : undefined;
 }

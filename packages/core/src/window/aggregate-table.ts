@@ -68,10 +68,6 @@ type AddLoop = (batch: LoopInput, to: AccumulatorTable, at: LoopRows) => void;
 
 type EachLoop = (batch: LoopInput, to: AccumulatorTable, at: EachRows) => void;
 
-function failed(index: number, cause: unknown): FailedRecord {
-  return new FailedRecord(index, cause);
-}
-
 interface EachRows {
   readonly count: number;
   readonly rows: Int32Array;
@@ -94,7 +90,6 @@ interface LoopRows {
 
 /** Forms of batches that one operator keeps loops for; beyond that all are made again. */
 const MAX_LOOPS = 64;
-const BINDINGS_COUNT = 5;
 
 type RowFunctions = Pick<TableAggregates, "merge" | "result" | "record" | "reset">;
 
@@ -199,10 +194,9 @@ export class TableAggregates {
     const { b, fn } = planBindings(this.plan);
     const initial = this.plan.columns.map((column) => column.initial);
     const text = `${sourceTag(`${this.plan.uid}: ${what}`)}\n${source}`;
-    const names = ["b", "fn", "x", "initial", "failed"];
+    const names = ["b", "fn", "x", "initial", "FailedRecord"];
     const make = new Function(...names, text) as (...args: unknown[]) => unknown;
-    assert(make.length === BINDINGS_COUNT, "generated code takes its five bindings");
-    return make(b, fn, this.#accessors, initial, failed);
+    return make(b, fn, this.#accessors, initial, FailedRecord);
   }
 
   #refs(columns: readonly ColumnLayout[], names: RowNames): AccumulatorRef {
@@ -247,7 +241,7 @@ function loopSource(plan: AggregatePlan, layout: RowLayout, body: string): strin
         ${body}
       }
     } catch (error) {
-      throw failed(indexes[k], error);
+      throw new FailedRecord(indexes[k], error);
     }
   };`;
 }
@@ -275,7 +269,7 @@ function eachLoopSource(
         results[i] = ${text.result};
       }
     } catch (error) {
-      throw failed(i, error);
+      throw new FailedRecord(i, error);
     }
   };`;
 }
