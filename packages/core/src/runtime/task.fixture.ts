@@ -1,6 +1,7 @@
-// A task by itself: input channels that a test fills, a chain of given operators, one output
-// channel that a test reads, snapshots into simulated files.
+// A task by itself: input channels that a test fills (or a source), a chain of given operators, one
+// output channel that a test reads, snapshots into simulated files.
 import { Batch } from "../columns/batch.ts";
+import type { Source } from "../connectors/source.ts";
 import { barrierElement, dataElement } from "../exchange/element.ts";
 import type { Element } from "../exchange/element.ts";
 import { LocalChannel } from "../exchange/local-channel.ts";
@@ -15,7 +16,9 @@ import { operatorId } from "../types/operator-id.ts";
 import { Chain, ChainOutput } from "./chain.ts";
 import { DEBLOAT_TARGET_MS } from "./debloater.ts";
 import { InputGate } from "./input-gate.ts";
+import { SourceHead } from "./source-head.ts";
 import { Task } from "./task.ts";
+import type { TaskHead } from "./task.ts";
 import type { StepResult } from "./subtask-metrics.ts";
 import { TaskSnapshots } from "./task-snapshots.ts";
 import type { SnapshotResult } from "./task-snapshots.ts";
@@ -103,6 +106,8 @@ export class ProbeOperator extends StatelessOperator {
 
 export interface TaskBenchOptions {
   readonly inputs?: number;
+  /** Instead of input channels. */
+  readonly source?: Source<unknown>;
   readonly isExactlyOnce?: boolean;
   readonly fireBudget?: number;
   /** Records in the output channel at which it has no room. */
@@ -157,20 +162,11 @@ export class TaskBench {
     });
     const chain = new Chain(members, [writer], options.fireBudget);
     chain.open(options.restoredWatermark ?? -Infinity);
-    const [head] = this.operators;
+    const { source } = options;
     this.task = new Task({
       env: this.env,
       name: "task",
-      head: {
-        kind: "gate",
-        gate: new InputGate({
-          channels: this.inputs.map((each) => ({ channel: each, input: 0 })),
-          isExactlyOnce,
-          clock: this.env.clock,
-          debloatTargetMs: DEBLOAT_TARGET_MS,
-        }),
-        watermarks: "takeWatermark" in head ? (head as WatermarksOperator) : undefined,
-      },
+      head: source === undefined ? this.#gate(isExactlyOnce) : this.#sourceHead(source),
       chain,
       snapshots: this.#snapshots(segments),
       metrics: {
@@ -188,6 +184,35 @@ export class TaskBench {
     });
   }
 
+  #gate(isExactlyOnce: boolean): TaskHead {
+    const [first] = this.operators;
+    return {
+      kind: "gate",
+      gate: new InputGate({
+        channels: this.inputs.map((each) => ({ channel: each, input: 0 })),
+        isExactlyOnce,
+        clock: this.env.clock,
+        debloatTargetMs: DEBLOAT_TARGET_MS,
+      }),
+      watermarks: "takeWatermark" in first ? (first as WatermarksOperator) : undefined,
+    };
+  }
+
+  #sourceHead(source: Source<unknown>): TaskHead {
+    const output = new ChainOutput(NO_COUNTS, true);
+    output.connect(this.operators[0], 0);
+    const head = new SourceHead({
+      context: contextFor(this.env, "source", output) as unknown as OperatorContext,
+      source,
+      strategy: undefined,
+      output,
+      malformedOutput: undefined,
+      requests: { requestSplit: () => undefined, reportWatermark: () => undefined },
+      debloatTargetMs: DEBLOAT_TARGET_MS,
+    });
+    return { kind: "source", source: head };
+  }
+
   push(...elements: Element[]): void {
     for (const element of elements) this.inputs[0].push(element);
   }
@@ -199,6 +224,11 @@ export class TaskBench {
       result = this.task.step();
     }
     return result;
+  }
+
+  /** Nobody reads the output: it is full, with `capacityCount` 1. */
+  fillOutput(): void {
+    this.#output.push(data("in the way"));
   }
 
   /** Takes what came out, as text. */

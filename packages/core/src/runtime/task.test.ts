@@ -1,6 +1,7 @@
 // What one task does with what comes in: order, flow control, barriers, time, ends.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { collection } from "../connectors/collection.ts";
 import {
   END_OF_DATA,
   STATUS_ACTIVE,
@@ -9,7 +10,7 @@ import {
 } from "../exchange/element.ts";
 import { MAX_WATERMARK } from "../time/timestamp.ts";
 import { watermarkStrategy } from "../time/watermark-strategy.ts";
-import { ProbeOperator, TaskBench, barrierOf, data } from "./task.fixture.ts";
+import { ProbeOperator, TaskBench, barrier, barrierOf, data } from "./task.fixture.ts";
 import { WatermarksOperator } from "./watermarks-operator.ts";
 
 test("records, watermark and barrier leave in the order in which they came", () => {
@@ -159,6 +160,20 @@ test("an abort that comes with news of a completion completes that one first", (
   bench.run();
   bench.task.aborted(2, 1);
   assert.deepEqual(bench.calls.slice(-2), ["probe completed 1", "probe aborted 2"]);
+});
+
+test("a source that is blocked while any number of checkpoints expire takes the next one", () => {
+  const bench = new TaskBench({ source: collection([]), capacityCount: 1 });
+  bench.fillOutput();
+  for (let id = 1; id <= 100; id++) {
+    bench.task.trigger(barrier(id));
+    assert.equal(bench.run(), "blocked");
+    // At most two are in flight.
+    if (id > 1) bench.task.aborted(id - 1, undefined);
+  }
+  assert.deepEqual(bench.output(), ["in the way"]);
+  bench.run();
+  assert.deepEqual(bench.output(), ["barrier 100"]);
 });
 
 test("a channel that falls idle lets the others go on, and its own idleness is told last", () => {

@@ -72,8 +72,8 @@ export class Task {
   readonly #options: TaskOptions;
   readonly #chain: Chain;
   readonly #head: TaskHead;
-  /** Barriers for a source, in the order of their ids. */
-  readonly #triggers: Barrier[] = [];
+  /** Barriers that a source has still to take, in the order of their ids; none was aborted. */
+  #triggers: Barrier[] = [];
   readonly #aborted = new Set<CheckpointId>();
   /** Commits under way; `finish` waits for them. */
   readonly #commits = new Set<Promise<void>>();
@@ -286,7 +286,7 @@ export class Task {
   #takeTrigger(): boolean {
     const barrier = this.#triggers.shift();
     if (barrier === undefined) return false;
-    if (!this.#aborted.has(barrier.id)) this.#takeBarrier(barrier, 0);
+    this.#takeBarrier(barrier, 0);
     return true;
   }
 
@@ -313,6 +313,8 @@ export class Task {
   /** The checkpoint will not complete; `latestCompletedId` has, whether it was heard of or not. */
   aborted(checkpointId: CheckpointId, latestCompletedId: CheckpointId | undefined): void {
     if (latestCompletedId !== undefined) this.completed(latestCompletedId);
+    // A source that is blocked for long takes none of the checkpoints that expire meanwhile.
+    this.#triggers = this.#triggers.filter(({ id }) => id !== checkpointId);
     this.#aborted.add(checkpointId);
     if (this.#aborted.size > TRIGGERS_COUNT_MAX * 4) {
       const [oldest] = this.#aborted;
