@@ -40,6 +40,8 @@ export class HeapFamily implements PaneFamily {
   readonly #all = new Set<HeapPane>();
   /** Goes round all panes, for upkeep. */
   #round: Iterator<HeapPane> = this.#all.values();
+  /** The pane that was opened last, while it is there: the next one gets room for as many rows. */
+  #latest: HeapPane | undefined;
   #sorted: readonly HeapPane[] | undefined;
   #dropped: RecordLog | undefined;
   #kept: { interval: number; log: RecordLog }[] = [];
@@ -72,6 +74,7 @@ export class HeapFamily implements PaneFamily {
     // −0 and 0 are one namespace.
     const own = Object.freeze({ start: start + 0, end: end + 0 });
     const table = new Table(this.#parts.table, undefined, own);
+    if (this.#latest !== undefined) table.reserve(this.#latest.table.rowsCount);
     const children = this.#parts.children.map((parts) => new Table(parts, table, own));
     const openedEpoch = this.#parts.changes.epoch;
     const pane: HeapPane = Object.freeze({ namespace: own, table, children, openedEpoch });
@@ -79,6 +82,7 @@ export class HeapFamily implements PaneFamily {
     if (panes === undefined) this.#byStart.set(own.start, [pane]);
     else panes.push(pane);
     this.#all.add(pane);
+    this.#latest = pane;
     this.#sorted = undefined;
     return pane;
   }
@@ -92,6 +96,7 @@ export class HeapFamily implements PaneFamily {
     if (panes.length === 0) this.#byStart.delete(start);
     else this.#byStart.set(start, panes);
     this.#all.delete(pane);
+    if (this.#latest === pane) this.#latest = undefined;
     this.#sorted = undefined;
     for (const child of pane.children) child.links.forgetChains();
     if (!changes.tracksRemovals || pane.openedEpoch === changes.epoch) return;

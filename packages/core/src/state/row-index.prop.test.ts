@@ -79,3 +79,26 @@ test("hashes that share all their high bits do not blow the directory up", () =>
   for (let row = 1; row <= FLAT_SLOTS; row++) assert.deepEqual(find(index, row), new Set([row]));
   assert.ok(index.sizeBytes < 64 * 1024 * 1024, `${index.sizeBytes} bytes`);
 });
+
+for (const count of [1, 100, FLAT_SLOTS, FLAT_SLOTS * 3]) {
+  test(`an index of ${count} rows is cleared, keeps its room and takes others`, () => {
+    const index = new RowIndex();
+    for (let row = 1; row <= count; row++) index.insert(mix(row), row);
+    const { sizeBytes } = index;
+    index.clear();
+    for (let row = 1; row <= count; row++) assert.equal(find(index, mix(row)).size, 0);
+    for (let row = 1; row <= count; row++) index.insert(mix(-row), row);
+    for (let row = 1; row <= count; row++) assert.ok(find(index, mix(-row)).has(row));
+    assert.ok(index.sizeBytes <= sizeBytes * 1.5, `${sizeBytes}, then ${index.sizeBytes} bytes`);
+  });
+
+  test(`an index with room for ${count} rows is one that has grown to it`, () => {
+    const index = new RowIndex();
+    index.reserve(count);
+    for (let row = 1; row <= count; row++) index.insert(mix(row), row);
+    const grown = new RowIndex();
+    for (let row = 1; row <= count; row++) grown.insert(mix(row), row);
+    for (let row = 1; row <= count; row++) assert.ok(find(index, mix(row)).has(row));
+    assert.ok(index.sizeBytes <= grown.sizeBytes * 2);
+  });
+}

@@ -91,13 +91,23 @@ export class RowIndex {
     segment[hole + 1] = 0;
   }
 
-  /** Removes everything. */
-  clear(): void {
-    const segment = newSegment(SLOTS_MIN, 0);
+  /** Makes room for about `rowsCount` rows; before the first one. */
+  reserve(rowsCount: number): void {
+    let slots = SLOTS_MIN;
+    while (slots < rowsCount * 2 && slots < FLAT_SLOTS) slots *= 2;
+    const segment = newSegment(slots, 0);
     this.directory = [segment, segment];
-    this.shift = 31;
-    this.#isFlat = true;
     this.#sizeBytes = segment.byteLength;
+  }
+
+  /** Removes everything and keeps the room. */
+  clear(): void {
+    // Entries of one segment are neighbours.
+    let cleared: Int32Array | undefined;
+    for (const segment of this.directory) {
+      if (segment !== cleared) segment.fill(0, 0, segment.length - 1);
+      cleared = segment;
+    }
   }
 
   #makeRoom(segment: Int32Array, hash: number): void {

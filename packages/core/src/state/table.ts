@@ -64,7 +64,7 @@ export class Table {
    */
   pages: Page[] = [];
   readonly index = new RowIndex();
-  readonly arena = new Arena();
+  arena = new Arena();
   /**
    * Rows that are there; for child tables, cleared ones that are not reclaimed yet are still in it.
    */
@@ -255,6 +255,40 @@ export class Table {
     if (this.pages.length > 0) grown.i32.set(this.pages[0].i32);
     this.pages = [grown];
     this.#capacity = Math.min(rows, fullRows);
+  }
+
+  /**
+   * Makes room for about `rowsCount` rows, as far as one page goes, instead of growing into it;
+   * before the first row.
+   */
+  reserve(rowsCount: number): void {
+    assert(this.#nextRow === 1, "room is made before the first row");
+    if (rowsCount < FIRST_ROWS) return;
+    const { pageShift, strideBytes } = this.layout;
+    // Row 0 has a place, too.
+    this.#capacity = 1 << Math.min(pageShift, 32 - Math.clz32(rowsCount));
+    this.pages = [new Page(strideBytes * this.#capacity)];
+    this.index.reserve(rowsCount);
+  }
+
+  /** Rows that there is room for. */
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  /** Forgets all rows and keeps the room. For tables that stand alone and no snapshot knows. */
+  forgetRows(): void {
+    const { parent, childTables, copySets } = this;
+    const isAlone = parent === undefined && childTables.length === 0 && copySets.length === 0;
+    assert(isAlone && this.#held.size === 0, "rows are forgotten that belong to others, too");
+    this.index.clear();
+    this.arena = new Arena();
+    this.live.words.fill(0);
+    this.log.reset();
+    this.rowsCount = 0;
+    this.removalsCount += 1;
+    this.#nextRow = 1;
+    this.#freeRow = 0;
   }
 
   /** The page of a row. */

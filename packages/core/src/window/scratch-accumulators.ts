@@ -18,6 +18,9 @@ import type { AccumulatorChild } from "./aggregate.ts";
 import type { ChildStore } from "./child-store.ts";
 import { childStore } from "./child-store.ts";
 
+/** Room for rows up to which it is kept whatever was in it. */
+const KEPT_ROWS = 64;
+
 /** See the file header. */
 export class ScratchAccumulators implements AccumulatorTable {
   readonly #parts: TableParts;
@@ -35,9 +38,12 @@ export class ScratchAccumulators implements AccumulatorTable {
     this.table = this.#newTable();
   }
 
-  /** Forgets all rows. */
+  /** Forgets all rows. Their room is kept if a good part of it was needed: windows are alike. */
   clear(): void {
-    if (this.table.rowsCount > 0) this.table = this.#newTable();
+    const { rowsCount, capacity, childTables } = this.table;
+    const isRoomNeeded = capacity <= KEPT_ROWS || rowsCount * 4 >= capacity;
+    if (isRoomNeeded && childTables.length === 0) this.table.forgetRows();
+    else this.table = this.#newTable();
   }
 
   #newTable(): Table {
