@@ -16,6 +16,7 @@ import { codecOf } from "../types/codec.ts";
 import type { Codec } from "../types/codec.ts";
 import type { EnumType } from "../types/type.ts";
 import type { FieldRef } from "./aggregate.ts";
+import { DecodedValues } from "./decoded-values.ts";
 
 /**
  * Which identifiers hold the row that a text is about: `table`, `row`, `i32`, … plus this suffix.
@@ -92,9 +93,6 @@ function direct(kind: ColumnLayout["kind"], offset: number, n: RowNames): string
   }
 }
 
-/** Decoded values that one accessor keeps per table. */
-const MAX_DECODED = 4_096;
-
 /**
  * Access to one column by function call, for values that are encoded or may be absent. Values are
  * decoded once and kept while the table loses no row; they must not be changed.
@@ -105,39 +103,35 @@ export class FieldAccessor {
   readonly #codec: Codec<unknown>;
   readonly #writer = new ByteWriter(256);
   readonly #reader = new ByteReader();
-  readonly #caches = new WeakMap<Table, DecodedValues>();
-  #table: Table | undefined;
-  /** The row that was looked at last and its value, of `#cache`: records of a key come in runs. */
-  #lastRow = -1;
-  #lastValue: unknown;
-  #cache: DecodedValues = { values: new Map(), removalsCount: 0 };
+  /** Of a column of variable size. */
+  readonly #decoded: DecodedValues | undefined;
 
   constructor(layout: RowLayout, column: ColumnLayout) {
     this.#column = column;
     this.#presenceWord = (layout.presenceOffset >>> 2) + (column.presenceBit >>> 5);
     this.#codec = codecOf(innerType(column.type));
+    this.#decoded = column.kind === "var" ? new DecodedValues() : undefined;
   }
 
   /** The value of a row; undefined where it is absent. */
   get(table: Table, row: number): unknown {
     const page = table.pageOf(row);
     const base = table.baseOf(row);
-    const { presenceBit, offset, kind } = this.#column;
+    const { presenceBit, offset } = this.#column;
     if (
       presenceBit >= 0 &&
       (page.i32[base + this.#presenceWord] & (1 << (presenceBit & 31))) === 0
     ) {
       return undefined;
     }
-    if (kind !== "var") return this.#readFixed(page, base);
-    const { values } = this.#select(table);
-    if (row === this.#lastRow) return this.#lastValue;
-    const known = values.get(row);
-    if (known !== undefined) return this.#remember(row, known);
+    const decoded = this.#decoded;
+    if (decoded === undefined) return this.#readFixed(page, base);
+    const known = decoded.get(table, row);
+    if (known !== undefined) return known;
     const word = base + (offset >>> 2);
     const value = this.#decode(table, page.i32[word], page.i32[word + 1] >>> 1);
-    keep(values, row, value);
-    return this.#remember(row, value);
+    decoded.set(table, row, value);
+    return value;
   }
 
   /** Stores a value; undefined makes an optional column absent. The row was touched. */
@@ -159,13 +153,7 @@ export class FieldAccessor {
     const bytes = this.#writer.written();
     const ref = table.setVar(row, offset >>> 2, bytes.length * 2);
     if (bytes.length > 0) table.arena.slabs[slabOf(ref)].set(bytes, offsetOf(ref));
-    keep(this.#select(table).values, row, value);
-    this.#remember(row, value);
-  }
-
-  #remember(row: number, value: unknown): unknown {
-    this.#lastRow = row;
-    return (this.#lastValue = value);
+    this.#decoded?.set(table, row, value);
   }
 
   #readFixed(page: Page, base: number): unknown {
@@ -221,32 +209,4 @@ export class FieldAccessor {
     this.#reader.reset(bytes, size === 0 ? 0 : start, size === 0 ? 0 : start + size);
     return this.#codec.decode(this.#reader);
   }
-
-  /** Rows are used again after removals, so what was kept is of no use after one. */
-  #select(table: Table): DecodedValues {
-    if (this.#table !== table) {
-      const known = this.#caches.get(table);
-      this.#cache = known ?? { values: new Map(), removalsCount: table.removalsCount };
-      if (known === undefined) this.#caches.set(table, this.#cache);
-      this.#table = table;
-      this.#lastRow = -1;
-    }
-    if (this.#cache.removalsCount !== table.removalsCount) {
-      this.#cache.values.clear();
-      this.#cache.removalsCount = table.removalsCount;
-      this.#lastRow = -1;
-    }
-    return this.#cache;
-  }
-}
-
-/** Row → decoded value, valid for one count of removals. */
-interface DecodedValues {
-  readonly values: Map<number, unknown>;
-  removalsCount: number;
-}
-
-function keep(values: Map<number, unknown>, row: number, value: unknown): void {
-  if (values.size >= MAX_DECODED) values.clear();
-  values.set(row, value);
 }

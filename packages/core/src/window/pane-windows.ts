@@ -133,7 +133,7 @@ export class PaneWindows implements WindowOperator {
     rows: Int32Array,
     of: { readonly prepared: PreparedBatch; readonly indexes: Int32Array; readonly count: number },
   ): void {
-    this.#results.currentWatermark = this.#time;
+    this.#results.begin(this.#time);
     for (let k = 0; k < of.count; k++) {
       of.prepared.add(pane, rows, of.indexes, { from: k, to: k + 1 });
       this.#results.emitRow(pane, rows[k], pane.window);
@@ -166,7 +166,7 @@ export class PaneWindows implements WindowOperator {
 
   fire(rowsMax: number): boolean {
     if (!this.isFiring) return true;
-    this.#results.currentWatermark = this.#isEvent ? this.#target : this.#watermark;
+    this.#results.begin(this.#isEvent ? this.#target : this.#watermark);
     let left = rowsMax;
     for (;;) {
       this.#firing ??= this.#nextToFire();

@@ -365,7 +365,7 @@ export class SessionWindows implements WindowOperator {
   }
 
   #seeWatermark(watermark: number): void {
-    this.#results.currentWatermark = watermark;
+    this.#results.begin(watermark);
     this.#triggers?.seeWatermark(watermark);
   }
 }

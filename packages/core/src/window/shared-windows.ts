@@ -135,7 +135,7 @@ export class SharedWindows implements WindowOperator {
 
   /** Each fires before the next is added, so they are taken in their order across panes. */
   #addLate(late: readonly LateRecord[], prepared: PreparedBatch, keys: KeyColumn): void {
-    this.#results.currentWatermark = this.#time;
+    this.#results.begin(this.#time);
     const one = { indexes: new Int32Array(1), count: 1, of: 0 };
     for (const { pane, index } of late.toSorted((a, b) => a.index - b.index)) {
       one.indexes[0] = index;
@@ -189,7 +189,7 @@ export class SharedWindows implements WindowOperator {
 
   fire(rowsMax: number): boolean {
     if (!this.isFiring) return true;
-    this.#results.currentWatermark = this.#target;
+    this.#results.begin(this.#target);
     let left = rowsMax;
     while (this.#merge.window !== undefined || this.#beginNext()) {
       if (left <= 0) return false;

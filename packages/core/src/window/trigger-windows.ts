@@ -287,6 +287,6 @@ export class TriggerWindows implements WindowOperator {
 
   #seeWatermark(watermark: number): void {
     this.#calls.currentWatermark = watermark;
-    this.#results.currentWatermark = watermark;
+    this.#results.begin(watermark);
   }
 }

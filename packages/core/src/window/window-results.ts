@@ -18,8 +18,8 @@ export class WindowResults {
   readonly #context: WindowContext;
   readonly #result: WindowFunction<unknown, unknown, unknown> | undefined;
   readonly #keys: RowKeyReader;
-  /** Watermark that window functions see; set before emitting. */
-  currentWatermark = 0;
+  #currentWatermark = 0;
+  #currentProcessingTime = 0;
 
   /** `layout` is that of the tables whose rows have the records' keys. */
   constructor(
@@ -31,6 +31,15 @@ export class WindowResults {
     this.#context = context;
     this.#result = plan.result;
     this.#keys = new RowKeyReader(layout);
+  }
+
+  /**
+   * Says which times window functions see, before some results are emitted: a look at the clock for
+   * each would cost as much as a small function.
+   */
+  begin(currentWatermark: number): void {
+    this.#currentWatermark = currentWatermark;
+    this.#currentProcessingTime = this.#context.now();
   }
 
   /** Emits the result of the accumulator at `row`, whose key is that row's. */
@@ -53,8 +62,8 @@ export class WindowResults {
     const info = {
       key,
       window,
-      currentWatermark: this.currentWatermark,
-      currentProcessingTime: this.#context.now(),
+      currentWatermark: this.#currentWatermark,
+      currentProcessingTime: this.#currentProcessingTime,
     };
     this.#result(this.#aggregates.result(of, row), info, (record) =>
       output.emit(record, timestamp),
