@@ -1,18 +1,23 @@
 /*
  * npm run bench [-- case …] [-- --runs N] [-- --json FILE]: the micro benchmarks of the engine.
  *
- * Contestants take turns (A B A B …), each run in a process of its own; medians are shown. `M/s` is
- * by wall clock, `M/s/core` by CPU time of all threads of the process. It does not measure: start
- * of the process, connectors to other systems, more than one machine. Timings depend on what else
- * the machine does; compare within one table only.
+ * A round is a run of each contestant, in a process of its own; medians of the rounds and of their
+ * ratios are shown. Where one core is enough, the contestants of a case run at once and take turns
+ * (`turns.ts`); else one runs after the other. `M/s` is by wall clock, `M/s/core` by CPU time of
+ * all threads of the process. It does not measure: start of the process, connectors to other
+ * systems, more than one machine. Timings depend on what else the machine does; compare within one
+ * table only.
  */
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { readArguments, readCount, refuseArguments } from "../scripts/arguments.ts";
 import type { MicroSettings } from "./micro-jobs.ts";
-import { flinkPeer, runFlink } from "./peers/flink.ts";
+import { median as middle } from "./nexmark/result-lines.ts";
+import { flinkCommand, flinkFigures, flinkPeer } from "./peers/flink.ts";
 import type { Figures, OneRun } from "./run-one.ts";
+import { canTakeTurns, takeTurns, turnsFor } from "./turns.ts";
+import type { Command } from "./turns.ts";
 
 interface Row {
   readonly name: string;
@@ -24,6 +29,12 @@ interface Row {
   readonly beyond?: string;
   /** The row of the same job without the exchange: what the records cost beside it. */
   readonly making?: string;
+}
+
+/** A row's process, and how what it prints is read. */
+interface Entrant {
+  readonly command: Command;
+  readonly figuresOf: (stdout: string) => Figures;
 }
 
 const M = 1_000_000;
@@ -42,7 +53,7 @@ type FlinkCase = "keyed-count" | "tumbling-count" | "sliding-count";
 function micro(
   name: MicroSettings["name"],
   keys: number,
-  { records, warmup = M }: { readonly records: number; readonly warmup?: number },
+  { records, warmup = 4 * M }: { readonly records: number; readonly warmup?: number },
 ): Row[] {
   const label = `${name} ${keysText(keys)}`;
   const settings = { name, keys, records, warmup };
@@ -193,16 +204,16 @@ const USAGE = `Usage: npm run bench [-- case …] [-- --runs N] [-- --json FILE]
 
 Measures the engine; without cases, all of them: ${Object.keys(CASES).join(", ")}.
 
-  --runs N      runs of each contestant, of which the median is shown (default: 3)
+  --runs N      rounds, of which the median is shown (default: 3)
   --json FILE   writes the medians there too
   --no-flink    leaves Apache Flink out
 `;
 
-main();
+await main();
 
-function main(): void {
+async function main(): Promise<void> {
   const study = STUDIES.find((name) => name === process.argv[2]);
-  if (study === undefined) measureCases();
+  if (study === undefined) await measureCases();
   else process.exitCode = runStudy(study);
 }
 
@@ -212,7 +223,7 @@ function runStudy(name: string): number {
   return spawnSync(process.execPath, args, { stdio: "inherit" }).status ?? 1;
 }
 
-function measureCases(): void {
+async function measureCases(): Promise<void> {
   const { values, positionals } = readArguments(USAGE, {
     allowPositionals: true,
     options: {
@@ -226,64 +237,80 @@ function measureCases(): void {
   if (unknown.length > 0) refuseArguments(USAGE, `There is no case ${unknown.join(", ")}`);
   const runs = readCount(USAGE, "--runs", values.runs, 1);
   const results: Record<string, Figures> = {};
-  for (const name of names) Object.assign(results, runCase(CASES[name](), runs));
+  for (const name of names) {
+    Object.assign(results, await runCase(CASES[name](), runs));
+  }
   if (values.json !== undefined)
     writeFileSync(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
 }
 
-/** All rows in turn, `runs` times over; prints the table and returns the medians. */
-function runCase(rows: readonly Row[], runs: number): Record<string, Figures> {
+/** Rounds of all rows; prints the table and returns the medians. */
+async function runCase(rows: readonly Row[], runs: number): Promise<Record<string, Figures>> {
+  const entrants = rows.map(({ run }) => entrantOf(run));
+  const commands = entrants.map(({ command }) => command);
+  const areTurns = canTakeTurns() && rows.every(({ run }) => needsOneCore(run));
+  const turnsMs = areTurns ? await turnsFor(commands) : undefined;
   const taken = new Map<string, Figures[]>(rows.map((row) => [row.name, []]));
-  for (let turn = 0; turn < runs; turn++) {
-    for (const row of rows) taken.get(row.name)?.push(runOnce(row.run));
+  for (let round = 0; round < runs; round++) {
+    const ended = await takeTurns(commands, turnsMs);
+    rows.forEach(({ name }, at) => taken.get(name)?.push(entrants[at].figuresOf(ended[at].stdout)));
   }
   const medians: Record<string, Figures> = {};
   for (const [name, figures] of taken) medians[name] = median(figures);
-  for (const row of rows) process.stdout.write(`${line(row, medians)}\n`);
+  for (const row of rows) process.stdout.write(`${line(row, { medians, taken, areTurns })}\n`);
   return medians;
 }
 
-function runOnce(run: OneRun | FlinkRun): Figures {
-  if (run.contestant === "flink") return runOnFlink(run);
-  const child = spawnSync(
-    process.execPath,
-    [...process.execArgv, path.join(import.meta.dirname, "run-one.ts"), JSON.stringify(run)],
-    {
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "inherit"],
-    },
-  );
-  if (child.status !== 0)
-    throw new Error(`A run failed with exit code ${child.status}: ${JSON.stringify(run)}`);
-  return JSON.parse(child.stdout) as Figures;
+/** Neither threads nor a clock are part of the run. */
+function needsOneCore(run: OneRun | FlinkRun): boolean {
+  return run.contestant === "flink" ? (run.parallelism ?? 1) === 1 : run.driver === "local";
 }
 
-function runOnFlink({ settings, parallelism = 1 }: FlinkRun): Figures {
+function entrantOf(run: OneRun | FlinkRun): Entrant {
+  if (run.contestant === "flink") return flinkEntrant(run);
+  const file = path.join(import.meta.dirname, "run-one.ts");
+  const args = [...process.execArgv, file, JSON.stringify(run)];
+  return {
+    command: { command: process.execPath, args },
+    figuresOf: (stdout) => JSON.parse(stdout) as Figures,
+  };
+}
+
+function flinkEntrant({ settings, parallelism = 1 }: FlinkRun): Entrant {
   const { name, keys, records, warmup = 0 } = settings;
-  const figures = runFlink({
-    query: name,
-    keys,
-    events: records,
-    warmupEvents: warmup,
-    parallelism,
-    checkpointIntervalMs: 0,
-    backend: "hashmap",
-  });
-  return { ...figures, checkpointMs: 0, checkpointBytes: 0, checksum: figures.outputs };
+  const of = {
+    ...{ keys, events: records, warmupEvents: warmup, parallelism },
+    ...({ checkpointIntervalMs: 0, backend: "hashmap" } as const),
+  };
+  return {
+    command: flinkCommand([name], of),
+    figuresOf: (stdout) => {
+      const [figures] = flinkFigures(stdout, of);
+      return { ...figures, checkpointMs: 0, checkpointBytes: 0, checksum: figures.outputs };
+    },
+  };
 }
 
-/** The run in the middle by wall clock. */
+/** The run in the middle by CPU time. */
 function median(figures: readonly Figures[]): Figures {
-  const sorted = figures.toSorted((a, b) => a.wallMs - b.wallMs);
+  const sorted = figures.toSorted((a, b) => a.cpuMs - b.cpuMs);
   return sorted[(sorted.length - 1) >> 1];
 }
 
-function line(row: Row, medians: Readonly<Record<string, Figures>>): string {
+/** What the rows of a case came to. */
+interface Measured {
+  readonly medians: Readonly<Record<string, Figures>>;
+  readonly taken: ReadonlyMap<string, readonly Figures[]>;
+  /** They stood still at times: nothing by the clock means anything. */
+  readonly areTurns: boolean;
+}
+
+function line(row: Row, { medians, taken, areTurns }: Measured): string {
   const own = medians[row.name];
-  const records = (own.recordsPerSecond * own.wallMs) / 1000;
+  const { records } = row.run.settings;
   const parts = [
     row.name.padEnd(32),
-    `${(own.recordsPerSecond / M).toFixed(2)} M/s`.padStart(11),
+    ...(areTurns ? [] : [`${(own.recordsPerSecond / M).toFixed(2)} M/s`.padStart(11)]),
     `${(records / (own.cpuMs / 1000) / M).toFixed(2)} M/s/core`.padStart(15),
     `${own.rssMb.toFixed(0)} MB`.padStart(8),
   ];
@@ -297,10 +324,12 @@ function line(row: Row, medians: Readonly<Record<string, Figures>>): string {
     parts.push(` ${own.checkpoints} checkpoints of ${seconds} s, ${size} MB`);
   }
   for (const name of row.against ?? []) {
-    if (medians[name] === undefined) continue;
-    const wall = medians[name].wallMs / own.wallMs;
-    const cpu = medians[name].cpuMs / own.cpuMs;
-    parts.push(` ${wall.toFixed(2)} × (cpu ${cpu.toFixed(2)} ×) ${name}`);
+    const [ownRounds, others] = [taken.get(row.name), taken.get(name)];
+    if (ownRounds === undefined || others === undefined) continue;
+    const ratio = (of: "cpuMs" | "wallMs"): string =>
+      middle(ownRounds.map((figures, round) => others[round][of] / figures[of])).toFixed(2);
+    const cpu = `cpu ${ratio("cpuMs")} ×`;
+    parts.push(areTurns ? ` ${cpu} ${name}` : ` ${ratio("wallMs")} × (${cpu}) ${name}`);
   }
   if (row.beyond !== undefined) parts.push(perOperator(row, own, medians[row.beyond]));
   if (row.making !== undefined) parts.push(withoutMaking(row, own, medians[row.making]));

@@ -3,9 +3,13 @@
  *                          [--parallelism P] [--checkpoint-interval MS] [--backend hashmap|rocksdb]
  *                          [--runs N] [--json FILE]
  *
- * Nexmark on Oxbow, on a hand-written loop and on Apache Flink, on this machine, in turns
- * (A B C A B C …); medians are shown. A contestant whose results are not those of
- * `nexmark/reference.ts` on the first events is not measured.
+ * Nexmark on Oxbow, on a hand-written loop and on Apache Flink, on this machine. A contestant whose
+ * results are not those of `nexmark/reference.ts` on the first events is not measured.
+ *
+ * A round is one run of each contestant, and of what only makes the events. On one core they run at
+ * once and take turns (`turns.ts`), as long each as the whole run of each takes, which a trial
+ * finds out before; with checkpoints or on several cores, one runs after the other. Medians of the
+ * rounds are shown, and of their ratios.
  *
  * Time is that of whole processes, all threads: compilers, collectors and I/O included. `warmup`
  * events are not counted: Oxbow and the loop go on from them, Flink runs them before in the same
@@ -13,20 +17,21 @@
  * contestant (`generator`). Not measured: reading from and writing to other systems, networks, more
  * than one machine.
  */
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { readArguments, readCount, refuseArguments } from "../scripts/arguments.ts";
-import { CONTESTANTS, resultLine } from "./nexmark/result-lines.ts";
+import { CONTESTANTS, median, resultLine } from "./nexmark/result-lines.ts";
 import type { Contestant, Result } from "./nexmark/result-lines.ts";
 import { QUERIES } from "./nexmark/queries.ts";
 import { finalRows, QUERIES as COMPARED, referenceRows } from "./nexmark/reference.ts";
 import type { QueryName } from "./nexmark/reference.ts";
 import { resultRows } from "./nexmark/result-rows.ts";
 import type { NexmarkFigures, NexmarkRun } from "./nexmark/run-one.ts";
-import { flinkPeer, runFlink } from "./peers/flink.ts";
+import { flinkCommand, flinkFigures, flinkPeer, runFlink } from "./peers/flink.ts";
 import type { FlinkQuery } from "./peers/flink.ts";
+import { canTakeTurns, takeTurns, turnsFor } from "./turns.ts";
+import type { Command } from "./turns.ts";
 
 interface Options {
   readonly queries: readonly string[];
@@ -50,11 +55,11 @@ Runs Nexmark's queries on Oxbow and, beside it, by hand and on Apache Flink.
   --queries q0,q5,…          default: all: ${Object.keys(QUERIES).join(", ")}
   --peers flink,loop         contestants besides Oxbow; default: both
   --events N                 events that are measured (default: 4000000)
-  --warmup N                 events before them (default: 1000000)
+  --warmup N                 events before them (default: 4000000)
   --parallelism P            of Oxbow and Flink (default: 1)
   --checkpoint-interval MS   of Oxbow and Flink; 0 is none (default: 0)
   --backend hashmap|rocksdb  where Flink keeps its state (default: hashmap)
-  --runs N                   runs of each, of which the median is shown (default: 3)
+  --runs N                   rounds, of which the median is shown (default: 3)
   --json FILE                writes the figures there too
 `;
 
@@ -65,7 +70,7 @@ async function main(): Promise<void> {
   const results: Result[] = [];
   for (const query of options.queries) {
     const contestants = await rightOnes(query, options);
-    const found = measure(query, contestants, options);
+    const found = await measure(query, contestants, options);
     results.push(...found);
     for (const result of found) process.stdout.write(`${resultLine(result, found)}\n`);
   }
@@ -81,7 +86,7 @@ function readOptions(): { readonly options: Options; readonly json: string | und
       queries: text(Object.keys(QUERIES).join(",")),
       peers: text("loop,flink"),
       events: text("4000000"),
-      warmup: text("1000000"),
+      warmup: text("4000000"),
       parallelism: text("1"),
       "checkpoint-interval": text("0"),
       backend: text("hashmap"),
@@ -158,45 +163,52 @@ async function rowsOf(
   }
 }
 
-/** Generators take their turns, too: a machine may be slower for seconds, and then is for both. */
-function measure(
+/** What takes part in a round: contestants, and the making of the events by itself. */
+interface Entrant {
+  readonly command: Command;
+  readonly figuresOf: (stdout: string) => NexmarkFigures;
+}
+
+/** See the file header. */
+async function measure(
   query: string,
   contestants: readonly Contestant[],
   options: Options,
-): readonly Result[] {
-  const taken = contestants.map((contestant) => ({
-    contestant,
-    whole: [] as NexmarkFigures[],
-    making: [] as NexmarkFigures[],
-  }));
-  for (let turn = 0; turn < options.runs; turn++) {
-    for (const { contestant, whole, making } of taken) {
-      making.push(runGenerator(contestant, options));
-      whole.push(runOnce(contestant, query, options));
-    }
+): Promise<readonly Result[]> {
+  const entrants = contestants.map((contestant) => entrantOf(contestant, query, options));
+  const { events, warmup } = options;
+  const ours = ownEntrant({ contestant: "generator", query, events, warmup, parallelism: 1 });
+  const theirs = flinkEntrant("generator", options);
+  const makers = contestants.map((contestant) => (contestant === "flink" ? theirs : ours));
+  const all = [...entrants, ...new Set(makers)];
+  const commands = all.map(({ command }) => command);
+  const areTurns = canTakeTurns() && options.parallelism === 1 && !options.checkpointIntervalMs;
+  const turns = areTurns ? await turnsFor(commands) : undefined;
+  const rounds: (readonly NexmarkFigures[])[] = [];
+  for (let round = 0; round < options.runs; round++) {
+    const ended = await takeTurns(commands, turns);
+    rounds.push(ended.map(({ stdout }, at) => all[at].figuresOf(stdout)));
   }
-  return taken.map(({ contestant, whole, making }) => {
-    const { wallMs, cpuMs, peakRssMb } = median(whole);
-    const generatorCpuMs = median(making).cpuMs;
-    return { query, contestant, events: options.events, wallMs, cpuMs, generatorCpuMs, peakRssMb };
+  return contestants.map((contestant, at) => {
+    const own = rounds.map((round) => round[at]);
+    const making = rounds.map((round) => round[all.indexOf(makers[at])]);
+    const middle = (figures: readonly NexmarkFigures[], name: keyof NexmarkFigures): number =>
+      median(figures.map((figure) => figure[name]));
+    return {
+      ...{ query, contestant, events },
+      ...(areTurns ? {} : { wallMs: middle(own, "wallMs") }),
+      cpuMs: middle(own, "cpuMs"),
+      generatorCpuMs: middle(making, "cpuMs"),
+      peakRssMb: middle(own, "peakRssMb"),
+      rounds: own.map(({ cpuMs }, round) => ({ cpuMs, generatorCpuMs: making[round].cpuMs })),
+    };
   });
 }
 
-function runOnce(contestant: Contestant, query: string, options: Options): NexmarkFigures {
-  const { events, warmup, parallelism, checkpointIntervalMs, backend } = options;
-  if (contestant === "flink") {
-    const figures = runFlink({
-      query: query as FlinkQuery,
-      events,
-      parallelism,
-      checkpointIntervalMs,
-      backend,
-      warmupEvents: warmup,
-    });
-    const { wallMs, cpuMs, rssMb, checkpoints } = figures;
-    return { wallMs, cpuMs, peakRssMb: rssMb, checkpoints };
-  }
-  return runOurs({
+function entrantOf(contestant: Contestant, query: string, options: Options): Entrant {
+  const { events, warmup, parallelism, checkpointIntervalMs } = options;
+  if (contestant === "flink") return flinkEntrant(query as FlinkQuery, options);
+  return ownEntrant({
     contestant,
     query,
     events,
@@ -206,25 +218,22 @@ function runOnce(contestant: Contestant, query: string, options: Options): Nexma
   });
 }
 
-function runOurs(run: NexmarkRun): NexmarkFigures {
+function ownEntrant(run: NexmarkRun): Entrant {
   const file = path.join(import.meta.dirname, "nexmark/run-one.ts");
-  const child = spawnSync(process.execPath, [...process.execArgv, file, JSON.stringify(run)], {
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  if (child.status !== 0) throw new Error(`A run failed: ${JSON.stringify(run)}`);
-  return JSON.parse(child.stdout) as NexmarkFigures;
+  const args = [...process.execArgv, file, JSON.stringify(run)];
+  return {
+    command: { command: process.execPath, args },
+    figuresOf: (stdout) => JSON.parse(stdout) as NexmarkFigures,
+  };
 }
 
-/** Making the events alone. */
-function runGenerator(contestant: Contestant, options: Options): NexmarkFigures {
-  if (contestant === "flink") return runOnce("flink", "generator", options);
-  const { events, warmup } = options;
-  return runOurs({ contestant: "generator", query: "q0", events, warmup, parallelism: 1 });
-}
-
-/** The run in the middle by CPU time. */
-function median<F extends { readonly cpuMs: number }>(figures: readonly F[]): F {
-  const sorted = figures.toSorted((a, b) => a.cpuMs - b.cpuMs);
-  return sorted[(sorted.length - 1) >> 1];
+function flinkEntrant(query: FlinkQuery, options: Options): Entrant {
+  const settings = { ...options, warmupEvents: options.warmup };
+  return {
+    command: flinkCommand([query], settings),
+    figuresOf: (stdout) => {
+      const [{ wallMs, cpuMs, rssMb, checkpoints }] = flinkFigures(stdout, settings);
+      return { wallMs, cpuMs, peakRssMb: rssMb, checkpoints };
+    },
+  };
 }

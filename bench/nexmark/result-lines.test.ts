@@ -1,13 +1,14 @@
 // What `bench -- nexmark` prints, of figures that nobody measured.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { resultLine } from "./result-lines.ts";
+import { median, resultLine } from "./result-lines.ts";
 import type { Contestant, Result } from "./result-lines.ts";
 
 /** A million events; the CPU time of all, and of making the events. */
 function result(contestant: Contestant, cpuMs: number, generatorCpuMs: number): Result {
-  const figures = { events: 1_000_000, wallMs: cpuMs / 2, cpuMs, generatorCpuMs, peakRssMb: 123.4 };
-  return { query: "q4", contestant, ...figures };
+  const round = { cpuMs, generatorCpuMs };
+  const figures = { events: 1_000_000, wallMs: cpuMs / 2, peakRssMb: 123.4 };
+  return { query: "q4", contestant, ...figures, ...round, rounds: [round] };
 }
 
 const OXBOW = result("oxbow", 500, 300);
@@ -37,4 +38,22 @@ test("where making the events is more than nine tenths, no ratio is told without
   assert.equal(ratioOf(result("oxbow", 500, 451), FLINK), "– × flink (4.00 with generator)");
   // It may even seem to take longer than the whole.
   assert.equal(ratioOf(result("oxbow", 500, 600), FLINK), "– × flink (4.00 with generator)");
+});
+
+test("ratios are those of the rounds, in each of which the machine was the same for all", () => {
+  const rounds = (...all: readonly (readonly [number, number])[]): Result["rounds"] =>
+    all.map(([cpuMs, generatorCpuMs]) => ({ cpuMs, generatorCpuMs }));
+  const own = { ...OXBOW, rounds: rounds([500, 300], [5_000, 3_000], [600, 300]) };
+  const other = { ...LOOP, rounds: rounds([400, 300], [4_000, 3_000], [600, 300]) };
+  assert.match(resultLine(own, [own, other]), /0\.50 × loop \(0\.80 with generator\)$/);
+});
+
+test("a median of an even number of values is the mean of the two in the middle", () => {
+  assert.equal(median([4, 1, 3]), 3);
+  assert.equal(median([4, 1, 3, 2]), 2.5);
+});
+
+test("of contestants that had to stand still, no time by the clock is told", () => {
+  const { wallMs: _, ...stood } = LOOP;
+  assert.equal(resultLine(stood, [OXBOW, stood]), "q4   loop      2.50 M/s/core  123 MB");
 });

@@ -6,16 +6,22 @@
 export const CONTESTANTS = ["oxbow", "loop", "flink"] as const;
 export type Contestant = (typeof CONTESTANTS)[number];
 
-/** Medians of one contestant over one query. */
-export interface Result {
-  readonly query: string;
-  readonly contestant: Contestant;
-  readonly events: number;
-  readonly wallMs: number;
+/** What one round gave, in ms. */
+export interface Round {
   readonly cpuMs: number;
   /** CPU of making the events. */
   readonly generatorCpuMs: number;
+}
+
+/** One contestant over one query: medians, and the rounds, which are the same for all. */
+export interface Result extends Round {
+  readonly query: string;
+  readonly contestant: Contestant;
+  readonly events: number;
+  /** Undefined where contestants had to stand still at times. */
+  readonly wallMs?: number;
   readonly peakRssMb: number;
+  readonly rounds: readonly Round[];
 }
 
 /** What is left without making the events and is a smaller part of the whole is noise. */
@@ -26,8 +32,8 @@ export function resultLine(own: Result, all: readonly Result[]): string {
   const parts = [
     own.query.padEnd(5),
     own.contestant.padEnd(7),
-    `${(own.events / own.wallMs / 1000).toFixed(2)} M/s`.padStart(11),
-    `${(own.events / own.cpuMs / 1000).toFixed(2)} M/s/core`.padStart(16),
+    ...(own.wallMs === undefined ? [] : [`${millions(own, own.wallMs)} M/s`.padStart(11)]),
+    `${millions(own, own.cpuMs)} M/s/core`.padStart(16),
     `${own.peakRssMb.toFixed(0)} MB`.padStart(8),
   ];
   const ratios =
@@ -36,16 +42,33 @@ export function resultLine(own: Result, all: readonly Result[]): string {
   return parts.join("");
 }
 
-/** How many times as fast, by CPU: all, and without making the events. */
-function ratio(own: Result, other: Result): string {
-  const all = `${(other.cpuMs / own.cpuMs).toFixed(2)} with generator`;
-  const [ours, theirs] = [aloneMs(own), aloneMs(other)];
-  const alone = ours === undefined || theirs === undefined ? "–" : (theirs / ours).toFixed(2);
-  return `${alone} × ${other.contestant} (${all})`;
+function millions({ events }: Result, ms: number): string {
+  return (events / ms / 1000).toFixed(2);
 }
 
-/** CPU time without making the events; undefined where that is too little to be told. */
-function aloneMs({ cpuMs, generatorCpuMs }: Result): number | undefined {
-  const ms = cpuMs - generatorCpuMs;
-  return ms < cpuMs * LEAST_PART ? undefined : ms;
+/**
+ * How many times as fast, by CPU: all, and without making the events. In each round the machine was
+ * the same for both, so the median is that of the rounds' ratios.
+ */
+function ratio(own: Result, other: Result): string {
+  const all = of(own, other, ({ cpuMs }) => cpuMs).toFixed(2);
+  const isNoise = [own, other].some((result) => aloneMs(result) < result.cpuMs * LEAST_PART);
+  const alone = isNoise ? "–" : of(own, other, aloneMs).toFixed(2);
+  return `${alone} × ${other.contestant} (${all} with generator)`;
+}
+
+function of(own: Result, other: Result, msOf: (round: Round) => number): number {
+  return median(own.rounds.map((round, at) => msOf(other.rounds[at]) / msOf(round)));
+}
+
+/** CPU time without making the events. */
+function aloneMs({ cpuMs, generatorCpuMs }: Round): number {
+  return cpuMs - generatorCpuMs;
+}
+
+/** The value in the middle; of an even number of them the mean of the two there. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }

@@ -6,9 +6,11 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import type { QueryName } from "../nexmark/reference.ts";
 import type { Figures } from "../run-one.ts";
+import type { Command } from "../turns.ts";
 
 /** A query of Nexmark, the generator of its events alone, or a micro case. */
 export type FlinkQuery =
@@ -46,9 +48,13 @@ const TARGET = path.join(PROJECT, "target");
 const BUILT = path.join(TARGET, "built.sha256");
 const MAIN = "dev.oxbow.bench.Main";
 const JAVA_MIN = 17;
-/** The heap, and what of the JDK Flink's own start scripts open to it. */
+/**
+ * The heap, and what of the JDK Flink's own start scripts open to it. Kept on one core, the JVM
+ * would choose another collector.
+ */
 const JAVA_FLAGS = [
   "-Xmx6g",
+  `-XX:ActiveProcessorCount=${os.cpus().length}`,
   ...["lang", "lang.reflect", "net", "io", "nio", "text", "time", "util", "util.concurrent"].map(
     (name) => `--add-opens=java.base/java.${name}=ALL-UNNAMED`,
   ),
@@ -83,8 +89,15 @@ export function runFlinkQueries(
   queries: readonly FlinkQuery[],
   settings: FlinkSettings,
 ): FlinkFigures[] {
+  const { command, args } = flinkCommand(queries, settings);
+  return flinkFigures(run(command, args), settings);
+}
+
+/** What runs queries so; its output is for `flinkFigures`. */
+export function flinkCommand(queries: readonly FlinkQuery[], settings: FlinkSettings): Command {
   const { events, keys, outputFile } = settings;
-  const args = [
+  return javaCommand([
+    "run",
     ...["--query", queries.join(",")],
     ...["--events", String(events)],
     ...["--parallelism", String(settings.parallelism)],
@@ -93,10 +106,12 @@ export function runFlinkQueries(
     ...["--warmup", String(settings.warmupEvents)],
     ...(keys === undefined ? [] : ["--keys", String(keys)]),
     ...(outputFile === undefined ? [] : ["--output", path.resolve(outputFile)]),
-  ];
-  const lines = runJava(["run", ...args])
-    .trimEnd()
-    .split("\n");
+  ]);
+}
+
+/** Figures of each query. */
+export function flinkFigures(stdout: string, { events }: FlinkSettings): FlinkFigures[] {
+  const lines = stdout.trimEnd().split("\n");
   return lines.map((line) => {
     const { peakRssMb, ...figures } = JSON.parse(line) as Omit<FlinkFigures, "rssMb"> & {
       readonly peakRssMb: number;
@@ -111,13 +126,17 @@ export function runFlinkQueries(
 
 /** Nexmark's events from number `from` on as the Java port makes them, one JSON text per line. */
 export function flinkEvents(from: number, count: number): string {
-  return runJava(["events", String(from), String(count)]);
+  const { command, args } = javaCommand(["events", String(from), String(count)]);
+  return run(command, args);
 }
 
-function runJava(args: readonly string[]): string {
+function javaCommand(args: readonly string[]): Command {
   build();
   const classes = [path.join(TARGET, "classes"), path.join(TARGET, "lib", "*")];
-  return run("java", [...JAVA_FLAGS, "-cp", classes.join(path.delimiter), MAIN, ...args]);
+  return {
+    command: "java",
+    args: [...JAVA_FLAGS, "-cp", classes.join(path.delimiter), MAIN, ...args],
+  };
 }
 
 /** Compiles, and gets Flink's libraries, where the sources have changed. */
