@@ -23,6 +23,8 @@ export interface KeySource {
   readonly isHashExact: boolean;
   /** The column may have codes into a dictionary; the single parameter is `text`. */
   readonly hasDictionary: boolean;
+  /** Expression: the keys at 0 and at `index` are the same; may say no where they are. */
+  readonly isLikeFirst?: (index: string) => string;
 }
 
 /** Finaliser of murmur3: a bijection of int32. */
@@ -57,6 +59,7 @@ export const KEY_FIELD_SOURCES: Readonly<Record<KeyKind, KeySource>> = {
     write: (at) => `page[${at}] = key;`,
     isHashExact: true,
     hasDictionary: false,
+    isLikeFirst: (index) => `keys.numbers[${index}] === keys.numbers[0]`,
   },
   f64: {
     params: "low, high",
@@ -67,6 +70,8 @@ export const KEY_FIELD_SOURCES: Readonly<Record<KeyKind, KeySource>> = {
     write: (at) => `page[${at}] = low; page[${at} + 1] = high;`,
     isHashExact: false,
     hasDictionary: false,
+    // 0 and −0 are different keys.
+    isLikeFirst: (index) => `keys.numbers[${index}] === keys.numbers[0] && keys.numbers[0] !== 0`,
   },
   i64: {
     params: "low, high",

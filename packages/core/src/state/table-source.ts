@@ -155,6 +155,13 @@ function batchSource(parts: BatchParts): string {
     return;
   }`
       : "";
+  const one = (row: string): string =>
+    key.isLikeFirst === undefined
+      ? ""
+      : `if (count > 1 && isOneKey(keys, count)) {
+    rows.fill(${row}, 0, count);
+    return;
+  }`;
   return `
 function hashAll(keys, count, words) {
   for (let index = 0; index < count; index++) {
@@ -165,11 +172,14 @@ function hashAll(keys, count, words) {
 ${candidatesSource()}
 ${isExact ? "" : keyWordsSource(parts)}
 ${key.hasDictionary ? dictionarySource(params) : ""}
+${key.isLikeFirst === undefined ? "" : oneKeySource(key.isLikeFirst)}
 function findAll(table, keys, count, rows) {
+  ${one("find(table, keys, 0, 0)")}
   ${coded(false)}
   ${loop("findHashed(table, words[index], 0")}
 }
 function upsertAll(table, keys, count, rows) {
+  ${one("upsert(table, keys, 0, 0, 0)")}
   ${coded(true)}
   ${loop("upsertHashed(table, words[index], 0, 0")}
 }`;
@@ -216,6 +226,16 @@ function candidates(table, count, rows, words) {
     }
     rows[index] = row;
   }
+}`;
+}
+
+/** A stream that is not split by key at all has one key, and a window's results one window. */
+function oneKeySource(isLikeFirst: (index: string) => string): string {
+  return `
+function isOneKey(keys, count) {
+  let index = 1;
+  while (index < count && ${isLikeFirst("index")}) index += 1;
+  return index === count;
 }`;
 }
 

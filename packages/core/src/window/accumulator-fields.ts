@@ -70,6 +70,24 @@ export function fieldRef(column: ColumnLayout, names: RowNames, accessor: string
   return { read: at, write: (expression) => `${at} = ${expression};` };
 }
 
+/**
+ * The same in a loop over rows of one table that nothing else changes: the value of the last row
+ * stays at hand, since records of a key come in runs. `name` begins the names of two variables,
+ * which `keptSource` declares before the loop.
+ */
+export function keptRef(ref: FieldRef, name: string): FieldRef {
+  const [row, value] = [`${name}Row`, `${name}Value`];
+  return {
+    read: `(${row} === row ? ${value} : (${value} = ${ref.read}, ${row} = row, ${value}))`,
+    write: (expression) => `{ ${value} = ${expression}; ${row} = row; ${ref.write(value)} }`,
+  };
+}
+
+/** See `keptRef`. Row 0 is none. */
+export function keptSource(name: string): string {
+  return `let ${name}Row = 0, ${name}Value;`;
+}
+
 /** Whether generated code reads and writes the column itself, without a `FieldAccessor`. */
 export function isDirect(column: ColumnLayout): boolean {
   return column.presenceBit < 0 && DIRECT_KINDS.has(innerType(column.type).kind);

@@ -11,7 +11,15 @@ import { FailedRecord } from "../columns/failed-record.ts";
 import type { ColumnLayout, ColumnSpec, RowLayout } from "../state/layout.ts";
 import { sourceTag } from "../state/row-source.ts";
 import type { Table } from "../state/table.ts";
-import { FieldAccessor, LOOP_TOUCH, fieldRef, isDirect, rowSource } from "./accumulator-fields.ts";
+import {
+  FieldAccessor,
+  LOOP_TOUCH,
+  fieldRef,
+  isDirect,
+  keptRef,
+  keptSource,
+  rowSource,
+} from "./accumulator-fields.ts";
 import type { RowNames } from "./accumulator-fields.ts";
 import type { AccumulatorRef } from "./aggregate.ts";
 import type { AggregatePlan } from "./aggregate-plan.ts";
@@ -97,7 +105,8 @@ type RowFunctions = Pick<TableAggregates, "merge" | "result" | "record" | "reset
 export class TableAggregates {
   readonly plan: AggregatePlan;
   readonly #layout: RowLayout;
-  readonly #own: AccumulatorRef;
+  /** The accumulator of a row in a loop. */
+  readonly #inLoop: AccumulatorRef;
   readonly #accessors: readonly (FieldAccessor | undefined)[];
   readonly #loops = new Map<string, AddLoop>();
   readonly #eachLoops = new Map<string, EachLoop>();
@@ -117,9 +126,15 @@ export class TableAggregates {
     this.#accessors = columns.map((column) =>
       isDirect(column) ? undefined : new FieldAccessor(layout, column),
     );
-    this.#own = this.#refs(columns, "");
+    const own = this.#refs(columns, "");
     const other = this.#refs(columns, "_");
-    const { merge, result, record, reset } = this.#compileRowFunctions(this.#own, other);
+    this.#inLoop = {
+      ...own,
+      fields: own.fields.map((field, n) =>
+        isDirect(columns[n]) ? field : keptRef(field, `x${n}`),
+      ),
+    };
+    const { merge, result, record, reset } = this.#compileRowFunctions(own, other);
     this.merge = merge;
     this.result = result;
     this.record = record;
@@ -137,7 +152,7 @@ export class TableAggregates {
       return column === undefined && inputs[n].stream === stream;
     });
     const form = `${stream} ${formOf(columns)}`;
-    const update = (): string => updateSource(this.plan, this.#own, { stream, columns });
+    const update = (): string => updateSource(this.plan, this.#inLoop, { stream, columns });
     const input: LoopInput = {
       c: columns.map((column) => column && columnValues(column)),
       p: columns.map((column) => column?.presence),
@@ -153,17 +168,25 @@ export class TableAggregates {
 
   #loopFor(form: string, body: () => string): AddLoop {
     return kept(this.#loops, form, () => {
-      const source = loopSource(this.plan, this.#layout, body());
+      const source = loopSource(this.plan, this.#layout, { body: body(), kept: this.#kept() });
       return this.#compile(`add ${form}`, source) as AddLoop;
     });
   }
 
   #eachLoopFor(form: string, body: () => string): EachLoop {
     return kept(this.#eachLoops, form, () => {
-      const result = keyedResultSource(this.plan, this.#own);
-      const source = eachLoopSource(this.plan, this.#layout, { body: body(), result });
+      const result = keyedResultSource(this.plan, this.#inLoop);
+      const text = { body: body(), result, kept: this.#kept() };
+      const source = eachLoopSource(this.plan, this.#layout, text);
       return this.#compile(`each ${form}`, source) as EachLoop;
     });
+  }
+
+  /** Declarations for `#inLoop`. */
+  #kept(): string {
+    return this.#accessors
+      .map((accessor, n) => (accessor === undefined ? "" : keptSource(`x${n}`)))
+      .join(" ");
   }
 
   #compileRowFunctions(own: AccumulatorRef, other: AccumulatorRef): RowFunctions {
@@ -223,7 +246,13 @@ function columnsOf(
   });
 }
 
-function loopSource(plan: AggregatePlan, layout: RowLayout, body: string): string {
+interface LoopText {
+  readonly body: string;
+  /** Declarations before the loop. */
+  readonly kept: string;
+}
+
+function loopSource(plan: AggregatePlan, layout: RowLayout, text: LoopText): string {
   const inputs = plan.inputs
     .map((_, n) => `const c${n} = batch.c[${n}], p${n} = batch.p[${n}];`)
     .join(" ");
@@ -231,14 +260,14 @@ function loopSource(plan: AggregatePlan, layout: RowLayout, body: string): strin
   return `return (batch, to, at) => {
     const table = to.table, records = batch.records, rows = at.rows, indexes = at.indexes;
     const end = at.to;
-    ${inputs} ${stores} ${LOOP_TOUCH}
+    ${inputs} ${stores} ${LOOP_TOUCH} ${text.kept}
     let k = at.from;
     try {
       for (; k < end; k++) {
         const i = indexes[k], row = rows[k];
         ${rowSource(layout, "", "hoisted")}
         const record = records[i];
-        ${body}
+        ${text.body}
       }
     } catch (error) {
       throw new FailedRecord(indexes[k], error);
@@ -249,7 +278,7 @@ function loopSource(plan: AggregatePlan, layout: RowLayout, body: string): strin
 function eachLoopSource(
   plan: AggregatePlan,
   layout: RowLayout,
-  text: { readonly body: string; readonly result: string },
+  text: LoopText & { readonly result: string },
 ): string {
   const inputs = plan.inputs
     .map((_, n) => `const c${n} = batch.c[${n}], p${n} = batch.p[${n}];`)
@@ -258,7 +287,7 @@ function eachLoopSource(
   return `return (batch, to, at) => {
     const table = to.table, records = batch.records;
     const { count, rows, keys, results } = at;
-    ${inputs} ${stores} ${LOOP_TOUCH}
+    ${inputs} ${stores} ${LOOP_TOUCH} ${text.kept}
     let i = 0;
     try {
       for (; i < count; i++) {
