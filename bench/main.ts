@@ -153,38 +153,41 @@ function operators(): Row[] {
   ];
 }
 
-const CASES: Readonly<Record<string, () => Row[]>> = {
-  chain: () => micro("chain", 10_000, { records: 20 * M }),
+/** Each a few groups of rows that are compared with one another. */
+const CASES: Readonly<Record<string, () => Row[][]>> = {
+  chain: () => [micro("chain", 10_000, { records: 20 * M })],
   "keyed-count": () => [
-    ...micro("keyed-count", 10_000, { records: 10 * M }),
-    ...micro("keyed-count", M, { records: 10 * M, warmup: 2 * M }),
-    ...micro("keyed-count", 10 * M, { records: 10 * M, warmup: 20 * M }),
+    micro("keyed-count", 10_000, { records: 10 * M }),
+    micro("keyed-count", M, { records: 10 * M }),
+    micro("keyed-count", 10 * M, { records: 10 * M, warmup: 20 * M }),
   ],
   "keyed-count-string": () => [
-    ...micro("keyed-count-string", 10_000, { records: 10 * M }),
-    ...micro("keyed-count-string", M, { records: 10 * M, warmup: 2 * M }),
+    micro("keyed-count-string", 10_000, { records: 10 * M }),
+    micro("keyed-count-string", M, { records: 10 * M }),
   ],
-  windows,
-  scale: scaling,
-  operators,
-  exchange: exchanging,
-  checkpoint: checkpointing,
+  windows: () => [windows()],
+  scale: () => [scaling()],
+  operators: () => [operators()],
+  exchange: () => [exchanging()],
+  checkpoint: () => [checkpointing()],
   fill: () => [
-    {
-      name: "fill 10M keys",
-      run: {
-        contestant: "oxbow",
-        driver: "threads",
-        parallelism: 1,
-        settings: {
-          name: "keyed-count",
-          keys: 10 * M,
-          records: 10 * M,
-          isFilling: true,
-          checkpointInterval: "2s",
+    [
+      {
+        name: "fill 10M keys",
+        run: {
+          contestant: "oxbow",
+          driver: "threads",
+          parallelism: 1,
+          settings: {
+            name: "keyed-count",
+            keys: 10 * M,
+            records: 10 * M,
+            isFilling: true,
+            checkpointInterval: "2s",
+          },
         },
       },
-    },
+    ],
   ],
 };
 
@@ -236,29 +239,37 @@ async function measureCases(): Promise<void> {
   const unknown = names.filter((name) => CASES[name] === undefined);
   if (unknown.length > 0) refuseArguments(USAGE, `There is no case ${unknown.join(", ")}`);
   const runs = readCount(USAGE, "--runs", values.runs, 1);
-  const results: Record<string, Figures> = {};
-  for (const name of names) {
-    Object.assign(results, await runCase(CASES[name](), runs));
+  const results: Record<string, Partial<Figures>> = {};
+  for (const group of names.flatMap((name) => CASES[name]())) {
+    Object.assign(results, await runGroup(group, runs));
   }
   if (values.json !== undefined)
     writeFileSync(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
 }
 
 /** Rounds of all rows; prints the table and returns the medians. */
-async function runCase(rows: readonly Row[], runs: number): Promise<Record<string, Figures>> {
+async function runGroup(
+  rows: readonly Row[],
+  runs: number,
+): Promise<Record<string, Partial<Figures>>> {
   const entrants = rows.map(({ run }) => entrantOf(run));
   const commands = entrants.map(({ command }) => command);
   const areTurns = canTakeTurns() && rows.every(({ run }) => needsOneCore(run));
   const turnsMs = areTurns ? await turnsFor(commands) : undefined;
-  const taken = new Map<string, Figures[]>(rows.map((row) => [row.name, []]));
+  const rounds: Record<string, Figures[]> = {};
   for (let round = 0; round < runs; round++) {
     const ended = await takeTurns(commands, turnsMs);
-    rows.forEach(({ name }, at) => taken.get(name)?.push(entrants[at].figuresOf(ended[at].stdout)));
+    rows.forEach(({ name }, at) => {
+      (rounds[name] ??= []).push(entrants[at].figuresOf(ended[at].stdout));
+    });
   }
-  const medians: Record<string, Figures> = {};
-  for (const [name, figures] of taken) medians[name] = median(figures);
-  for (const row of rows) process.stdout.write(`${line(row, { medians, taken, areTurns })}\n`);
-  return medians;
+  for (const row of rows) process.stdout.write(`${line(row, { rounds, areTurns })}\n`);
+  return Object.fromEntries(
+    rows.map(({ name }) => {
+      const { wallMs, recordsPerSecond, ...others } = median(rounds[name], areTurns);
+      return [name, areTurns ? others : { wallMs, recordsPerSecond, ...others }];
+    }),
+  );
 }
 
 /** Neither threads nor a clock are part of the run. */
@@ -291,22 +302,22 @@ function flinkEntrant({ settings, parallelism = 1 }: FlinkRun): Entrant {
   };
 }
 
-/** The run in the middle by CPU time. */
-function median(figures: readonly Figures[]): Figures {
-  const sorted = figures.toSorted((a, b) => a.cpuMs - b.cpuMs);
+/** The run in the middle: by wall clock, or by CPU time where it had to stand still at times. */
+function median(figures: readonly Figures[], areTurns: boolean): Figures {
+  const by = areTurns ? "cpuMs" : "wallMs";
+  const sorted = figures.toSorted((a, b) => a[by] - b[by]);
   return sorted[(sorted.length - 1) >> 1];
 }
 
-/** What the rows of a case came to. */
+/** What the rows of a group came to. */
 interface Measured {
-  readonly medians: Readonly<Record<string, Figures>>;
-  readonly taken: ReadonlyMap<string, readonly Figures[]>;
+  readonly rounds: Readonly<Record<string, readonly Figures[]>>;
   /** They stood still at times: nothing by the clock means anything. */
   readonly areTurns: boolean;
 }
 
-function line(row: Row, { medians, taken, areTurns }: Measured): string {
-  const own = medians[row.name];
+function line(row: Row, { rounds, areTurns }: Measured): string {
+  const own = median(rounds[row.name], areTurns);
   const { records } = row.run.settings;
   const parts = [
     row.name.padEnd(32),
@@ -323,27 +334,28 @@ function line(row: Row, { medians, taken, areTurns }: Measured): string {
     const size = (own.checkpointBytes / M).toFixed(1);
     parts.push(` ${own.checkpoints} checkpoints of ${seconds} s, ${size} MB`);
   }
+  /** Median over the rounds of something about this row and another. */
+  const beside = (other: string, of: (theirs: Figures, ours: Figures) => number): number =>
+    middle(rounds[row.name].map((ours, round) => of(rounds[other][round], ours)));
   for (const name of row.against ?? []) {
-    const [ownRounds, others] = [taken.get(row.name), taken.get(name)];
-    if (ownRounds === undefined || others === undefined) continue;
-    const ratio = (of: "cpuMs" | "wallMs"): string =>
-      middle(ownRounds.map((figures, round) => others[round][of] / figures[of])).toFixed(2);
-    const cpu = `cpu ${ratio("cpuMs")} ×`;
-    parts.push(areTurns ? ` ${cpu} ${name}` : ` ${ratio("wallMs")} × (${cpu}) ${name}`);
+    if (rounds[name] === undefined) continue;
+    const cpu = `cpu ${beside(name, (theirs, ours) => theirs.cpuMs / ours.cpuMs).toFixed(2)} ×`;
+    const wall = beside(name, (theirs, ours) => theirs.wallMs / ours.wallMs).toFixed(2);
+    parts.push(areTurns ? ` ${cpu} ${name}` : ` ${wall} × (${cpu}) ${name}`);
   }
-  if (row.beyond !== undefined) parts.push(perOperator(row, own, medians[row.beyond]));
-  if (row.making !== undefined) parts.push(withoutMaking(row, own, medians[row.making]));
+  const nsBeyond = (other: string): number =>
+    (beside(other, (theirs, ours) => ours.cpuMs - theirs.cpuMs) * M) / records;
+  if (row.beyond !== undefined) parts.push(perOperator(row, nsBeyond(row.beyond)));
+  if (row.making !== undefined) parts.push(withoutMaking(nsBeyond(row.making)));
   return parts.join("");
 }
 
-function perOperator(row: Row, own: Figures, without: Figures): string {
-  const { records, operators = 1 } = row.run.settings;
-  const ns = ((own.cpuMs - without.cpuMs) * M) / records / operators;
-  return ` ${ns.toFixed(1)} ns of CPU per record and operator`;
+function perOperator({ run }: Row, ns: number): string {
+  const { operators = 1 } = run.settings;
+  return ` ${(ns / operators).toFixed(1)} ns of CPU per record and operator`;
 }
 
-function withoutMaking(row: Row, own: Figures, making: Figures): string {
-  const ns = ((own.cpuMs - making.cpuMs) * M) / row.run.settings.records;
+function withoutMaking(ns: number): string {
   return (
     `  without making ${(1000 / ns).toFixed(2)} M/s/core:` +
     ` ${ns.toFixed(0)} ns of CPU per record, ${(ns * 2).toFixed(0)} ns per one that crosses`

@@ -1,13 +1,14 @@
 /*
- * Processes that take turns: each runs for some ms while the others stand still (SIGSTOP), all on
- * one core, until all have ended. A machine whose cores others use, too, is slower by half for
- * seconds, and not on all cores at once; so everyone gets the same share of that.
+ * Processes that take turns: each runs for a part of a second while the others stand still
+ * (SIGSTOP), all on one core, until all have ended. A machine whose cores others use, too, is
+ * slower by half for seconds, and not on all cores at once; so everyone gets the same share.
  *
  * Not for processes that need more than one core, or whose work follows the clock: there each runs
  * to its end before the next one begins (`turnsMs` undefined).
  */
 import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
 import os from "node:os";
 
 /** What to run. */
@@ -41,38 +42,56 @@ export async function takeTurns(
   );
   const killAll = (): void => runs.forEach((run) => run.kill());
   process.on("exit", killAll);
-  process.on("SIGINT", interrupt);
+  for (const signal of SIGNALS) process.on(signal, leave);
   try {
     while (runs.some((run) => !run.hasEnded)) {
-      for (const [at, run] of runs.entries()) await run.goOn(turnsMs?.[at]);
+      for (const [at, run] of runs.entries()) {
+        await run.goOn(turnsMs?.[at]);
+        const error = runs.map((each) => each.error).find((each) => each !== undefined);
+        if (error !== undefined) throw error;
+      }
     }
     return runs.map(({ stdout, ranMs }) => ({ stdout, ranMs }));
   } finally {
     killAll();
     process.off("exit", killAll);
-    process.off("SIGINT", interrupt);
+    for (const signal of SIGNALS) process.off(signal, leave);
   }
 }
 
-/** Turns of a trial, ms, and the shortest of those that follow from it. */
+/** Turns of a trial, ms; of those that follow from it the shortest, and none longer than that. */
 const TRIAL_TURN_MS = 50;
-const LEAST_TURN_MS = 100;
+const SHORTEST_TURN_MS = 100;
+const LONGEST_TURN_MS = 600;
 
 /** Turns with which all end at about the same time, found out by a trial. */
 export async function turnsFor(commands: readonly Command[]): Promise<readonly number[]> {
   const trial = commands.map(() => TRIAL_TURN_MS);
-  const ranMs = (await takeTurns(commands, trial)).map((ended) => ended.ranMs);
-  const shortest = Math.min(...ranMs);
-  return ranMs.map((ms) => (LEAST_TURN_MS * ms) / shortest);
+  return fairTurns((await takeTurns(commands, trial)).map(({ ranMs }) => ranMs));
 }
 
-/** Who is stopped does not hear of it. */
-function interrupt(): void {
-  process.exit(130);
+/** The same, given how long each runs. */
+export function fairTurns(ranMs: readonly number[]): readonly number[] {
+  const shortest = SHORTEST_TURN_MS / Math.min(...ranMs);
+  const longest = LONGEST_TURN_MS / Math.max(...ranMs);
+  return ranMs.map((ms) => Math.round(ms * Math.min(shortest, longest)));
+}
+
+/** Those who stand still would not hear of them. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+function leave(signal: NodeJS.Signals): void {
+  process.exit(128 + os.constants.signals[signal]);
 }
 
 function pinned({ command, args }: Command): Command {
-  return { command: "taskset", args: ["-c", String(os.cpus().length - 1), command, ...args] };
+  return { command: "taskset", args: ["--cpu-list", lastCore(), command, ...args] };
+}
+
+/** Of those that this process may use. */
+function lastCore(): string {
+  const status = readFileSync("/proc/self/status", "utf8");
+  return /^Cpus_allowed_list:.*?(\d+)$/m.exec(status)?.[1] ?? "0";
 }
 
 class Run {
@@ -80,7 +99,7 @@ class Run {
   #child: ChildProcess | undefined;
   #stderr = "";
   #onEnd: () => void = () => undefined;
-  #error: Error | undefined;
+  error: Error | undefined;
   stdout = "";
   ranMs = 0;
   hasEnded = false;
@@ -103,7 +122,6 @@ class Run {
       else this.#child.kill("SIGCONT");
     });
     this.ranMs += performance.now() - start;
-    if (this.#error !== undefined) throw this.#error;
     if (!this.hasEnded) this.#child?.kill("SIGSTOP");
   }
 
@@ -119,7 +137,7 @@ class Run {
 
   #end(error: Error | undefined): void {
     this.hasEnded = true;
-    this.#error = error;
+    this.error = error;
     this.#onEnd();
   }
 

@@ -51,14 +51,17 @@ function millions({ events }: Result, ms: number): string {
  * the same for both, so the median is that of the rounds' ratios.
  */
 function ratio(own: Result, other: Result): string {
-  const all = of(own, other, ({ cpuMs }) => cpuMs).toFixed(2);
-  const isNoise = [own, other].some((result) => aloneMs(result) < result.cpuMs * LEAST_PART);
-  const alone = isNoise ? "–" : of(own, other, aloneMs).toFixed(2);
-  return `${alone} × ${other.contestant} (${all} with generator)`;
+  const pairs = own.rounds.map((round, at) => [round, other.rounds[at]] as const);
+  const all = median(pairs.map(([ours, theirs]) => theirs.cpuMs / ours.cpuMs)).toFixed(2);
+  const told = pairs.filter((pair) => pair.every((round) => !isNoise(round)));
+  const isTold = told.length * 2 > pairs.length;
+  const alone = median(told.map(([ours, theirs]) => aloneMs(theirs) / aloneMs(ours)));
+  return `${isTold ? alone.toFixed(2) : "–"} × ${other.contestant} (${all} with generator)`;
 }
 
-function of(own: Result, other: Result, msOf: (round: Round) => number): number {
-  return median(own.rounds.map((round, at) => msOf(other.rounds[at]) / msOf(round)));
+/** Too little is left without making the events. */
+function isNoise(round: Round): boolean {
+  return aloneMs(round) < round.cpuMs * LEAST_PART;
 }
 
 /** CPU time without making the events. */

@@ -54,7 +54,7 @@ const JAVA_MIN = 17;
  */
 const JAVA_FLAGS = [
   "-Xmx6g",
-  `-XX:ActiveProcessorCount=${os.cpus().length}`,
+  `-XX:ActiveProcessorCount=${os.availableParallelism()}`,
   ...["lang", "lang.reflect", "net", "io", "nio", "text", "time", "util", "util.concurrent"].map(
     (name) => `--add-opens=java.base/java.${name}=ALL-UNNAMED`,
   ),

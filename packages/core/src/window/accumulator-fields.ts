@@ -113,7 +113,7 @@ function direct(kind: ColumnLayout["kind"], offset: number, n: RowNames): string
 
 /**
  * Access to one column by function call, for values that are encoded or may be absent. Values are
- * decoded once and kept while the table loses no row; they must not be changed.
+ * decoded once and kept for a while (`decoded-values.ts`); they must not be changed.
  */
 export class FieldAccessor {
   readonly #column: ColumnLayout;

@@ -107,6 +107,8 @@ export class TableAggregates {
   readonly #layout: RowLayout;
   /** The accumulator of a row in a loop. */
   readonly #inLoop: AccumulatorRef;
+  /** Declarations for it, before the loop. */
+  readonly #kept: string;
   readonly #accessors: readonly (FieldAccessor | undefined)[];
   readonly #loops = new Map<string, AddLoop>();
   readonly #eachLoops = new Map<string, EachLoop>();
@@ -131,9 +133,12 @@ export class TableAggregates {
     this.#inLoop = {
       ...own,
       fields: own.fields.map((field, n) =>
-        isDirect(columns[n]) ? field : keptRef(field, `x${n}`),
+        columns[n].kind === "var" ? keptRef(field, `x${n}`) : field,
       ),
     };
+    this.#kept = columns
+      .map(({ kind }, n) => (kind === "var" ? keptSource(`x${n}`) : ""))
+      .join(" ");
     const { merge, result, record, reset } = this.#compileRowFunctions(own, other);
     this.merge = merge;
     this.result = result;
@@ -168,7 +173,7 @@ export class TableAggregates {
 
   #loopFor(form: string, body: () => string): AddLoop {
     return kept(this.#loops, form, () => {
-      const source = loopSource(this.plan, this.#layout, { body: body(), kept: this.#kept() });
+      const source = loopSource(this.plan, this.#layout, { body: body(), kept: this.#kept });
       return this.#compile(`add ${form}`, source) as AddLoop;
     });
   }
@@ -176,17 +181,10 @@ export class TableAggregates {
   #eachLoopFor(form: string, body: () => string): EachLoop {
     return kept(this.#eachLoops, form, () => {
       const result = keyedResultSource(this.plan, this.#inLoop);
-      const text = { body: body(), result, kept: this.#kept() };
+      const text = { body: body(), result, kept: this.#kept };
       const source = eachLoopSource(this.plan, this.#layout, text);
       return this.#compile(`each ${form}`, source) as EachLoop;
     });
-  }
-
-  /** Declarations for `#inLoop`. */
-  #kept(): string {
-    return this.#accessors
-      .map((accessor, n) => (accessor === undefined ? "" : keptSource(`x${n}`)))
-      .join(" ");
   }
 
   #compileRowFunctions(own: AccumulatorRef, other: AccumulatorRef): RowFunctions {

@@ -42,3 +42,13 @@ test("a decoded value is that of its table and row, and gone when the table lose
   decoded.set(b, 2, "b2 again");
   assert.equal(decoded.get(b, 2), "b2 again");
 });
+
+test("what was kept of a table is gone when many others have come", () => {
+  const first = tableOfTen();
+  const decoded = new DecodedValues();
+  decoded.set(first, 1, "of the first");
+  const others = Array.from({ length: 8 }, () => tableOfTen());
+  for (const other of others) decoded.set(other, 2, "of another");
+  assert.equal(decoded.get(first, 1), undefined);
+  assert.equal(decoded.get(others[7], 2), "of another");
+});

@@ -41,6 +41,7 @@ export class ScratchAccumulators implements AccumulatorTable {
   /** Forgets all rows. Their room is kept if a good part of it was needed: windows are alike. */
   clear(): void {
     const { rowsCount, capacity, childTables } = this.table;
+    if (rowsCount === 0) return;
     const isRoomNeeded = capacity <= KEPT_ROWS || rowsCount * 4 >= capacity;
     if (isRoomNeeded && childTables.length === 0) this.table.forgetRows();
     else this.table = this.#newTable();

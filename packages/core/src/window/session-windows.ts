@@ -141,9 +141,9 @@ export class SessionWindows implements WindowOperator {
   processBatch(batch: Batch, keys: KeyColumn, input: number): void {
     assert(!this.isFiring, "no batch comes while windows fire");
     assert(!this.#isEvent || batch.timestamps !== undefined, "records have timestamps");
-    this.#seeWatermark(this.#watermark);
     const prepared = this.#aggregates.prepare(batch, input);
     const run = this.#begin(batch, keys);
+    this.#seeWatermark(this.#watermark);
     const { count } = batch;
     const isDefault = this.#triggers === undefined;
     for (let index = 0; index < count; index++) {

@@ -123,8 +123,8 @@ export class TriggerWindows implements WindowOperator {
 
   processBatch(batch: Batch, keys: KeyColumn, input: number): void {
     assert(!this.isFiring, "no batch comes while windows fire");
-    this.#seeWatermark(this.#watermark);
     const groups = this.#group(batch);
+    this.#seeWatermark(this.#watermark);
     const needsRecords = this.#trigger.kind === "custom" || this.#trigger.kind === "purging";
     const of: GroupBatch = {
       prepared: this.#aggregates.prepare(batch, input),

@@ -27,7 +27,7 @@ export interface WindowInfo<K> {
   readonly window: TimeWindow;
   /** `NO_WATERMARK` before the first. */
   readonly currentWatermark: number;
-  /** ms since the epoch; one reading of the clock for windows that fire together. */
+  /** ms since the epoch; the clock is read once for some keys and windows that fire together. */
   readonly currentProcessingTime: number;
 }
 
