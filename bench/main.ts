@@ -13,11 +13,10 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { readArguments, readCount, refuseArguments } from "../scripts/arguments.ts";
 import type { MicroSettings } from "./micro-jobs.ts";
-import { median as middle } from "./nexmark/result-lines.ts";
 import { flinkCommand, flinkFigures, flinkPeer } from "./peers/flink.ts";
 import type { Figures, OneRun } from "./run-one.ts";
-import { canTakeTurns, takeTurns, turnsFor } from "./turns.ts";
-import type { Command } from "./turns.ts";
+import { canTakeTurns, median, runRounds } from "./turns.ts";
+import type { Entrant } from "./turns.ts";
 
 interface Row {
   readonly name: string;
@@ -29,12 +28,6 @@ interface Row {
   readonly beyond?: string;
   /** The row of the same job without the exchange: what the records cost beside it. */
   readonly making?: string;
-}
-
-/** A row's process, and how what it prints is read. */
-interface Entrant {
-  readonly command: Command;
-  readonly figuresOf: (stdout: string) => Figures;
 }
 
 const M = 1_000_000;
@@ -252,21 +245,16 @@ async function runGroup(
   rows: readonly Row[],
   runs: number,
 ): Promise<Record<string, Partial<Figures>>> {
-  const entrants = rows.map(({ run }) => entrantOf(run));
-  const commands = entrants.map(({ command }) => command);
   const areTurns = canTakeTurns() && rows.every(({ run }) => needsOneCore(run));
-  const turnsMs = areTurns ? await turnsFor(commands) : undefined;
-  const rounds: Record<string, Figures[]> = {};
-  for (let round = 0; round < runs; round++) {
-    const ended = await takeTurns(commands, turnsMs);
-    rows.forEach(({ name }, at) => {
-      (rounds[name] ??= []).push(entrants[at].figuresOf(ended[at].stdout));
-    });
-  }
+  const entrants = rows.map(({ run }) => entrantOf(run));
+  const all = await runRounds(entrants, { rounds: runs, areTurns });
+  const rounds = Object.fromEntries(
+    rows.map(({ name }, at) => [name, all.map((round) => round[at])]),
+  );
   for (const row of rows) process.stdout.write(`${line(row, { rounds, areTurns })}\n`);
   return Object.fromEntries(
     rows.map(({ name }) => {
-      const { wallMs, recordsPerSecond, ...others } = median(rounds[name], areTurns);
+      const { wallMs, recordsPerSecond, ...others } = runInTheMiddle(rounds[name], areTurns);
       return [name, areTurns ? others : { wallMs, recordsPerSecond, ...others }];
     }),
   );
@@ -277,7 +265,7 @@ function needsOneCore(run: OneRun | FlinkRun): boolean {
   return run.contestant === "flink" ? (run.parallelism ?? 1) === 1 : run.driver === "local";
 }
 
-function entrantOf(run: OneRun | FlinkRun): Entrant {
+function entrantOf(run: OneRun | FlinkRun): Entrant<Figures> {
   if (run.contestant === "flink") return flinkEntrant(run);
   const file = path.join(import.meta.dirname, "run-one.ts");
   const args = [...process.execArgv, file, JSON.stringify(run)];
@@ -287,7 +275,7 @@ function entrantOf(run: OneRun | FlinkRun): Entrant {
   };
 }
 
-function flinkEntrant({ settings, parallelism = 1 }: FlinkRun): Entrant {
+function flinkEntrant({ settings, parallelism = 1 }: FlinkRun): Entrant<Figures> {
   const { name, keys, records, warmup = 0 } = settings;
   const of = {
     ...{ keys, events: records, warmupEvents: warmup, parallelism },
@@ -303,7 +291,7 @@ function flinkEntrant({ settings, parallelism = 1 }: FlinkRun): Entrant {
 }
 
 /** The run in the middle: by wall clock, or by CPU time where it had to stand still at times. */
-function median(figures: readonly Figures[], areTurns: boolean): Figures {
+function runInTheMiddle(figures: readonly Figures[], areTurns: boolean): Figures {
   const by = areTurns ? "cpuMs" : "wallMs";
   const sorted = figures.toSorted((a, b) => a[by] - b[by]);
   return sorted[(sorted.length - 1) >> 1];
@@ -317,7 +305,7 @@ interface Measured {
 }
 
 function line(row: Row, { rounds, areTurns }: Measured): string {
-  const own = median(rounds[row.name], areTurns);
+  const own = runInTheMiddle(rounds[row.name], areTurns);
   const { records } = row.run.settings;
   const parts = [
     row.name.padEnd(32),
@@ -336,7 +324,7 @@ function line(row: Row, { rounds, areTurns }: Measured): string {
   }
   /** Median over the rounds of something about this row and another. */
   const beside = (other: string, of: (theirs: Figures, ours: Figures) => number): number =>
-    middle(rounds[row.name].map((ours, round) => of(rounds[other][round], ours)));
+    median(rounds[row.name].map((ours, round) => of(rounds[other][round], ours)));
   for (const name of row.against ?? []) {
     if (rounds[name] === undefined) continue;
     const cpu = `cpu ${beside(name, (theirs, ours) => theirs.cpuMs / ours.cpuMs).toFixed(2)} ×`;

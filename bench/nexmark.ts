@@ -21,7 +21,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { readArguments, readCount, refuseArguments } from "../scripts/arguments.ts";
-import { CONTESTANTS, median, resultLine } from "./nexmark/result-lines.ts";
+import { CONTESTANTS, resultLine } from "./nexmark/result-lines.ts";
 import type { Contestant, Result } from "./nexmark/result-lines.ts";
 import { QUERIES } from "./nexmark/queries.ts";
 import { finalRows, QUERIES as COMPARED, referenceRows } from "./nexmark/reference.ts";
@@ -30,8 +30,8 @@ import { resultRows } from "./nexmark/result-rows.ts";
 import type { NexmarkFigures, NexmarkRun } from "./nexmark/run-one.ts";
 import { flinkCommand, flinkFigures, flinkPeer, runFlink } from "./peers/flink.ts";
 import type { FlinkQuery } from "./peers/flink.ts";
-import { canTakeTurns, takeTurns, turnsFor } from "./turns.ts";
-import type { Command } from "./turns.ts";
+import { canTakeTurns, median, runRounds } from "./turns.ts";
+import type { Entrant } from "./turns.ts";
 
 interface Options {
   readonly queries: readonly string[];
@@ -166,12 +166,6 @@ async function rowsOf(
   }
 }
 
-/** What takes part in a round: contestants, and the making of the events by itself. */
-interface Entrant {
-  readonly command: Command;
-  readonly figuresOf: (stdout: string) => NexmarkFigures;
-}
-
 /** See the file header. */
 async function measure(
   query: string,
@@ -185,15 +179,9 @@ async function measure(
     contestant === "flink" ? flinkEntrant("generator", options) : ours,
   );
   const all = [...entrants, ...new Set(makers)];
-  const commands = all.map(({ command }) => command);
   const followsClock = options.checkpointIntervalMs > 0 || BY_CLOCK.has(query);
   const areTurns = canTakeTurns() && options.parallelism === 1 && !followsClock;
-  const turns = areTurns ? await turnsFor(commands) : undefined;
-  const rounds: (readonly NexmarkFigures[])[] = [];
-  for (let round = 0; round < options.runs; round++) {
-    const ended = await takeTurns(commands, turns);
-    rounds.push(ended.map(({ stdout }, at) => all[at].figuresOf(stdout)));
-  }
+  const rounds = await runRounds(all, { rounds: options.runs, areTurns });
   return contestants.map((contestant, at) => {
     const own = rounds.map((round) => round[at]);
     const making = rounds.map((round) => round[all.indexOf(makers[at])]);
@@ -210,7 +198,11 @@ async function measure(
   });
 }
 
-function entrantOf(contestant: Contestant, query: string, options: Options): Entrant {
+function entrantOf(
+  contestant: Contestant,
+  query: string,
+  options: Options,
+): Entrant<NexmarkFigures> {
   const { events, warmup, parallelism, checkpointIntervalMs } = options;
   if (contestant === "flink") return flinkEntrant(query as FlinkQuery, options);
   return ownEntrant({
@@ -223,7 +215,7 @@ function entrantOf(contestant: Contestant, query: string, options: Options): Ent
   });
 }
 
-function ownEntrant(run: NexmarkRun): Entrant {
+function ownEntrant(run: NexmarkRun): Entrant<NexmarkFigures> {
   const file = path.join(import.meta.dirname, "nexmark/run-one.ts");
   const args = [...process.execArgv, file, JSON.stringify(run)];
   return {
@@ -232,7 +224,7 @@ function ownEntrant(run: NexmarkRun): Entrant {
   };
 }
 
-function flinkEntrant(query: FlinkQuery, options: Options): Entrant {
+function flinkEntrant(query: FlinkQuery, options: Options): Entrant<NexmarkFigures> {
   const settings = { ...options, warmupEvents: options.warmup };
   return {
     command: flinkCommand([query], settings),

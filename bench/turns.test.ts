@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
-import { canTakeTurns, fairTurns, takeTurns } from "./turns.ts";
+import { canTakeTurns, fairTurns, median, takeTurns } from "./turns.ts";
 import type { Command } from "./turns.ts";
 
 /** Says its name until it has used 200 ms of CPU, then what it is to say. */
@@ -81,4 +81,9 @@ test("turns are as long as what each has to do, beside the others, within bounds
   assert.deepEqual(fairTurns([400, 100, 250]), [400, 100, 250]);
   assert.deepEqual(fairTurns([1_000, 2_000]), [100, 200]);
   assert.deepEqual(fairTurns([1_000, 60_000]), [10, 600]);
+});
+
+test("a median of an even number of values is the mean of the two in the middle", () => {
+  assert.equal(median([4, 1, 3]), 3);
+  assert.equal(median([4, 1, 3, 2]), 2.5);
 });

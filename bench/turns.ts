@@ -24,6 +24,34 @@ export interface Ended {
   readonly ranMs: number;
 }
 
+/** A contestant: its process, and how what that prints is read. */
+export interface Entrant<F> {
+  readonly command: Command;
+  readonly figuresOf: (stdout: string) => F;
+}
+
+/** Rounds of all entrants, in turns or one after the other; figures by round, then entrant. */
+export async function runRounds<F>(
+  entrants: readonly Entrant<F>[],
+  { rounds, areTurns }: { readonly rounds: number; readonly areTurns: boolean },
+): Promise<readonly (readonly F[])[]> {
+  const commands = entrants.map(({ command }) => command);
+  const turnsMs = areTurns ? await turnsFor(commands) : undefined;
+  const all: (readonly F[])[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const ended = await takeTurns(commands, turnsMs);
+    all.push(ended.map(({ stdout }, at) => entrants[at].figuresOf(stdout)));
+  }
+  return all;
+}
+
+/** The value in the middle; of an even number of them the mean of the two there. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
 /** Whether processes can be stopped and kept on one core here. */
 export function canTakeTurns(): boolean {
   return process.platform === "linux" && spawnSync("taskset", ["--version"]).status === 0;
@@ -65,7 +93,7 @@ const SHORTEST_TURN_MS = 100;
 const LONGEST_TURN_MS = 600;
 
 /** Turns with which all end at about the same time, found out by a trial. */
-export async function turnsFor(commands: readonly Command[]): Promise<readonly number[]> {
+async function turnsFor(commands: readonly Command[]): Promise<readonly number[]> {
   const trial = commands.map(() => TRIAL_TURN_MS);
   return fairTurns((await takeTurns(commands, trial)).map(({ ranMs }) => ranMs));
 }

@@ -1,7 +1,7 @@
 // What `bench -- nexmark` prints, of figures that nobody measured.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { median, resultLine } from "./result-lines.ts";
+import { resultLine } from "./result-lines.ts";
 import type { Contestant, Result } from "./result-lines.ts";
 
 /** A million events; the CPU time of all, and of making the events. */
@@ -46,11 +46,6 @@ test("ratios are those of the rounds, in each of which the machine was the same 
   const own = { ...OXBOW, rounds: rounds([500, 300], [5_000, 3_000], [600, 300]) };
   const other = { ...LOOP, rounds: rounds([400, 300], [4_000, 3_000], [600, 300]) };
   assert.match(resultLine(own, [own, other]), /0\.50 × loop \(0\.80 with generator\)$/);
-});
-
-test("a median of an even number of values is the mean of the two in the middle", () => {
-  assert.equal(median([4, 1, 3]), 3);
-  assert.equal(median([4, 1, 3, 2]), 2.5);
 });
 
 test("of contestants that had to stand still, no time by the clock is told", () => {

@@ -3,6 +3,8 @@
  * fast it is as each other one.
  */
 
+import { median } from "../turns.ts";
+
 export const CONTESTANTS = ["oxbow", "loop", "flink"] as const;
 export type Contestant = (typeof CONTESTANTS)[number];
 
@@ -67,11 +69,4 @@ function isNoise(round: Round): boolean {
 /** CPU time without making the events. */
 function aloneMs({ cpuMs, generatorCpuMs }: Round): number {
   return cpuMs - generatorCpuMs;
-}
-
-/** The value in the middle; of an even number of them the mean of the two there. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }

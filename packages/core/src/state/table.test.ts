@@ -2,16 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { KeyColumn } from "../columns/key-column.ts";
 import { t } from "../types/t.ts";
+import type { Type } from "../types/type.ts";
 import { HashMapBackend } from "./hashmap-backend.ts";
 import { rowLayout } from "./layout.ts";
 import { rowSource } from "./row-source.ts";
 import type { Table } from "./table.ts";
 import { compileTable } from "./table-source.ts";
 
-function backendOf(uid: string) {
+function backendOf(uid: string, keyType: Type<unknown> = t.int32) {
   return new HashMapBackend({
     uid,
-    keyType: t.int32,
+    keyType,
     maxParallelism: 8,
     keyGroupStart: 0,
     keyGroupEnd: 8,
@@ -212,15 +213,7 @@ for (const [keyType, form, rowsCount] of [
   test(`batches of one key, or of keys that look alike, get their rows: ${form}`, () => {
     const all = [[0, -0, 0], [-0, -0], [0, 0], [NaN, NaN], [7, 7, 7], [7, 7, 8], [7], [-0, 0]];
     const batches = form === "double" ? all : all.filter((batch) => !batch.includes(NaN));
-    const backend = new HashMapBackend({
-      uid: "alike",
-      keyType,
-      maxParallelism: 8,
-      keyGroupStart: 0,
-      keyGroupEnd: 8,
-      states: {},
-      clockNow: () => 0,
-    });
+    const backend = backendOf("alike", keyType);
     const keys = new KeyColumn("number", form);
     const rowOf = new Map<string, number>();
     for (const batch of batches) {
